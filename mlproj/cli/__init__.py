@@ -1,0 +1,1 @@
+"""The entrance for terminals: parse, call one service, render."""

@@ -1,0 +1,1 @@
+"""Judge: two runs become a report of what differs. Pure."""

@@ -1,0 +1,1 @@
+"""Run: a Task becomes an Execution, its output shown and recorded as it comes."""

@@ -1,0 +1,112 @@
+"""Content has a name: SHA-256 digests of bytes, files' lines and folders, and the one canonical encoding."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import rfc8785
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Digest(str):
+    """The SHA-256 of some content, as the text `sha256:<64 lower-case hex digits>`.
+
+    Raises ValueError for any other text.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Digest:
+        if not _DIGEST.fullmatch(text):
+            raise ValueError(f"not a digest: {text!r}")
+        return super().__new__(cls, text)
+
+    @property
+    def hex(self) -> str:
+        return self[7:]
+
+    @classmethod
+    def of(cls, content: bytes) -> Digest:
+        return cls.from_hex(hashlib.sha256(content).hexdigest())
+
+    @classmethod
+    def from_hex(cls, digits: str) -> Digest:
+        return cls(f"sha256:{digits}")
+
+
+def canonical(value: Json) -> bytes:
+    """The one byte string for a JSON value (RFC 8785, JSON Canonicalization Scheme).
+
+    Raises ValueError for what JSON cannot hold: NaN, infinities, integers beyond 2**53.
+    """
+    return rfc8785.dumps(value)
+
+
+def readable(path: str | bytes) -> str:
+    """A path as text that JSON can hold: bytes that are no UTF-8 stand as `\\xNN`."""
+    raw = path.encode("utf-8", "surrogateescape") if isinstance(path, str) else path
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def plain(noun: object) -> Any:
+    """A frozen dataclass and all that it holds as dicts, lists, numbers and strings."""
+    return msgspec.to_builtins(noun, enc_hook=str)
+
+
+def folder_manifest(files: Iterable[tuple[bytes, Digest]]) -> bytes:
+    """The lines that `sha256sum` prints for a folder's files, sorted by path.
+
+    `files` holds paths relative to the folder (bytes, no leading `./`). The manifest's own SHA-256 is the
+    folder's digest: the `h1` directory hash of Go modules, `dirHash` of in-toto. In a shell:
+    `find -L . -type f | cut -c3- | LC_ALL=C sort | xargs -d '\\n' sha256sum | sha256sum`.
+    """
+    return b"".join(_line(digest.hex.encode(), path) for path, digest in sorted(files))
+
+
+def snapshot_manifest(files: Iterable[tuple[bytes, int, Digest]]) -> bytes:
+    """As `folder_manifest`, each line with git's file mode in octal (100644, 100755, 120000) before it.
+
+    A symbolic link counts by its target's text. The manifest's SHA-256 is the snapshot's digest.
+    """
+    return b"".join(
+        _line(b"%o %s" % (mode, digest.hex.encode()), path) for path, mode, digest in sorted(files)
+    )
+
+
+def read_manifest(manifest: bytes) -> tuple[tuple[bytes, int, Digest], ...]:
+    """The (path, mode, digest) triples of a manifest of either kind; mode is 0 in a folder's.
+
+    Raises ValueError for a line that is not one of a manifest.
+    """
+    entries = []
+    for line in manifest.split(b"\n")[:-1]:
+        escaped = line.startswith(b"\\")
+        head, separator, path = line[escaped:].partition(b"  ")
+        mode, _, digits = head.rpartition(b" ")
+        if not separator:
+            raise ValueError(f"not a line of a manifest: {line!r}")
+        entries.append(
+            (_unescape(path) if escaped else path, int(mode or b"0", 8), Digest.from_hex(digits.decode()))
+        )
+    return tuple(entries)
+
+
+_ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
+_UNESCAPES = {escape: plain for plain, escape in _ESCAPES.items()}
+
+
+def _line(head: bytes, path: bytes) -> bytes:
+    """One line as coreutils writes it: a leading backslash says that the name holds escapes."""
+    escaped = re.sub(rb"[\\\n\r]", lambda match: _ESCAPES[match[0]], path)
+    return (b"\\" if escaped != path else b"") + head + b"  " + escaped + b"\n"
+
+
+def _unescape(path: bytes) -> bytes:
+    return re.sub(rb"\\[\\nr]", lambda match: _UNESCAPES[match[0]], path)

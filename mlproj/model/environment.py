@@ -1,0 +1,122 @@
+"""Environments, from what is asked for (a specification) over what is decided (a lock) to what is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj.model.digest import Digest, canonical
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemSpec:
+    """The caller's own environment: whatever `python` is on the PATH."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualenvSpec:
+    """A virtualenv of one Python with packages from an index.
+
+    `python` is a version as written (`3.10`, `3.11.7`) or a specifier (`>=3.9`), None for the current one.
+    `build_dependencies` and `dependencies` are lines of a requirements file (options such as `-r` too),
+    read in the order given, relative to the project folder. Where `uv_lock` names a lock file of uv, that
+    and the `pyproject.toml` beside it say everything, and `dependencies` is empty. `files` are the files
+    (relative to the project folder) whose content the specification is made of.
+    """
+
+    python: str | None
+    build_dependencies: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    uv_lock: str | None = None
+    files: tuple[str, ...] = ()
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CondaSpec:
+    """A conda environment as its file asks for it; `pip` are the lines of the nested `pip:` list."""
+
+    file: str
+    channels: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    pip: tuple[str, ...] = ()
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerSpec:
+    """A container image. `environment` holds pairs; a value of None is copied from the host."""
+
+    image: str
+    volumes: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str | None], ...] = ()
+    because: str
+
+
+EnvironmentSpec = SystemSpec | VirtualenvSpec | CondaSpec | DockerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPackage:
+    """One package that a lock names. `hashes` are `sha256:<hex>` of its artifacts, sorted."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...] = ()
+    marker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """The exact content of an environment. `text` is the lock file verbatim, `format` its notation."""
+
+    format: str
+    """`pylock` (PEP 751), `uv`, or `installed` (the packages found in an environment that is not ours)."""
+    packages: tuple[LockedPackage, ...]
+    text: bytes
+
+    @property
+    def digest(self) -> Digest:
+        """The lock's identity: its sorted packages, never the file's bytes."""
+        rows = sorted(
+            [package.name, package.version, list(package.hashes), package.marker or ""]
+            for package in self.packages
+        )
+        return Digest.of(canonical(rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A Python that was found: `executable` is its absolute path, `version` like `3.11.7`."""
+
+    executable: Path
+    version: str
+    implementation: str = "cpython"
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedEnvironment:
+    """Everything decided about an environment before it is built.
+
+    `lock` is None where nothing was resolved yet (only a dry run may see that). `python` is None where the
+    machine has none on its PATH. `key` names the built environment in the cache, None for the caller's own.
+    """
+
+    kind: str
+    """`system`, `virtualenv`, `conda` or `docker`."""
+    lock: Lock | None
+    python: Interpreter | None
+    platform: str
+    key: str | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """How a command enters a built environment: folders put before PATH, and variables set or removed."""
+
+    path: tuple[Path, ...] = ()
+    variables: tuple[tuple[str, str | None], ...] = ()

@@ -1,0 +1,57 @@
+"""What the library tells while it works; only the command line and the server paint it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A stage began: `fetch`, `read`, `hash`, `lock`, `build`, `snapshot`, `run`, `collect`, `seal`."""
+
+    stage: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a stage is, in its own unit (bytes, files, packages); `total` None where nobody knows."""
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    stage: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something a person should know although nothing failed."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutput:
+    """A line that a tool (git, uv, pip) printed while it worked for us."""
+
+    stage: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildOutput:
+    """Bytes that the entry point wrote, as they came; `stream` is `stdout` or `stderr`."""
+
+    stream: str
+    data: bytes
+
+
+Event = Started | Progress | Ended | Note | ToolOutput | ChildOutput
+Report = Callable[[Event], None]

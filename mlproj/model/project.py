@@ -1,0 +1,91 @@
+"""What a person wrote: entry points with their parameters, as read from an MLproject file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from mlproj.model.environment import EnvironmentSpec
+
+
+class ParameterType(str, Enum):
+    """The types that a value is checked against; a type that nobody knows counts as `string`."""
+
+    STRING = "string"
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+    CHOICE = "choice"
+    PATH = "path"
+    URI = "uri"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place in one of the author's files; `str()` gives `MLproject:7`."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One declared parameter. `default` is the text that the script gets, None if a value is required."""
+
+    name: str
+    type: ParameterType
+    declared_type: str
+    default: str | None = None
+    description: str | None = None
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPoint:
+    """A command with its declarations. `inputs`, `outputs` and `metrics` are templates, as the command is."""
+
+    name: str
+    command: str
+    parameters: tuple[Parameter, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    timeout: float | None = None
+    description: str | None = None
+    location: Location
+
+    def parameter(self, name: str) -> Parameter | None:
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something about a project's files that a person should know, and what MLflow makes of it."""
+
+    severity: str
+    """`error` where a run would be refused, `warning` where it runs but probably not as meant."""
+    message: str
+    location: Location
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder's MLproject, read. `file` is the name found there, None where there is no such file.
+
+    `environment` is what the file declares or the folder falls back on; its `because` says which.
+    """
+
+    name: str | None
+    file: str | None
+    entry_points: tuple[EntryPoint, ...]
+    environment: EnvironmentSpec
+    findings: tuple[Finding, ...] = ()
+
+    def entry_point(self, name: str) -> EntryPoint | None:
+        return next((entry for entry in self.entry_points if entry.name == name), None)

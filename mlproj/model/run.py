@@ -1,0 +1,163 @@
+"""What happened: a Plan, the Job it became on one machine, and its Outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mlproj.model.digest import Digest
+from mlproj.model.plan import Plan
+from mlproj.model.provenance import Host, InputState
+from mlproj.model.source import SourceState
+
+
+class Status(str, Enum):
+    """A run's status, in MLflow's terms. `UNKNOWN` is shown for a running one on a host we cannot ask."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownParameter:
+    """A parameter as it is recorded. `value` is typed, and `***` where it is a secret."""
+
+    name: str
+    value: str | int | float | bool
+    type: str
+    origin: str
+    base: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentState:
+    """Which environment a run ran in, and why that one. `lock` names the lock file's bytes in the store."""
+
+    kind: str
+    python: str | None
+    executable: str | None
+    platform: str
+    lock: Digest | None
+    lock_format: str | None = None
+    lock_file: Digest | None = None
+    packages: int = 0
+    key: str | None = None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """How a plan was carried out here: what is not part of its identity."""
+
+    project: str
+    uri: str
+    experiment: str
+    directory: str
+    argv: tuple[str, ...]
+    command: str
+    """The rendered command, secrets masked; argv's last element where nothing is secret."""
+    backend: str
+    user: str
+    parameters: tuple[ShownParameter, ...]
+    source: SourceState
+    environment: EnvironmentState
+    inputs: tuple[InputState, ...]
+    host: Host
+    variables: tuple[tuple[str, str], ...]
+    """Recorded variables that are no part of the plan, such as the locale."""
+    tags: tuple[tuple[str, str], ...] = ()
+    parent: str | None = None
+    mlproj_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Resources of the whole process tree; times in seconds, memory in bytes."""
+
+    wall_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A declared output after the run. `state` is `written`, `unchanged` (there before, and not written by
+    this run) or `missing`; only a written one has a digest and counts as the run's."""
+
+    path: str
+    state: str
+    kind: str = "file"
+    digest: Digest | None = None
+    size: int = 0
+    declared: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricPoint:
+    """`value` is a number, or the word `NaN`, `Infinity` or `-Infinity`, which JSON has no number for."""
+
+    key: str
+    value: float | str
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """A recorded stream: `stdout`, `stderr`, or `times` (which piece of which stream came when)."""
+
+    name: str
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended. `exit_code` is the process's own, or minus the number of the signal that ended it."""
+
+    status: Status
+    exit_code: int | None
+    reason: str | None = None
+    started: str
+    ended: str
+    usage: Usage
+    metrics: tuple[MetricPoint, ...] = ()
+    """Every point that was logged, in order; the last of a key is its current value."""
+    outputs: tuple[Output, ...] = ()
+    logs: tuple[LogFile, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """Something added after the seal, itself a link in the chain."""
+
+    sequence: int
+    time: str
+    kind: str
+    content: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A plan and its outcome. `outcome` is None while it runs.
+
+    `plan` and `job` are None for history brought in from elsewhere. `name`, `deleted`, `status` of a
+    running run and `amendments` lie outside the seal; `record` and `sequence` are set once it is sealed.
+    """
+
+    run_id: str
+    name: str
+    created: str
+    plan: Plan | None
+    job: Job | None
+    outcome: Outcome | None = None
+    status: Status = Status.RUNNING
+    deleted: bool = False
+    record: Digest | None = None
+    sequence: int | None = None
+    reproduces: str | None = None
+    amendments: tuple[Amendment, ...] = field(default=())

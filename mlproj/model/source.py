@@ -1,0 +1,87 @@
+"""Where a project's code comes from, and the state it was in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj.model.digest import Digest, snapshot_manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A working tree to run in. `directory` is the project's folder, `root` the tree that holds it.
+
+    `uri` is what was asked for, without credentials. `own` says that the tree was made for this run and
+    is not the user's. `revision` is the branch, tag or commit that was asked for.
+    """
+
+    directory: Path
+    root: Path
+    uri: str
+    revision: str | None = None
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submodule:
+    path: str
+    commit: str | None
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotFile:
+    """One file as it ran. `path` is relative to the root (undecodable bytes as surrogates), `mode` git's."""
+
+    path: str
+    mode: int
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OmittedFile:
+    """A file that the snapshot names but does not hold; `digest` is set where it was at least read."""
+
+    path: str
+    reason: str
+    size: int | None = None
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The files of a source tree at one moment; the digest of its manifest is its name."""
+
+    files: tuple[SnapshotFile, ...]
+    omitted: tuple[OmittedFile, ...] = ()
+
+    @property
+    def manifest(self) -> bytes:
+        return snapshot_manifest(
+            (file.path.encode("utf-8", "surrogateescape"), file.mode, file.digest) for file in self.files
+        )
+
+    @property
+    def digest(self) -> Digest:
+        return Digest.of(self.manifest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """What a run knows of its source. `commit` is None outside git; `dirty` None where that means nothing."""
+
+    uri: str
+    revision: str | None = None
+    remote: str | None = None
+    commit: str | None = None
+    branch: str | None = None
+    subfolder: str = ""
+    dirty: bool | None = None
+    changes: tuple[str, ...] = ()
+    """What made it dirty: paths of changed and untracked files, at most 100 of them."""
+    submodules: tuple[Submodule, ...] = ()
+    snapshot: Digest
+    files: int = 0
+    omitted: tuple[OmittedFile, ...] = ()

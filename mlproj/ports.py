@@ -1,0 +1,235 @@
+"""Every seam on one page: what each stage of a run needs of the world, as Protocols of few methods.
+
+A run goes through them in this order: Source fetches, Observer looks, Environments locks and builds,
+Executor runs, Store records. Each has one module per way of doing it, one table in `wiring` that names
+them, and one contract suite in `tests/contracts` that all of them pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mlproj.model.digest import Digest
+from mlproj.model.environment import Activation, EnvironmentSpec, LockedEnvironment
+from mlproj.model.events import Report
+from mlproj.model.provenance import Host, InputState, Variables
+from mlproj.model.record import Entry
+from mlproj.model.run import Run, Usage
+from mlproj.model.source import Checkout, Snapshot, SourceState
+
+
+class Source(Protocol):
+    """A way to turn a URI into a working tree."""
+
+    def accepts(self, uri: str) -> bool:
+        """Whether this source is the one for `uri` (a folder, a git URL, a zip); touches nothing."""
+        ...
+
+    def fetch(self, uri: str, revision: str | None, report: Report) -> AbstractContextManager[Checkout]:
+        """The tree for the length of the `with`; one made for the run is removed at its end.
+
+        Raises SourceError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRules:
+    """What stays out of a snapshot besides the usual: `outputs` are paths relative to the project folder.
+
+    `size_limit` is in bytes; larger files are digested, not held. `keep` names paths (relative to the
+    root) that are held although their name looks like a secret's or their size is over the limit.
+    """
+
+    outputs: tuple[str, ...] = ()
+    size_limit: int = 50 * 1024 * 1024
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedInput:
+    """An input's state, and the manifest of a folder (its SHA-256 is the folder's digest)."""
+
+    state: InputState
+    manifest: bytes | None = None
+
+
+class Observer(Protocol):
+    """Looks at the world around a run, and changes nothing in it."""
+
+    def source(
+        self, checkout: Checkout, rules: SnapshotRules, report: Report
+    ) -> tuple[SourceState, Snapshot]:
+        """The state of the tree and the files in it, submodules and nested repositories included."""
+        ...
+
+    def data(self, name: str, path: Path, project: Path, *, declared: bool, report: Report) -> ObservedInput:
+        """The digest of a file or folder. Raises DataError where it cannot be read."""
+        ...
+
+    def remote(self, name: str, uri: str) -> ObservedInput:
+        """What the far side tells of a URI without downloading it; nothing where nobody can be asked."""
+        ...
+
+    def host(self) -> Host: ...
+
+    def variables(self, environ: Mapping[str, str]) -> Variables: ...
+
+
+class Environment(Protocol):
+    """One kind of environment: specification -> lock -> built environment."""
+
+    def lock(
+        self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
+    ) -> LockedEnvironment:
+        """Decides the exact content. With `refresh` an earlier lock is not reused; without `resolve`
+        nothing is resolved anew, and the result's lock may be None. Raises EnvironmentFailed.
+        """
+        ...
+
+    def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
+        """Has the environment in place, built once however many ask, and says how to enter it.
+
+        Raises EnvironmentFailed with the tool's own output in the message.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A command to execute: `environ` is complete, `logs` the folder for the recorded streams.
+
+    `timeout` is in seconds.
+    """
+
+    argv: tuple[str, ...]
+    directory: Path
+    environ: Mapping[str, str]
+    logs: Path
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """How the command ended. `exit_code` is minus the signal's number where a signal ended it.
+
+    `timed_out` and `interrupted` (the signal that mlproj received) say why it was stopped, if it was.
+    `started` and `ended` are RFC 3339 in UTC.
+    """
+
+    exit_code: int
+    started: str
+    ended: str
+    usage: Usage
+    timed_out: bool = False
+    interrupted: int | None = None
+
+
+class Executor(Protocol):
+    """A place to execute a task, with its output reported and recorded as it comes."""
+
+    def execute(self, task: Task, report: Report) -> Execution:
+        """Writes `stdout`, `stderr` (bytes as they came) and `times` into `task.logs`, which exists.
+
+        `times` has a line per piece that was read: seconds since the start, the stream's name and the
+        piece's length in bytes. An interrupt ends the whole process group before this returns. Raises
+        ProjectError where the command cannot be started at all.
+        """
+        ...
+
+
+class BlobStore(Protocol):
+    """Content by its SHA-256. A blob is there whole or not at all."""
+
+    def __contains__(self, digest: Digest) -> bool: ...
+
+    def path(self, digest: Digest) -> Path:
+        """The file that holds the blob; raises StoreError where there is none."""
+        ...
+
+    def add_bytes(self, content: bytes) -> Digest: ...
+
+    def add_file(self, path: Path) -> tuple[Digest, int]:
+        """Copies a regular file in; its digest and size are those of the bytes that were copied."""
+        ...
+
+    def add_files(self, files: Iterable[tuple[Path, Digest]]) -> tuple[Path, ...]:
+        """Copies many in at once, synced together; those whose content is no longer the one that was
+        digested are left out and returned. A symbolic link counts by its target's text."""
+        ...
+
+    def digests(self) -> Iterator[Digest]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A comparison on a run: `field` is `metrics.<key>`, `params.<key>`, `tags.<key>` or an attribute
+    (`status`, `name`, `entry_point`, `project`, `experiment`, `commit`); `operator` one of
+    `= != < <= > >= ~` (the last: contains)."""
+
+    field: str
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """Which runs to list, newest first unless `sort` names a field (a leading `-` for descending)."""
+
+    conditions: tuple[Condition, ...] = ()
+    sort: str | None = None
+    limit: int | None = 20
+    deleted: bool = False
+
+
+class RunStore(Protocol):
+    """Where runs are recorded. Content once sealed is never rewritten."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def blobs(self) -> BlobStore: ...
+
+    def workspace(self, run_id: str) -> Path:
+        """The run's own folder in the store, made if need be: its logs while it runs, its output folder."""
+        ...
+
+    def begin(self, run: Run) -> AbstractContextManager[None]:
+        """Writes the opening row, and holds the run's liveness lock for the length of the `with`."""
+        ...
+
+    def seal(self, run: Run) -> Run:
+        """Appends the record of a run that has an outcome; returns it with `record` and `sequence`."""
+        ...
+
+    def find(self, reference: str) -> Run:
+        """By id, unique prefix of it, name, or `last`; raises RunNotFound (with near names as a hint)."""
+        ...
+
+    def search(self, query: RunQuery) -> tuple[Run, ...]: ...
+
+    def hide(self, run_id: str, *, hidden: bool = True) -> None: ...
+
+    def rename(self, run_id: str, name: str) -> None: ...
+
+    def amend(self, run_id: str, kind: str, content: Mapping[str, str]) -> None:
+        """Adds what came after the seal, as a link of its own."""
+        ...
+
+    def forget(self, run_id: str, *, who: str, why: str) -> None:
+        """Takes a hidden run's payload away and leaves a tombstone in the chain."""
+        ...
+
+    def entries(self) -> Iterator[Entry]:
+        """The chain in order, payloads as they were sealed."""
+        ...
+
+    def index(self, run_id: str) -> Mapping[str, object]:
+        """What the searchable columns say of a run (status, times, exit_code, plan, metrics, ...), for
+        `verify` to hold against the record."""
+        ...

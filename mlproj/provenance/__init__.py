@@ -1,0 +1,1 @@
+"""Observe: git state, source snapshot, data digests, host and variables, as they are before the run."""

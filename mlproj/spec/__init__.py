@@ -1,0 +1,1 @@
+"""Read: the author's files become a Project, and every error names its file and line."""

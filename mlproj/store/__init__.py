@@ -1,0 +1,1 @@
+"""Record: runs, blobs and the chain of sealed records, on disk."""
