@@ -52,7 +52,16 @@ class ProjectError(MlprojError):
 
 
 class SpecError(ProjectError):
-    pass
+    """`file` and `line` say where; they stand at the end of `message` too, and `sentence` is without them."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, file: str | None = None, line: int | None = None
+    ) -> None:
+        place = file if line is None else f"{file}:{line}"
+        super().__init__(message if place is None else f"{message} ({place})", hint=hint)
+        self.sentence = message
+        self.file = file
+        self.line = line
 
 
 class SourceError(ProjectError):

@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Puts `content` at `path` in one step: written aside, synced, renamed."""
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
+    """Puts `content` at `path` in one step: written aside, synced, renamed.
+
+    Without `sync` a power cut may leave a torn file: for what carries its own checksum.
+    """
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -27,19 +31,22 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on the file `path` (made if need be), waiting for whoever holds it."""
+def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Holds a lock on the file `path` (made if need be), waiting for whoever holds it.
+
+    A shared one may be held by many, an exclusive one by one alone.
+    """
     with _opened(path) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
 
 
 @contextlib.contextmanager
-def locked_now(path: Path) -> Iterator[bool]:
+def locked_now(path: Path, *, shared: bool = False) -> Iterator[bool]:
     """As `locked`, without waiting: yields whether the lock was free."""
     with _opened(path) as descriptor:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:

@@ -67,6 +67,10 @@ class Observer(Protocol):
         """The state of the tree and the files in it, submodules and nested repositories included."""
         ...
 
+    def changed(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """The paths of the snapshot's files that are no longer what they were."""
+        ...
+
     def data(self, name: str, path: Path, project: Path, *, declared: bool, report: Report) -> ObservedInput:
         """The digest of a file or folder. Raises DataError where it cannot be read."""
         ...
@@ -78,6 +82,10 @@ class Observer(Protocol):
     def host(self) -> Host: ...
 
     def variables(self, environ: Mapping[str, str]) -> Variables: ...
+
+    def secret(self, value: str) -> bool:
+        """Whether a parameter's value has a secret's form (a token, a key, a URL with a password)."""
+        ...
 
 
 class Environment(Protocol):
@@ -229,7 +237,11 @@ class RunStore(Protocol):
         """The chain in order, payloads as they were sealed."""
         ...
 
+    def head(self) -> tuple[int, Digest]:
+        """The sequence number and link of the chain's last entry, as noted beside the chain."""
+        ...
+
     def index(self, run_id: str) -> Mapping[str, object]:
-        """What the searchable columns say of a run (status, times, exit_code, plan, metrics, ...), for
-        `verify` to hold against the record."""
+        """What the searchable columns say of a run (the fields of `model.index.Index`, with `record` and
+        `sequence`), for `verify` to hold against the record. Raises RunNotFound."""
         ...

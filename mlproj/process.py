@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from mlproj.errors import MlprojError
+
+GIT_ENVIRONMENT: Mapping[str, str | None] = {
+    **dict.fromkeys(
+        (
+            "GIT_DIR",
+            "GIT_WORK_TREE",
+            "GIT_INDEX_FILE",
+            "GIT_COMMON_DIR",
+            "GIT_OBJECT_DIRECTORY",
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+            "GIT_NAMESPACE",
+            "GIT_PREFIX",
+            "GIT_EXTERNAL_DIFF",
+            "GIT_LITERAL_PATHSPECS",
+            "LANGUAGE",
+        )
+    ),
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C.UTF-8",
+}
+"""The patch for git wherever we call it: the repository is the one we name and not that of a hook which
+called us, nothing in it is refreshed or fetched on the side, nobody is asked, and messages are English."""
 
 
 class ProgramMissing(MlprojError):
@@ -56,7 +82,8 @@ def run(
 ) -> Completed:
     """Runs a program to its end and returns what came of it, whatever its exit code.
 
-    `on_line` gets each line of its standard error as it comes. Secrets are passed by `patch` or `stdin`,
+    `on_line` gets each line of its standard error as it comes; a carriage return ends one too, as in
+    progress. Secrets are passed by `patch` or `stdin`,
     never as arguments. An exception in here (an interrupt, too) ends the program first. Raises
     ProgramMissing where there is no such program, and `subprocess.TimeoutExpired` after `timeout` seconds.
     """
@@ -109,9 +136,21 @@ def _communicate_by_line(
     reader = threading.Thread(target=lambda: collected.append(process.stdout.read()), daemon=True)  # type: ignore[union-attr]  # checked above
     reader.start()
     lines = []
-    for line in process.stderr:
+    for line in _pieces(process.stderr):
         lines.append(line)
         on_line(line.decode("utf-8", "replace").rstrip())
     reader.join()
+    process.stdout.close()
+    process.stderr.close()
     process.wait()
     return b"".join(collected), b"".join(lines)
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream with their ends; a carriage return ends one as well as a newline does."""
+    rest = b""
+    while piece := os.read(stream.fileno(), 65536):
+        *whole, rest = re.split(rb"(?<=[\r\n])", rest + piece)
+        yield from whole
+    if rest:
+        yield rest

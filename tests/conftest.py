@@ -1,4 +1,4 @@
-"""Fixtures that every test may use, and guards: no test writes to a home folder or changes the environment."""
+"""Fixtures for every test, and guards: no test writes to a home folder or changes the environment."""
 
 from __future__ import annotations
 

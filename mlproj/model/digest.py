@@ -40,6 +40,13 @@ class Digest(str):
     def from_hex(cls, digits: str) -> Digest:
         return cls(f"sha256:{digits}")
 
+    @classmethod
+    def from_raw(cls, raw: bytes) -> Digest:
+        """The digest whose 32 bytes these are; raises ValueError for another number of them."""
+        if len(raw) != 32:
+            raise ValueError(f"not a digest: {raw!r}")
+        return super().__new__(cls, "sha256:" + raw.hex())
+
 
 def canonical(value: Json) -> bytes:
     """The one byte string for a JSON value (RFC 8785, JSON Canonicalization Scheme).
@@ -65,7 +72,7 @@ def folder_manifest(files: Iterable[tuple[bytes, Digest]]) -> bytes:
 
     `files` holds paths relative to the folder (bytes, no leading `./`). The manifest's own SHA-256 is the
     folder's digest: the `h1` directory hash of Go modules, `dirHash` of in-toto. In a shell:
-    `find -L . -type f | cut -c3- | LC_ALL=C sort | xargs -d '\\n' sha256sum | sha256sum`.
+    `find -L . -type f | cut -c3- | LC_ALL=C sort | xargs -d '\\n' sha256sum -- | sha256sum`.
     """
     return b"".join(_line(digest.hex.encode(), path) for path, digest in sorted(files))
 
@@ -99,13 +106,15 @@ def read_manifest(manifest: bytes) -> tuple[tuple[bytes, int, Digest], ...]:
 
 
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
+_SPECIAL = re.compile(rb"[\\\n\r]")
 _UNESCAPES = {escape: plain for plain, escape in _ESCAPES.items()}
 
 
 def _line(head: bytes, path: bytes) -> bytes:
     """One line as coreutils writes it: a leading backslash says that the name holds escapes."""
-    escaped = re.sub(rb"[\\\n\r]", lambda match: _ESCAPES[match[0]], path)
-    return (b"\\" if escaped != path else b"") + head + b"  " + escaped + b"\n"
+    if _SPECIAL.search(path) is None:
+        return b"%s  %s\n" % (head, path)
+    return b"\\%s  %s\n" % (head, _SPECIAL.sub(lambda match: _ESCAPES[match[0]], path))
 
 
 def _unescape(path: bytes) -> bytes:

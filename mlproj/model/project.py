@@ -58,6 +58,8 @@ class EntryPoint:
     timeout: float | None = None
     description: str | None = None
     location: Location
+    command_location: Location | None = None
+    """Where the command is written, for what is said of it."""
 
     def parameter(self, name: str) -> Parameter | None:
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
@@ -78,7 +80,9 @@ class Finding:
 class Project:
     """A folder's MLproject, read. `file` is the name found there, None where there is no such file.
 
-    `environment` is what the file declares or the folder falls back on; its `because` says which.
+    `environment` is what the file declares or the folder falls back on; its `because` says which. Where the
+    environment's own files cannot be read, `environment_failure` says why: an error for whoever wants that
+    environment, and nothing to one who runs in the caller's own.
     """
 
     name: str | None
@@ -86,6 +90,7 @@ class Project:
     entry_points: tuple[EntryPoint, ...]
     environment: EnvironmentSpec
     findings: tuple[Finding, ...] = ()
+    environment_failure: Finding | None = None
 
     def entry_point(self, name: str) -> EntryPoint | None:
         return next((entry for entry in self.entry_points if entry.name == name), None)

@@ -14,12 +14,15 @@ import msgspec
 
 from mlproj.model.digest import Digest, canonical, plain
 from mlproj.model.plan import Plan
-from mlproj.model.run import Job, Outcome, Run
+from mlproj.model.run import Imported, Job, Outcome, Run, Status
 
 RECORD_SCHEMA = "mlproj/record/1"
 OPENING_SCHEMA = "mlproj/opening/1"
+IMPORT_SCHEMA = "mlproj/import/1"
 GENESIS = Digest.from_hex("0" * 64)
 """What the first entry of a chain names as the one before it."""
+
+_INTEGERS_END = 2**53
 
 T = TypeVar("T")
 
@@ -91,8 +94,62 @@ class RecordDocument:
     reproduces: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportDocument:
+    """What is sealed of history brought in from elsewhere: it has no plan of ours."""
+
+    schema: str
+    run_id: str
+    created: str
+    plan: None = None
+    outcome: Outcome | None
+    imported: Imported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobReference:
+    """A blob that a record names, and as which part. A `manifest` lists further blobs."""
+
+    digest: Digest
+    part: str
+    manifest: bool = False
+
+
+def blobs_of(run: Run) -> tuple[BlobReference, ...]:
+    """Every blob that the record of a run names itself; those that a manifest lists are not followed."""
+    references = []
+    if run.imported is not None:
+        references.append(BlobReference(digest=run.imported.document, part="imported.document"))
+    if run.job is not None:
+        snapshot = run.job.source.snapshot
+        references.append(BlobReference(digest=snapshot, part="source.snapshot", manifest=True))
+        if run.job.environment.lock_file is not None:
+            lock_file = run.job.environment.lock_file
+            references.append(BlobReference(digest=lock_file, part="environment.lock_file"))
+    if run.outcome is not None:
+        references += [BlobReference(digest=log.digest, part=f"logs.{log.name}") for log in run.outcome.logs]
+        references += [
+            BlobReference(
+                digest=output.digest, part=f"outputs.{output.path}", manifest=output.kind == "folder"
+            )
+            for output in run.outcome.outputs
+            if output.digest is not None and output.state == "written"
+        ]
+    return tuple(references)
+
+
 def seal_document(run: Run) -> bytes:
-    """The canonical bytes of a run that has an outcome."""
+    """The canonical bytes of a run that has an outcome, or that was brought in from elsewhere."""
+    if run.imported is not None:
+        return encode(
+            ImportDocument(
+                schema=IMPORT_SCHEMA,
+                run_id=run.run_id,
+                created=run.created,
+                outcome=run.outcome,
+                imported=run.imported,
+            )
+        )
     if run.outcome is None:
         raise ValueError("a run without an outcome cannot be sealed")
     return _encode(run, RECORD_SCHEMA)
@@ -113,11 +170,28 @@ def read_document(payload: bytes, *, name: str) -> Run:
         name=name,
         created=document.created,
         plan=document.plan,
-        job=document.job,
+        job=None if document.job is None else _as_floats(document.job),
         outcome=document.outcome,
         reproduces=document.reproduces,
     )
     return run if document.outcome is None else replace(run, status=document.outcome.status)
+
+
+def read_import(payload: bytes, *, name: str) -> Run:
+    """The run that an import wraps; raises ValueError where it is none."""
+    document = decode(payload, ImportDocument)
+    if document.schema != IMPORT_SCHEMA:
+        raise ValueError(f"an import of another schema: {document.schema}")
+    return Run(
+        run_id=document.run_id,
+        name=name,
+        created=document.created,
+        plan=None,
+        job=None,
+        outcome=document.outcome,
+        status=Status.UNKNOWN if document.outcome is None else document.outcome.status,
+        imported=document.imported,
+    )
 
 
 def encode(value: object) -> bytes:
@@ -128,6 +202,17 @@ def encode(value: object) -> bytes:
 def decode(payload: bytes, kind: type[T]) -> T:
     """The noun that `encode` wrote; raises ValueError (msgspec's is one) where it does not fit."""
     return msgspec.json.decode(payload, type=kind, dec_hook=_from_text)
+
+
+def _as_floats(job: Job) -> Job:
+    """JSON spells the float 1e17 like an integer, and of such a size it can only have been a float."""
+    parameters = tuple(
+        replace(item, value=float(item.value))
+        if isinstance(item.value, int) and abs(item.value) >= _INTEGERS_END
+        else item
+        for item in job.parameters
+    )
+    return replace(job, parameters=parameters)
 
 
 def _encode(run: Run, schema: str) -> bytes:

@@ -116,11 +116,13 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended. `exit_code` is the process's own, or minus the number of the signal that ended it."""
+    """How a run ended. `exit_code` is the process's own, or minus the number of the signal that ended it;
+    None where nothing was started. `interrupted` is the signal that mlproj itself was sent, if any."""
 
     status: Status
     exit_code: int | None
     reason: str | None = None
+    interrupted: int | None = None
     started: str
     ended: str
     usage: Usage
@@ -129,6 +131,16 @@ class Outcome:
     outputs: tuple[Output, ...] = ()
     logs: tuple[LogFile, ...] = ()
     notes: tuple[str, ...] = ()
+    lost: tuple[Digest, ...] = ()
+    """Blobs that the plan or the job names and the store never got, since the runner ended too early."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """Where history came from that was not made here; `document` names the foreign bytes, kept verbatim."""
+
+    origin: str
+    document: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +157,9 @@ class Amendment:
 class Run:
     """A plan and its outcome. `outcome` is None while it runs.
 
-    `plan` and `job` are None for history brought in from elsewhere. `name`, `deleted`, `status` of a
-    running run and `amendments` lie outside the seal; `record` and `sequence` are set once it is sealed.
+    `plan` and `job` are None for history brought in from elsewhere, which `imported` tells of. `name`,
+    `deleted`, `status` of a running run and `amendments` lie outside the seal; `record` and `sequence` are
+    set once it is sealed.
     """
 
     run_id: str
@@ -161,3 +174,4 @@ class Run:
     sequence: int | None = None
     reproduces: str | None = None
     amendments: tuple[Amendment, ...] = field(default=())
+    imported: Imported | None = None

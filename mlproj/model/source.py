@@ -42,25 +42,32 @@ class SnapshotFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OmittedFile:
-    """A file that the snapshot names but does not hold; `digest` is set where it was at least read."""
+    """A file that the snapshot names but does not hold; `digest` is set where it was at least read.
+
+    One with a digest counts for the snapshot's identity as a held one does.
+    """
 
     path: str
     reason: str
     size: int | None = None
     digest: Digest | None = None
+    mode: int = 0o100644
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The files of a source tree at one moment; the digest of its manifest is its name."""
+    """The files of the source tree at `root` at one moment; the digest of its manifest is its name."""
 
+    root: Path
     files: tuple[SnapshotFile, ...]
     omitted: tuple[OmittedFile, ...] = ()
 
     @property
     def manifest(self) -> bytes:
+        held = [(file.path, file.mode, file.digest) for file in self.files]
+        read = [(file.path, file.mode, file.digest) for file in self.omitted if file.digest is not None]
         return snapshot_manifest(
-            (file.path.encode("utf-8", "surrogateescape"), file.mode, file.digest) for file in self.files
+            (path.encode("utf-8", "surrogateescape"), mode, digest) for path, mode, digest in held + read
         )
 
     @property

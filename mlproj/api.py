@@ -1,0 +1,94 @@
+"""mlproj from Python: the verbs of the command line as functions that return the nouns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlproj import wiring
+from mlproj.model.events import Event, Report
+from mlproj.model.plan import Plan
+from mlproj.model.project import Project
+from mlproj.model.run import Run
+from mlproj.ports import RunStore
+from mlproj.services import run as service
+from mlproj.services.request import RunRequest
+from mlproj.spec import read_project
+
+
+def silent(event: Event) -> None:
+    """A report that shows nothing."""
+
+
+def run(
+    uri: str = ".",
+    *,
+    entry_point: str = "main",
+    parameters: Mapping[str, object] | None = None,
+    version: str | None = None,
+    env_manager: str | None = None,
+    experiment_name: str | None = None,
+    run_name: str | None = None,
+    timeout: float | None = None,
+    store: str | None = None,
+    report: Report = silent,
+) -> Run:
+    """Runs an entry point and returns the sealed run, also one that failed (its `status` says so).
+
+    `uri` is a folder, a git URL or a zip file; `parameters` are passed as their text; `timeout` is in
+    seconds; `store` a folder (else found as the command line finds it); `report` gets events, the child's
+    output among them. Raises MlprojError where nothing could be run.
+    """
+    request = _request(uri, entry_point, parameters, version, env_manager, experiment_name, run_name, timeout)
+    return service.run(request, wiring.tools(os.environ, request.caller, store), report)
+
+
+def plan(
+    uri: str = ".",
+    *,
+    entry_point: str = "main",
+    parameters: Mapping[str, object] | None = None,
+    version: str | None = None,
+    env_manager: str | None = None,
+    timeout: float | None = None,
+    report: Report = silent,
+) -> Plan:
+    """What `run` with the same arguments would carry out; its `identity` is None while its lock is not
+    resolved. Writes neither store nor project. Raises MlprojError."""
+    request = _request(uri, entry_point, parameters, version, env_manager, None, None, timeout)
+    return service.plan(request, wiring.tools(os.environ, request.caller), report).plan
+
+
+def load_project(directory: str | Path = ".") -> Project:
+    """The project of a folder, read. Raises SpecError where one of its files cannot be."""
+    return read_project(Path(directory).absolute())
+
+
+def open_store(path: str | Path | None = None) -> RunStore:
+    """The store at `path`, else the one that the command line would use. Raises StoreError."""
+    return wiring.existing_store(None if path is None else str(path))
+
+
+def _request(
+    uri: str,
+    entry_point: str,
+    parameters: Mapping[str, object] | None,
+    version: str | None,
+    env_manager: str | None,
+    experiment_name: str | None,
+    run_name: str | None,
+    timeout: float | None,
+) -> RunRequest:
+    return RunRequest(
+        uri=uri,
+        caller=Path.cwd(),
+        environ=dict(os.environ),
+        entry_point=entry_point,
+        parameters={name: str(value) for name, value in (parameters or {}).items()},
+        revision=version,
+        environment_manager=env_manager,
+        experiment=experiment_name,
+        run_name=run_name,
+        timeout=timeout,
+    )

@@ -1,0 +1,92 @@
+"""The command line as a whole: which commands there are, and how any of them ends.
+
+A command's module is imported when the command is asked for, so that `mlproj --help` costs nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mlproj.cli.ending import ended_by
+from mlproj.version import __version__
+
+COMMANDS: dict[str, str] = {
+    "run": "Run an entry point of a project, and record what ran",
+    "check": "Say what is wrong with a project's files, and where",
+    "init": "Write an MLproject for the code in a folder",
+    "runs": "List recorded runs",
+    "show": "Show everything known of a run",
+    "logs": "Print what a run printed",
+    "artifacts": "List or copy the files that a run left",
+    "diff": "Tell what differs between two runs",
+    "rm": "Hide a run, or bring a hidden one back",
+    "verify": "Check that what was recorded is still what was recorded",
+    "doctor": "Tell what this machine can do for mlproj",
+}
+ALIASES = {"ls": "runs"}
+
+
+class LazyGroup(TyperGroup):
+    """A group whose help comes from COMMANDS, and whose commands are imported one at a time."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"mlproj.cli.{name}")
+        command = typer.main.get_command(module.app)
+        command.name = name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlproj {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def mlproj(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run machine learning projects, and know afterwards exactly what ran."""
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Runs the command line to its end and returns the exit code; nothing that fails escapes."""
+    command = typer.main.get_command(app)
+    try:
+        outcome = command.main(args=list(arguments), prog_name="mlproj", standalone_mode=False)
+    except BaseException as error:
+        ending = ended_by(error)
+        if "--json" in arguments and ending.document is not None:
+            sys.stdout.write(json.dumps(ending.document, indent=2) + "\n")
+        elif ending.text:
+            sys.stderr.write(ending.text + "\n")
+        return ending.code
+    return outcome if isinstance(outcome, int) else 0

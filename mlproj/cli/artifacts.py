@@ -1,0 +1,55 @@
+"""`mlproj artifacts`: the files that a run left, listed or copied out of the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlproj import wiring
+from mlproj.cli.documents import print_document
+from mlproj.cli.options import JsonOption, RunArgument, StoreOption
+from mlproj.cli.sheet import Section, print_sheet
+from mlproj.cli.terminal import say
+from mlproj.cli.words import size
+from mlproj.errors import UsageError
+from mlproj.services.history import artifacts as list_artifacts
+from mlproj.services.history import get_artifact
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def artifacts(
+    run: RunArgument = "last",
+    action: Annotated[
+        str | None, typer.Argument(metavar="[get PATH]", help="`get` copies a file or folder out.")
+    ] = None,
+    path: Annotated[str | None, typer.Argument(metavar="", help="Which; `.` for all.", hidden=True)] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", "-o", metavar="PLACE", help="Copy to; else here.")
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List the files that a run left, or copy them out: `mlproj artifacts last get model.joblib`."""
+    records = wiring.existing_store(store)
+    found = records.find(run)
+    if action is not None:
+        if action != "get" or path is None:
+            raise UsageError(
+                f"`{action}` is not `get PATH`", hint="`mlproj artifacts RUN get PATH` copies a file out"
+            )
+        for place in get_artifact(records, found, path, to or Path.cwd()):
+            typer.echo(str(place))
+        return 0
+    kept = list_artifacts(records, found)
+    if as_json:
+        print_document({"schema": "mlproj/artifacts/1", "run_id": found.run_id, "artifacts": kept})
+    elif kept:
+        rows = tuple((item.path, item.state, size(item.size), str(item.digest or "")) for item in kept)
+        print_sheet([Section(rows=rows)])
+    else:
+        say("the run left no files that were declared or put into its output folder")
+    return 0

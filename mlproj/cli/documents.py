@@ -1,0 +1,101 @@
+"""What `--json` prints: one versioned object for each kind of answer. Keys are only ever added."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from mlproj.cli.pages import latest_points
+from mlproj.model.digest import plain
+from mlproj.model.run import Job, Outcome, Run
+from mlproj.services.prepare import Prepared
+
+RUN_SCHEMA = "mlproj/run/1"
+
+
+def print_document(document: object) -> None:
+    sys.stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def run_document(run: Run) -> dict[str, Any]:
+    """A run as `run`, `show` and `runs` give it."""
+    outcome, plan = run.outcome, run.plan
+    identity = None if plan is None else plan.identity
+    return {
+        "schema": RUN_SCHEMA,
+        "run_id": run.run_id,
+        "name": run.name,
+        "status": run.status.value,
+        "exit_code": None if outcome is None else outcome.exit_code,
+        "reason": None if outcome is None else outcome.reason,
+        "entry_point": None if plan is None else plan.entry_point,
+        "plan": identity,
+        "created": run.created,
+        **_job(run.job),
+        **_outcome(outcome),
+        "outputs_declared": [] if plan is None else list(plan.outputs),
+        "variables": {} if plan is None else dict(plan.variables),
+        "timeout": None if plan is None else plan.timeout,
+        "record": run.record,
+        "sequence": run.sequence,
+        "reproduces": run.reproduces,
+        "deleted": run.deleted,
+        "amendments": [plain(amendment) for amendment in run.amendments],
+    }
+
+
+def plan_document(prepared: Prepared) -> dict[str, Any]:
+    """What a dry run gives: the plan's identity, what it is the digest of, and the same facts as a run's."""
+    plan = prepared.plan
+    return {
+        "schema": "mlproj/plan/1",
+        "plan": plan.identity,
+        "entry_point": plan.entry_point,
+        **_job(prepared.job),
+        "outputs": list(plan.outputs),
+        "metrics": list(plan.metrics),
+        "timeout": plan.timeout,
+        "variables": dict(plan.variables),
+        "document": plan.document(),
+    }
+
+
+def _job(job: Job | None) -> dict[str, Any]:
+    if job is None:
+        return {}
+    return {
+        "experiment": job.experiment,
+        "project": job.project,
+        "command": job.command,
+        "directory": job.directory,
+        "backend": job.backend,
+        "user": job.user,
+        "parent": job.parent,
+        "parameters": {
+            item.name: {key: value for key, value in plain(item).items() if key != "name"}
+            for item in job.parameters
+        },
+        "source": plain(job.source),
+        "environment": plain(job.environment),
+        "inputs": [plain(state) for state in job.inputs],
+        "host": plain(job.host),
+        "recorded_variables": dict(job.variables),
+        "tags": dict(job.tags),
+        "mlproj": job.mlproj_version,
+    }
+
+
+def _outcome(outcome: Outcome | None) -> dict[str, Any]:
+    if outcome is None:
+        return {"outputs": [], "metrics": {}, "started": None, "ended": None, "usage": None}
+    return {
+        "outputs": [plain(output) for output in outcome.outputs],
+        "metrics": latest_points(outcome.metrics),
+        "started": outcome.started,
+        "ended": outcome.ended,
+        "usage": plain(outcome.usage),
+        "logs": [plain(log) for log in outcome.logs],
+        "notes": list(outcome.notes),
+    }

@@ -1,0 +1,36 @@
+"""`mlproj logs`: what a run printed, in the order in which it came."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mlproj import wiring
+from mlproj.cli.options import RunArgument, StoreOption
+from mlproj.cli.terminal import child_writer
+from mlproj.errors import UsageError
+from mlproj.services.history import STREAMS, read_log
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def logs(
+    run: RunArgument = "last",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    stream: Annotated[
+        str | None, typer.Option("--stream", metavar="NAME", help="Only `stdout` or `stderr`.")
+    ] = None,
+    store: StoreOption = None,
+) -> int:
+    """Print what a run printed: its stdout on stdout, its stderr on stderr."""
+    if stream is not None and stream not in STREAMS:
+        raise UsageError(f"there is no stream `{stream}`", hint="streams are `stdout` and `stderr`")
+    records = wiring.existing_store(store)
+    write = child_writer(child_to_stderr=False)
+    for piece in read_log(records, records.find(run), stream, follow=follow):
+        write(piece)
+    sys.stdout.flush()
+    return 0

@@ -1,0 +1,231 @@
+"""What commands show of a run, a plan and a project, as sections of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mlproj.cli.sheet import Row, Section
+from mlproj.cli.words import duration, number, short, size, sparkline
+from mlproj.model.plan import Plan
+from mlproj.model.project import Project
+from mlproj.model.run import Job, MetricPoint, Outcome, Run, Status
+from mlproj.services.prepare import Prepared
+
+
+def run_summary(run: Run) -> Iterator[str]:
+    """The lines said at the end of a run."""
+    outcome = run.outcome
+    if outcome is None:
+        return
+    word = {Status.FINISHED: "finished", Status.KILLED: "was stopped"}.get(run.status, "failed")
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    yield f"run `{run.name}` ({run.run_id[:8]}) {word} in {duration(outcome.usage.wall_s)}{reason}"
+    metrics = latest_points(outcome.metrics)
+    if metrics:
+        yield "metrics: " + ", ".join(f"{key} {number(value)}" for key, value in metrics.items())
+    for output in outcome.outputs:
+        told = f"{size(output.size)}, sha256 {short(output.digest)}" if output.digest else output.state
+        yield f"output: {output.path} ({told})"
+    yield f"hint: `mlproj show {run.run_id[:8]}` tells everything that is known of it"
+
+
+def run_page(run: Run) -> tuple[Section, ...]:
+    """Everything known of a run."""
+    job, plan, outcome = run.job, run.plan, run.outcome
+    head: list[Row] = [
+        ("run", run.run_id),
+        ("name", run.name),
+        ("status", run.status.value),
+        ("created", run.created),
+    ]
+    if outcome is not None:
+        head += _outcome_rows(outcome)
+    if plan is not None:
+        head.append(("plan", str(plan.identity)))
+    head.append(("record", "not sealed yet" if run.record is None else f"{run.record} (no. {run.sequence})"))
+    if run.reproduces is not None:
+        head.append(("reproduces", run.reproduces))
+    if run.deleted:
+        head.append(("hidden", "yes"))
+    sections = [Section(rows=tuple(head))]
+    if job is not None:
+        sections += _job_sections(job, plan)
+    if outcome is not None:
+        sections += _outcome_sections(outcome)
+    if run.amendments:
+        rows = tuple(
+            (item.time, item.kind, ", ".join(f"{key}={value}" for key, value in item.content.items()))
+            for item in run.amendments
+        )
+        sections.append(Section(title="amendments", rows=rows))
+    return tuple(sections)
+
+
+def plan_page(prepared: Prepared) -> tuple[Section, ...]:
+    """What a run would be."""
+    identity = prepared.plan.identity
+    told = "none yet: the environment's lock is not resolved" if identity is None else str(identity)
+    return (Section(rows=(("plan", told),)), *_job_sections(prepared.job, prepared.plan))
+
+
+def project_page(project: Project) -> tuple[Section, ...]:
+    """The project's entry points and what each takes."""
+    sections = [Section(rows=(("project", project.name or ""), ("environment", project.environment.because)))]
+    for entry in project.entry_points:
+        rows = tuple(
+            (
+                parameter.name,
+                parameter.declared_type,
+                "required" if parameter.default is None else f"default {parameter.default!r}",
+                parameter.description or "",
+            )
+            for parameter in entry.parameters
+        )
+        title = f"-e {entry.name}" + (f": {entry.description}" if entry.description else "")
+        sections.append(Section(title=title, rows=rows or (("no parameters",),)))
+    return tuple(sections)
+
+
+def latest_points(points: tuple[MetricPoint, ...]) -> dict[str, float | str]:
+    return {point.key: point.value for point in points}
+
+
+def _outcome_rows(outcome: Outcome) -> list[Row]:
+    usage = outcome.usage
+    rows: list[Row] = [("started", outcome.started), ("ended", outcome.ended)]
+    if outcome.exit_code is not None:
+        rows.append(("exit code", str(outcome.exit_code)))
+    if outcome.reason is not None:
+        rows.append(("reason", outcome.reason))
+    rows.append(
+        (
+            "usage",
+            f"{duration(usage.wall_s)}, {duration(usage.cpu_s)} of CPU, {size(usage.peak_rss_bytes)} at most",
+        )
+    )
+    return rows
+
+
+def _job_sections(job: Job, plan: Plan | None) -> list[Section]:
+    rows: list[Row] = [("project", job.project), ("from", job.uri)]
+    if plan is not None:
+        rows.append(("entry point", plan.entry_point))
+    rows += [
+        ("command", job.command),
+        ("folder", job.directory),
+        ("experiment", job.experiment),
+        ("user", job.user),
+    ]
+    if plan is not None and plan.timeout is not None:
+        rows.append(("timeout", duration(plan.timeout)))
+    if job.parent is not None:
+        rows.append(("started by run", job.parent))
+    parameters = tuple(
+        (
+            item.name,
+            str(item.value),
+            item.type,
+            item.origin + (f" (in the {item.base}'s folder)" if item.base in ("caller", "project") else ""),
+            item.description or "",
+        )
+        for item in job.parameters
+    )
+    inputs = tuple(
+        (state.name, state.path, size(state.size), str(state.digest or "no digest")) for state in job.inputs
+    )
+    variables = (() if plan is None else plan.variables) + job.variables
+    return [
+        Section(title="job", rows=tuple(rows)),
+        Section(title="parameters", rows=parameters),
+        Section(title="source", rows=tuple(_source_rows(job))),
+        Section(title="environment", rows=tuple(_environment_rows(job))),
+        Section(title="data", rows=inputs),
+        Section(title="host", rows=tuple(_host_rows(job))),
+        Section(title="variables", rows=variables),
+        Section(title="tags", rows=job.tags),
+    ]
+
+
+def _source_rows(job: Job) -> Iterator[Row]:
+    source = job.source
+    if source.commit is not None:
+        branch = f" ({source.branch})" if source.branch else ""
+        yield ("commit", source.commit + branch)
+        yield ("state", "dirty" if source.dirty else "clean")
+    else:
+        yield ("commit", "none: not under git")
+    if source.changes:
+        yield ("changed", "\n".join(source.changes))
+    if source.remote is not None:
+        yield ("remote", source.remote)
+    if source.subfolder:
+        yield ("subfolder", source.subfolder)
+    for submodule in source.submodules:
+        yield ("submodule", f"{submodule.path} {submodule.commit or ''}{' dirty' if submodule.dirty else ''}")
+    yield ("snapshot", f"{source.snapshot} ({source.files} files)")
+    for omitted in source.omitted:
+        yield ("left out", f"{omitted.path}: {omitted.reason}")
+
+
+def _environment_rows(job: Job) -> Iterator[Row]:
+    environment = job.environment
+    yield ("kind", environment.kind)
+    yield ("because", environment.because)
+    yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")
+    yield ("platform", environment.platform)
+    yield ("lock", f"{environment.lock or 'not resolved'} ({environment.packages} packages)")
+    if environment.key is not None:
+        yield ("key", environment.key)
+
+
+def _host_rows(job: Job) -> Iterator[Row]:
+    host = job.host
+    yield ("name", host.name)
+    yield ("system", f"{host.system} {host.release} {host.machine}" + (f", {host.libc}" if host.libc else ""))
+    yield ("processor", f"{host.cpu}, {host.cores} cores")
+    yield ("memory", size(host.memory_bytes))
+    if host.container is not None:
+        yield ("container", host.container)
+    for gpu in host.gpus:
+        yield ("gpu", f"{gpu.name}, driver {gpu.driver}, {size(gpu.memory_bytes)}")
+
+
+def _outcome_sections(outcome: Outcome) -> list[Section]:
+    series: dict[str, list[float | str]] = {}
+    for point in outcome.metrics:
+        series.setdefault(point.key, []).append(point.value)
+    metrics = tuple((key, number(values[-1]), sparkline(values)) for key, values in series.items())
+    outputs = tuple(
+        (output.path, output.state, size(output.size), str(output.digest or "")) for output in outcome.outputs
+    )
+    logs = tuple((log.name, size(log.size), str(log.digest)) for log in outcome.logs)
+    return [
+        Section(title="metrics", rows=metrics),
+        Section(title="outputs", rows=outputs),
+        Section(title="logs", rows=logs),
+        Section(title="notes", rows=tuple((note,) for note in outcome.notes)),
+    ]
+
+
+def runs_table(runs: Sequence[Run]) -> Section:
+    """One row a run."""
+    rows = tuple(
+        (
+            run.run_id[:8],
+            run.name,
+            run.status.value + (" (hidden)" if run.deleted else ""),
+            "" if run.job is None else run.job.project,
+            "" if run.plan is None else run.plan.entry_point,
+            run.created[:19].replace("T", " "),
+            "" if run.outcome is None else duration(run.outcome.usage.wall_s),
+            "" if run.outcome is None else _metrics_in_short(run.outcome),
+        )
+        for run in runs
+    )
+    headings = ("RUN", "NAME", "STATUS", "PROJECT", "ENTRY", "CREATED (UTC)", "TIME", "METRICS")
+    return Section(headings=headings, rows=rows)
+
+
+def _metrics_in_short(outcome: Outcome) -> str:
+    points = latest_points(outcome.metrics)
+    return " ".join(f"{key}={number(value)}" for key, value in list(points.items())[:4])

@@ -1,0 +1,191 @@
+"""`mlproj run`: the options of `mlflow run` under their names, and what mlproj adds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlproj import wiring
+from mlproj.cli.documents import plan_document, print_document, run_document
+from mlproj.cli.options import JsonOption, StoreOption
+from mlproj.cli.pages import plan_page, project_page, run_summary
+from mlproj.cli.sheet import print_sheet
+from mlproj.cli.terminal import reporting, say
+from mlproj.errors import NotSupportedYet, UsageError
+from mlproj.model.run import Run, Status
+from mlproj.planning.parameters import parse_assignments
+from mlproj.services.describe import describe
+from mlproj.services.request import RunRequest, Tools
+from mlproj.services.run import plan as plan_run
+from mlproj.services.run import run as carry_out
+from mlproj.spec.duration import seconds
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def run(
+    uri: Annotated[
+        str,
+        typer.Argument(metavar="URI", help="A folder, a git URL or a zip file; `#sub/folder` may follow."),
+    ] = ".",
+    entry_point: Annotated[
+        str,
+        typer.Option("--entry-point", "-e", metavar="NAME", help="The entry point, or a .py or .sh file."),
+    ] = "main",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--param-list", "-P", metavar="NAME=VALUE", help="A parameter's value; repeatable."),
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", "-v", metavar="REV", help="A git branch, tag or commit.")
+    ] = None,
+    env_manager: Annotated[
+        str | None,
+        typer.Option(
+            "--env-manager",
+            metavar="NAME",
+            help="local, virtualenv, uv, conda or docker; else as the project says.",
+        ),
+    ] = None,
+    experiment_name: Annotated[
+        str | None,
+        typer.Option(
+            "--experiment-name", envvar="MLFLOW_EXPERIMENT_NAME", help="The experiment to record under."
+        ),
+    ] = None,
+    experiment_id: Annotated[
+        str | None,
+        typer.Option("--experiment-id", envvar="MLFLOW_EXPERIMENT_ID", help="The same, by its id."),
+    ] = None,
+    run_name: Annotated[
+        str | None, typer.Option("--run-name", help="The run's name; else one is made up.")
+    ] = None,
+    docker_args: Annotated[
+        list[str] | None,
+        typer.Option("--docker-args", "-A", metavar="NAME[=VALUE]", help="For Docker projects."),
+    ] = None,
+    backend: Annotated[str, typer.Option("--backend", "-b", help="Where to run: local.")] = "local",
+    backend_config: Annotated[
+        str | None,
+        typer.Option("--backend-config", "-c", metavar="FILE", help="JSON, or a file of it, for a backend."),
+    ] = None,
+    storage_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--storage-dir",
+            envvar="MLFLOW_TMP_DIR",
+            help="Where to download `path` parameters given as URIs.",
+        ),
+    ] = None,
+    run_id: Annotated[str | None, typer.Option("--run-id", hidden=True)] = None,
+    build_image: Annotated[bool, typer.Option("--build-image", help="For Docker projects.")] = False,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="PATH", help="A further file or folder to digest; repeatable."),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output", metavar="PATH", help="A further file or folder of the project to keep; repeatable."
+        ),
+    ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="NAME=VALUE", help="A tag; repeatable.")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="TIME", help="Stop the run after 90, 90s, 15m or 2h.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep", metavar="PATH", help="Snapshot this file although it is large or looks secret."
+        ),
+    ] = None,
+    require_clean: Annotated[
+        bool, typer.Option("--require-clean", help="Refuse to run anything but a clean git commit.")
+    ] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Resolve the environment's lock anew.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
+    help_project: Annotated[
+        bool, typer.Option("--help-project", help="Print the project's entry points and parameters.")
+    ] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Run an entry point of a project, and record what ran.
+
+    Ends with 0 if it finished, 1 if the entry point failed or ran out of time.
+    """
+    if backend != "local":
+        raise NotSupportedYet(
+            f"this version cannot run on the backend `{backend}` yet", hint="leave out `--backend`"
+        )
+    if experiment_name is not None and experiment_id is not None:
+        raise UsageError(
+            "`--experiment-name` and `--experiment-id` exclude each other", hint="give one of them"
+        )
+    caller = Path.cwd()
+    tools = wiring.tools(os.environ, caller, store)
+    request = RunRequest(
+        uri=uri,
+        caller=caller,
+        environ=dict(os.environ),
+        entry_point=entry_point,
+        parameters=parse_assignments(tuple(parameter or ())),
+        revision=version,
+        environment_manager=env_manager,
+        experiment=experiment_name,
+        experiment_id=experiment_id,
+        run_name=run_name,
+        run_id=run_id,
+        inputs=tuple(inputs or ()),
+        outputs=tuple(outputs or ()),
+        tags=tuple(parse_assignments(tuple(tags or ()), option="--tag").items()),
+        timeout=None if timeout is None else seconds(timeout),
+        keep=tuple(keep or ()),
+        storage=storage_dir,
+        refresh=refresh,
+        require_clean=require_clean,
+    )
+    if help_project:
+        with reporting() as report:
+            print_sheet(project_page(describe(request, tools, report)))
+        return 0
+    for option, given in (("-A", docker_args), ("--build-image", build_image), ("-c", backend_config)):
+        if given and not as_json:
+            say(f"note: `{option}` means nothing to this project's environment, and is ignored")
+    if dry_run:
+        return _dry_run(request, tools, as_json)
+    return _run(request, tools, as_json)
+
+
+def _dry_run(request: RunRequest, tools: Tools, as_json: bool) -> int:
+    with reporting() as report:
+        prepared = plan_run(request, tools, report)
+    if as_json:
+        print_document(plan_document(prepared))
+    else:
+        print_sheet(plan_page(prepared))
+    return 0
+
+
+def _run(request: RunRequest, tools: Tools, as_json: bool) -> int:
+    with reporting(child_to_stderr=as_json) as report:
+        finished = carry_out(request, tools, report)
+    if as_json:
+        print_document(run_document(finished))
+    else:
+        for line in run_summary(finished):
+            say(line)
+    return exit_code(finished)
+
+
+def exit_code(run: Run) -> int:
+    """What the command ends with: 1 for a failed run, 128 and the signal's number for an interrupted one."""
+    if run.outcome is not None and run.outcome.interrupted is not None:
+        return 128 + run.outcome.interrupted
+    return 0 if run.status is Status.FINISHED else 1

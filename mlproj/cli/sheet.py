@@ -1,0 +1,57 @@
+"""Pages of labelled rows, painted with colour on a terminal and as plain aligned columns elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from mlproj.cli.terminal import is_terminal
+
+Row = tuple[str, ...]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A title (may be empty), column headings (may be none) and rows of text."""
+
+    title: str = ""
+    headings: Row = ()
+    rows: tuple[Row, ...] = ()
+
+
+def print_sheet(sections: Sequence[Section], stream: TextIO | None = None) -> None:
+    """Prints the sections that have rows, a blank line between two of them."""
+    target = stream or sys.stdout
+    filled = [section for section in sections if section.rows]
+    if is_terminal(target):
+        importlib.import_module("mlproj.cli.colour").paint(filled, target)
+    else:
+        target.write(plain_sheet(filled))
+
+
+def plain_sheet(sections: Sequence[Section]) -> str:
+    return "\n".join(_plain(section) for section in sections)
+
+
+def printable(text: str) -> str:
+    """Text that cannot move the cursor or change colours, whoever wrote it."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def _plain(section: Section) -> str:
+    rows = [tuple(map(printable, row)) for row in (section.headings, *section.rows) if row]
+    columns = max(len(row) for row in rows)
+    widths = [max((len(row[i]) for row in rows if i < len(row)), default=0) for i in range(columns)]
+    indent = "  " if section.title else ""
+    lines = [section.title] if section.title else []
+    for row in rows:
+        cells = [cell.ljust(widths[i]) if i < len(row) - 1 else cell for i, cell in enumerate(row)]
+        continued = "\n" + " " * (len(indent) + sum(widths[: len(row) - 1]) + 2 * (len(row) - 1))
+        lines.append((indent + "  ".join(cells)).rstrip().replace("\n", continued))
+    return "\n".join(lines) + "\n"

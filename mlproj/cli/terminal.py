@@ -1,0 +1,78 @@
+"""How mlproj speaks: data on stdout, talk on stderr, colour and progress only where a person looks."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from mlproj.model.events import ChildOutput, Event, Note, Report, Started
+
+SAID_IN_PLAIN = {"clone": "cloning", "resolve": "resolving", "install": "installing"}
+
+
+def is_terminal(stream: object) -> bool:
+    """Whether a person looks at `stream`, and did not ask for plain text (NO_COLOR, TERM=dumb)."""
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty()) and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def say(message: str) -> None:
+    """A line of talk."""
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def reporting(*, child_to_stderr: bool = False) -> Iterator[Report]:
+    """A Report that shows events: as moving progress on a terminal, as plain lines elsewhere.
+
+    `child_to_stderr` keeps stdout free for a document.
+    """
+    if is_terminal(sys.stderr):
+        progress = importlib.import_module("mlproj.cli.progress")  # Rich, only where it is seen
+        with progress.live(child_writer(child_to_stderr)) as report:
+            yield report
+    else:
+        yield PlainReport(child_to_stderr)
+
+
+class PlainReport:
+    """Says what takes time, once, and passes the child's output on as it comes."""
+
+    def __init__(self, child_to_stderr: bool) -> None:
+        self._write = child_writer(child_to_stderr)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, ChildOutput):
+            self._write(event)
+        elif isinstance(event, Note):
+            say(f"note: {event.message}")
+        elif isinstance(event, Started) and event.stage in SAID_IN_PLAIN:
+            say(f"{SAID_IN_PLAIN[event.stage]} {event.detail}".rstrip())
+
+
+class child_writer:
+    """Writes the child's bytes to our own streams, whole and at once.
+
+    A terminal or reader that has gone away must not end the run: what it wrote is in the record.
+    """
+
+    def __init__(self, child_to_stderr: bool) -> None:
+        self._streams: dict[str, BinaryIO] = {
+            "stdout": (sys.stderr if child_to_stderr else sys.stdout).buffer,
+            "stderr": sys.stderr.buffer,
+        }
+
+    def __call__(self, event: ChildOutput) -> None:
+        stream = self._streams.get(event.stream)
+        if stream is None:
+            return
+        try:
+            stream.write(event.data)
+            stream.flush()
+        except OSError:
+            del self._streams[event.stream]

@@ -1,0 +1,51 @@
+"""Numbers, times and curves in the form in which people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlproj.model.digest import Digest
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def size(count: int) -> str:
+    """`1.5 MB` for a number of bytes."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """`0.42 s`, `3 min 5 s`, `2 h 4 min` for a length of time."""
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def short(digest: Digest | None) -> str:
+    """The first twelve digits, enough to tell two apart by eye."""
+    return "" if digest is None else digest.hex[:12]
+
+
+def number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def sparkline(values: Sequence[float | str], width: int = 40) -> str:
+    """The course of a metric in one line of bars; empty for fewer than two numbers."""
+    numbers = [value for value in values if not isinstance(value, str)]
+    if len(numbers) < 2:
+        return ""
+    if len(numbers) > width:
+        numbers = [numbers[i * (len(numbers) - 1) // (width - 1)] for i in range(width)]
+    low, high = min(numbers), max(numbers)
+    span = (high - low) or 1.0
+    return "".join(BARS[int((value - low) / span * (len(BARS) - 1))] for value in numbers)

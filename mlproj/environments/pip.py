@@ -1,0 +1,182 @@
+"""Locks and installs with pip alone, for machines where uv cannot be had."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from mlproj import process
+from mlproj.environments.indexes import redacted
+from mlproj.environments.skeletons import make_virtualenv
+from mlproj.environments.uv import last_lines
+from mlproj.errors import EnvironmentFailed
+from mlproj.model.environment import Interpreter
+from mlproj.model.events import Report, ToolOutput
+
+_INCLUDE = re.compile(r"(?P<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Download:
+    url: str
+    dir_info: dict[str, Any] | None = None
+    vcs_info: dict[str, Any] | None = None
+    archive_info: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """A package as pip's installation report describes it."""
+
+    download_info: _Download
+    metadata: dict[str, Any]
+    is_direct: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Installation:
+    install: list[_Item] = field(default_factory=list)
+
+
+def resolve_with_pip(
+    lines: Sequence[str],
+    project: Path,
+    python: Interpreter,
+    cache: Path,
+    environ: Mapping[str, str],
+    report: Report,
+) -> str:
+    """The lock (PEP 751) of what pip would install for some requirement lines.
+
+    Raises EnvironmentFailed, in pip's words; so it does where the Python's pip is older than 22.2.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".resolving-", dir=cache) as name:
+        folder = Path(name)
+        make_virtualenv(python, folder / "virtualenv", cache, seeded=True)
+        (folder / "requirements.txt").write_text("".join(f"{_rooted(line, project)}\n" for line in lines))
+        options = ("--dry-run", "--ignore-installed", "--quiet", "--report", folder / "report.json")
+        command = (*_pip(folder / "virtualenv"), *options, "-r", folder / "requirements.txt")
+        done = process.run(command, directory=project, patch=_PATCH, on_line=_teller(report, "lock", environ))
+        if done.code != 0:
+            words = last_lines(redacted(done.complaint, environ, *lines))
+            if "no such option: --dry-run" in words or "no such option: --report" in words:
+                words = "its pip is older than 22.2, and uv, which could do it, is not installed"
+            raise EnvironmentFailed(
+                f"the environment cannot be resolved for Python {python.version}:\n{words}"
+            )
+        return _pylock(
+            msgspec.json.decode((folder / "report.json").read_bytes(), type=_Installation), project
+        )
+
+
+def install_with_pip(
+    text: str, python: Interpreter, folder: Path, cache: Path, environ: Mapping[str, str], report: Report
+) -> None:
+    """Makes `folder` a virtualenv and installs what the lock `text` (from `resolve_with_pip`) names.
+
+    Hashes are checked wherever the lock has them. Raises EnvironmentFailed, in pip's words.
+    """
+    make_virtualenv(python, folder, cache, seeded=True)
+    lines = [line.removeprefix("# pip: ") for line in text.split("\n") if line.startswith("# pip: ")]
+    if not lines:
+        raise EnvironmentFailed(
+            "this lock was made by another tool, and pip cannot install it",
+            hint="`pip install uv` installs uv",
+        )
+    checked = [line for line in lines if "--hash=" in line]
+    for chosen, options in ((checked, ("--require-hashes",)), ([x for x in lines if x not in checked], ())):
+        if chosen:
+            _install(chosen, options, folder, environ, report)
+
+
+def _install(
+    lines: Sequence[str], options: Sequence[str], folder: Path, environ: Mapping[str, str], report: Report
+) -> None:
+    with tempfile.NamedTemporaryFile("w", prefix="requirements-", suffix=".txt") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+        file.flush()
+        command = (*_pip(folder), "--no-deps", *options, "-r", file.name)
+        done = process.run(command, patch=_PATCH, on_line=_teller(report, "build", environ))
+    if done.code != 0:
+        words = last_lines(redacted(done.complaint, environ, *lines))
+        raise EnvironmentFailed(f"pip could not install the environment:\n{words}")
+
+
+_PATCH = {"PYTHONHOME": None, "PYTHONPATH": None, "PIP_REQUIRE_VIRTUALENV": None, "PIP_USER": None}
+
+
+def _pip(virtualenv: Path) -> tuple[str | Path, ...]:
+    options = ("--disable-pip-version-check", "--no-input")
+    return (virtualenv / "bin" / "python", "-m", "pip", *options, "install", "--progress-bar", "off")
+
+
+def _teller(report: Report, stage: str, environ: Mapping[str, str]) -> Any:
+    return lambda line: report(ToolOutput(stage=stage, line=redacted(line, environ)))
+
+
+def _rooted(line: str, project: Path) -> str:
+    """The line with a rooted path: a file is looked for beside the one that includes it, here elsewhere."""
+    included = _INCLUDE.fullmatch(line)
+    if included is None or "://" in included["file"]:
+        return line
+    return f"{included['option']} {project / included['file']}"
+
+
+def _pylock(installation: _Installation, project: Path) -> str:
+    items = sorted(installation.install, key=lambda item: str(item.metadata["name"]).lower())
+    requests = [f"# pip: {_request(item, project)}" for item in items]
+    head = ['lock-version = "1.0"', 'created-by = "mlproj"']
+    return "\n".join([*requests, *head, *(_table(item, project) for item in items)]) + "\n"
+
+
+def _request(item: _Item, project: Path) -> str:
+    """The line of a requirements file that installs exactly this."""
+    name, version, source = item.metadata["name"], item.metadata["version"], item.download_info
+    if source.dir_info is not None:
+        editable = "-e " if source.dir_info.get("editable") else ""
+        return f"{editable}{_folder(source)}"
+    if source.vcs_info is not None:
+        return f"{name} @ {source.vcs_info['vcs']}+{source.url}@{source.vcs_info['commit_id']}"
+    digest = _sha256(source)
+    hashed = f" --hash=sha256:{digest}" if digest else ""
+    return f"{name} @ {source.url}{hashed}" if item.is_direct else f"{name}=={version}{hashed}"
+
+
+def _table(item: _Item, project: Path) -> str:
+    source = item.download_info
+    lines = ["", "[[packages]]", f"name = {_quoted(item.metadata['name'])}"]
+    if source.dir_info is not None:
+        editable = ", editable = true" if source.dir_info.get("editable") else ""
+        return "\n".join([*lines, f"directory = {{ path = {_quoted(_folder(source))}{editable} }}"])
+    lines.append(f"version = {_quoted(item.metadata['version'])}")
+    if source.vcs_info is not None:
+        kind, commit = source.vcs_info["vcs"], source.vcs_info["commit_id"]
+        told = f"type = {_quoted(kind)}, url = {_quoted(source.url)}, commit-id = {_quoted(commit)}"
+        return "\n".join([*lines, f"vcs = {{ {told} }}"])
+    digest = _sha256(source)
+    hashes = f", hashes = {{ sha256 = {_quoted(digest)} }}" if digest else ""
+    artifact = f"{{ url = {_quoted(source.url)}{hashes} }}"
+    is_wheel = urlsplit(source.url).path.endswith(".whl")
+    key = "archive = " if item.is_direct else "wheels = [" if is_wheel else "sdist = "
+    return "\n".join([*lines, f"{key}{artifact}{']' if key.endswith('[') else ''}"])
+
+
+def _folder(source: _Download) -> str:
+    return unquote(urlsplit(source.url).path)
+
+
+def _sha256(source: _Download) -> str | None:
+    hashes: dict[str, str] = (source.archive_info or {}).get("hashes") or {}
+    return hashes.get("sha256")
+
+
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,74 @@
+"""What is to be resolved, as one value, and the identity that says when an earlier answer still holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj.environments.indexes import IndexSettings
+from mlproj.environments.probing import platform_name
+from mlproj.environments.requirements import Requirements, content_of, read_requirements
+from mlproj.model.digest import Digest, Json, canonical
+from mlproj.model.environment import Interpreter, VirtualenvSpec
+from mlproj.model.redaction import without_credentials
+
+_NOTATION = "1"
+"""Counts up when the answer to the same question is to be another one."""
+
+_UV_CONFIGURATION = ("pyproject.toml", "uv.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A specification in its project, for one Python. `refresh` wants an answer from today."""
+
+    spec: VirtualenvSpec
+    project: Path
+    python: Interpreter
+    settings: IndexSettings
+    environ: Mapping[str, str]
+    cache: Path
+    refresh: bool = False
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return (*self.spec.build_dependencies, *self.spec.dependencies)
+
+    @property
+    def where(self) -> str:
+        """The file that a person looks into when this fails."""
+        return self.spec.uv_lock or next(iter(self.spec.files), "the specification")
+
+    @property
+    def requirements(self) -> Requirements:
+        return read_requirements(self.lines, self.project, self.environ)
+
+
+def identity(question: Question, requirements: Requirements, *, tool: str) -> str:
+    """The digest of all that the answer hangs on, save the day: lines, files, Python, platform, indexes.
+
+    It is the same in another folder and for another user, and holds no credentials.
+    """
+    spec, project = question.spec, question.project
+    named = (*spec.files, *((spec.uv_lock,) if spec.uv_lock else ()), *_UV_CONFIGURATION)
+    files = {str(path): path for path in (*(project / name for name in named), *requirements.files)}
+    parts: list[Json] = [
+        _NOTATION,
+        tool,
+        [question.python.version, question.python.implementation, platform_name()],
+        [without_credentials(line) for line in question.lines],
+        spec.uv_lock,
+        sorted(_digest(path) for path in files.values()),
+        [[package.editable, content_of(package)] for package in requirements.local],
+        list(question.settings.identity),
+    ]
+    return Digest.of(canonical(parts)).hex
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return "-"

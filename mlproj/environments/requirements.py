@@ -1,0 +1,177 @@
+"""Reads of requirement lines what a lock's freshness hangs on: names, files, local folders, credentials."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mlproj.environments.system import normalized
+
+_INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>.+)")
+_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s*=\s*|\s+|(?<=-e))(?P<what>.+)")
+_NAME = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^]]*\])?\s*(?P<rest>.*)")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_CREDENTIALS = re.compile(r"(?:https?)://[^/\s@\"']+@[^\s\"'#;]+")
+_VCS = re.compile(r"(git|hg|svn|bzr)\+")
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
+
+_NOT_CODE = frozenset(
+    {".git", ".hg", ".venv", "venv", ".mlproj", "mlruns", "__pycache__", "node_modules", "build", "dist"}
+    | {".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".eggs"}
+)
+_LARGEST_CODE = 16 * 1024 * 1024
+_METADATA = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "README.md")
+
+
+EDITABLE, LOCAL = "editable", "local"
+"""What stands for the version of a package in a folder, which has none until it is built."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPackage:
+    """A package in a folder (or an archive) of this machine."""
+
+    path: Path
+    editable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """What some lines ask for, with the lines of the files they include.
+
+    `lines` are the outermost ones as uv takes them; `addresses` are URLs that hold credentials.
+    """
+
+    lines: tuple[str, ...]
+    names: frozenset[str]
+    local: tuple[LocalPackage, ...]
+    files: tuple[Path, ...]
+    addresses: tuple[str, ...]
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The servers of `addresses` with their credentials, for whoever downloads from them again."""
+        parts = (urlsplit(address) for address in self.addresses)
+        return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}/" for part in parts))
+
+
+def read_requirements(lines: Iterable[str], project: Path, environ: Mapping[str, str]) -> Requirements:
+    """Reads lines of a requirements file that lies in the folder `project`; a missing file is left to uv."""
+    outer = tuple(_statements("\n".join(lines)))
+    files: list[Path] = []
+    every = [statement for line in outer for statement in _with_included(line, project, files)]
+    names, local, addresses = set(), [], []
+    for line in every:
+        addresses += _CREDENTIALS.findall(_VARIABLE.sub(lambda found: environ.get(found[1], ""), line))
+        package = _local_package(line, project)
+        named = None if line.startswith("-") else _NAME.fullmatch(line)
+        if package is not None:
+            local.append(package)
+        if named and (package is None or named["rest"].startswith("@")):
+            names.add(normalized(named["name"]))
+    return Requirements(
+        lines=tuple(map(_for_uv, outer)),
+        names=frozenset(names),
+        local=tuple(local),
+        files=tuple(files),
+        addresses=tuple(addresses),
+    )
+
+
+def content_of(package: LocalPackage) -> str:
+    """A digest of what a local package is made of: all of its files, or its metadata where it is editable.
+
+    Very large files count by their size alone: they are data that lies in the folder, and no code.
+    """
+    files = _files(package.path)
+    if package.editable:
+        files = (package.path / name for name in _METADATA)
+    summary = hashlib.sha256()
+    for path in files:
+        relative = os.path.relpath(path, package.path)
+        summary.update(f"{relative}\0{_content(path)}\n".encode("utf-8", "surrogateescape"))
+    return summary.hexdigest()
+
+
+def _content(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        return str(size) if size > _LARGEST_CODE else hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return "-"
+
+
+def _files(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name for name in folders if name not in _NOT_CODE and not name.endswith(".egg-info")
+        )
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file() and not name.endswith((".pyc", ".pyo")):
+                yield path
+
+
+def _statements(text: str) -> Iterator[str]:
+    """The lines that mean something, those that end in a backslash joined with the next."""
+    for line in text.replace("\\\n", "").splitlines():
+        statement = re.sub(r"(^|\s)#.*$", "", line).strip()
+        if statement:
+            yield statement
+
+
+def _with_included(line: str, folder: Path, files: list[Path]) -> Iterator[str]:
+    included = _INCLUDE.fullmatch(line)
+    if included is None:
+        yield line
+        return
+    path = Path(os.path.normpath(folder / included["file"].strip("\"'")))
+    if "://" in included["file"] or path in files:
+        return
+    files.append(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return
+    is_constraint = line.startswith(("-c", "--c"))
+    for statement in _statements(text):
+        for inner in _with_included(statement, path.parent, files):
+            # A constraint asks for nothing; it is read for the files it includes and their credentials.
+            if not is_constraint or inner.startswith("-"):
+                yield inner
+
+
+def _local_package(line: str, project: Path) -> LocalPackage | None:
+    editable = _EDITABLE.fullmatch(line)
+    if editable is None and line.startswith("-"):
+        return None
+    what = (editable["what"] if editable else line).partition(" ;")[0].strip("\"' ")
+    _, at, address = what.partition(" @ ")
+    what = (address if at else what).strip()
+    if what.startswith("file:"):
+        what = unquote(urlsplit(what).path)
+    elif "://" in what or _VCS.match(what) or not (editable or at or _looks_like_a_path(what)):
+        return None
+    path = Path(os.path.normpath(project / Path(re.sub(r"\[[^]]*\]$", "", what)).expanduser()))
+    return LocalPackage(path=path, editable=editable is not None) if path.exists() else None
+
+
+def _looks_like_a_path(text: str) -> bool:
+    return text.startswith((".", "/", "~")) or os.sep in text
+
+
+def _for_uv(line: str) -> str:
+    """uv has no editable packages from a repository, which pip lets people write; there it installs them."""
+    editable = _EDITABLE.fullmatch(line)
+    if editable is None or not _VCS.match(editable["what"]):
+        return line
+    egg = _EGG.search(editable["what"])
+    address = _EGG.sub("", editable["what"])
+    return f"{egg[1]} @ {address}" if egg else address

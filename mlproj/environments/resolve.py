@@ -1,0 +1,146 @@
+"""Resolves a specification into a lock with uv, or takes one that the author committed."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from mlproj.environments.indexes import redacted
+from mlproj.environments.paths import with_moved_paths
+from mlproj.environments.question import Question
+from mlproj.environments.requirements import Requirements, read_requirements
+from mlproj.environments.uv import Uv, last_lines
+from mlproj.errors import EnvironmentFailed
+from mlproj.model.environment import Interpreter, Lock
+from mlproj.model.events import Note, Report
+from mlproj.model.redaction import without_credentials
+
+_CONTRADICTION = re.compile(r"No solution found|incompatible|unsatisfiable|conflict", re.IGNORECASE)
+
+
+def resolve(question: Question, uv: Uv | None, report: Report) -> Lock:
+    """The lock of a specification, by uv or else by pip. Raises EnvironmentFailed in the tool's own words."""
+    # Reading the lock takes a library that is slow to load; uv waits for the network in the meantime.
+    threading.Thread(target=_reader, daemon=True).start()
+    if question.spec.uv_lock is not None:
+        return _exported(question, uv, report)
+    spec = question.spec
+    try:
+        return _resolved(question, question.lines, uv, report)
+    except EnvironmentFailed as error:
+        if not (spec.build_dependencies and spec.dependencies and _CONTRADICTION.search(error.message)):
+            raise
+        # Installed in two steps, the later of two contradicting requirements has the say.
+        asked = read_requirements(spec.dependencies, question.project, question.environ).names
+        builders = tuple(line for line in spec.build_dependencies if not _names(line, question) & asked)
+        if builders == spec.build_dependencies:
+            raise
+        lock = _resolved(question, (*builders, *spec.dependencies), uv, report)
+        report(
+            Note(message=f"build dependencies in `{question.where}` contradict the dependencies, which win")
+        )
+        return lock
+
+
+def read_committed(path: Path, python: Interpreter, project: Path) -> Lock:
+    """The lock in a file that lies in the project. Raises ValueError where it cannot be used, and OSError."""
+    text = path.read_bytes()
+    moved = with_moved_paths(without_credentials(text.decode(errors="replace")), path.parent, project)
+    packages = _reader().read_pylock(text, python, path.parent)
+    return Lock(format="pylock", packages=packages, text=moved.encode())
+
+
+def seeds(names: frozenset[str], python: Interpreter) -> tuple[str, ...]:
+    """What every virtualenv holds besides what is asked for, so that its `pip` is its own.
+
+    Below Python 3.12 a virtualenv has had setuptools, and old packages count on it, and on the
+    `pkg_resources` that setuptools 81 has no more.
+    """
+    wanted = {"pip": "pip"}
+    if tuple(map(int, python.version.split(".")[:2])) < (3, 12):
+        wanted["setuptools"] = "setuptools<81"
+    return tuple(line for name, line in wanted.items() if name not in names)
+
+
+def _reader() -> ModuleType:
+    return importlib.import_module("mlproj.environments.pylock")
+
+
+def _names(line: str, question: Question) -> frozenset[str]:
+    return read_requirements((line,), question.project, question.environ).names
+
+
+def _resolved(question: Question, lines: Sequence[str], uv: Uv | None, report: Report) -> Lock:
+    requirements = read_requirements(lines, question.project, question.environ)
+    wanted = (*requirements.lines, *seeds(requirements.names, question.python))
+    if uv is None:
+        text = importlib.import_module("mlproj.environments.pip").resolve_with_pip(
+            wanted, question.project, question.python, question.cache, question.environ, report
+        )
+    else:
+        text = _compiled(question, requirements, wanted, uv, report)
+    return _lock(question, text)
+
+
+def _compiled(
+    question: Question, requirements: Requirements, wanted: Sequence[str], uv: Uv, report: Report
+) -> str:
+    """uv's lock. The lines go in by standard input and the project's folder, where they are at home."""
+    options = ["--quiet", "--no-header", "--no-annotate", "--format", "pylock.toml"]
+    options += ["--python", str(question.python.executable), "--no-python-downloads"]
+    options += [*question.settings.arguments, *(["--refresh"] if question.refresh else [])]
+    done = uv.run(
+        ("pip", "compile", "-", *options),
+        directory=question.project,
+        variables=dict((*question.settings.variables, *question.settings.resolving)),
+        report=report,
+        stage="lock",
+        stdin="".join(f"{line}\n" for line in wanted).encode(),
+    )
+    if done.code != 0:
+        words = redacted(done.complaint, question.environ, *wanted, *requirements.addresses)
+        raise _failure(question, words.replace("`-`", f"`{question.where}`"))
+    return done.stdout.decode()
+
+
+def _exported(question: Question, uv: Uv | None, report: Report) -> Lock:
+    """The packages of a `uv.lock`, taken as it stands."""
+    assert question.spec.uv_lock is not None
+    if uv is None:
+        raise EnvironmentFailed(
+            f"`{question.spec.uv_lock}` can only be read with uv, which is not installed",
+            hint="`pip install uv` installs it",
+        )
+    folder = (question.project / question.spec.uv_lock).parent
+    options = ("--frozen", "--no-dev", "--no-emit-project", "--no-header", "--quiet", "--no-annotate")
+    done = uv.run(
+        ("export", *options, "--format", "pylock.toml", "--python", question.python.executable),
+        directory=folder,
+        variables={"UV_PYTHON_DOWNLOADS": "never"},
+        report=report,
+        stage="lock",
+        stdin=b"",
+    )
+    if done.code != 0:
+        raise _failure(question, redacted(done.complaint, question.environ))
+    return _lock(question, with_moved_paths(done.stdout.decode(), folder, question.project))
+
+
+def _lock(question: Question, text: str) -> Lock:
+    told = without_credentials(text).encode()
+    try:
+        packages = _reader().read_pylock(told, question.python, question.project)
+    except ValueError as error:
+        raise _failure(question, f"the lock that came of it cannot be used: {error}") from error
+    return Lock(format="pylock", packages=packages, text=told)
+
+
+def _failure(question: Question, words: str) -> EnvironmentFailed:
+    return EnvironmentFailed(
+        f"the environment cannot be resolved for Python {question.python.version}:\n{last_lines(words)}",
+        hint=f"the requirements are those of `{question.where}`",
+    )

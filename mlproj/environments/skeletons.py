@@ -1,0 +1,89 @@
+"""Makes bare virtualenvs, one per Python and then by copying: making one takes as long as resolving.
+
+A skeleton holds no activation scripts and no packages, and so nothing that names its own folder: a copy of
+it is a virtualenv as good as a new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj import process
+from mlproj.environments.probing import stamp_of
+from mlproj.environments.uv import last_lines
+from mlproj.errors import EnvironmentFailed
+from mlproj.model.digest import Digest, canonical
+from mlproj.model.environment import Interpreter
+
+_OLDEST_FOR_VIRTUALENV = (3, 8)
+"""virtualenv leaves a start-up file behind that older Pythons cannot read; their own `venv` serves them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skeletons:
+    """The bare virtualenvs in the cache folder."""
+
+    cache: Path
+
+    def prepare(self, python: Interpreter) -> threading.Thread:
+        """Starts making the skeleton that `put` will want, while the caller does something else."""
+        thread = threading.Thread(target=self._quietly, args=(python,), daemon=True)
+        thread.start()
+        return thread
+
+    def put(self, python: Interpreter, folder: Path) -> None:
+        """Makes `folder` a bare virtualenv of this Python. Raises EnvironmentFailed."""
+        shutil.copytree(self._made(python), folder, symlinks=True)
+
+    def _quietly(self, python: Interpreter) -> None:
+        # Whoever needs the skeleton tries again, and tells of the failure.
+        with contextlib.suppress(EnvironmentFailed, process.ProgramMissing, OSError):
+            self._made(python)
+
+    def _made(self, python: Interpreter) -> Path:
+        parts = [str(python.executable), *map(str, stamp_of(python.executable)), python.version]
+        target = self.cache / "skeletons" / Digest.of(canonical(parts)).hex[:32]
+        if target.is_dir() and (target / "bin" / "python").exists():
+            return target
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
+        try:
+            make_virtualenv(python, aside / "virtualenv", self.cache, seeded=False)
+            # Another process may have been quicker; its skeleton is as good.
+            with contextlib.suppress(OSError):
+                os.rename(aside / "virtualenv", target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return target
+
+
+def make_virtualenv(python: Interpreter, folder: Path, cache: Path, *, seeded: bool) -> None:
+    """A virtualenv in the new folder `folder`, with pip in it where it is to be `seeded`.
+
+    Raises EnvironmentFailed with what the tool said.
+    """
+    version = tuple(int(part) for part in python.version.split(".")[:2])
+    command: tuple[str | Path, ...]
+    if version < _OLDEST_FOR_VIRTUALENV:
+        command = (python.executable, "-I", "-m", "venv", *(() if seeded else ("--without-pip",)), folder)
+    else:
+        options = ("--pip", "bundle") if seeded else ("--no-seed",)
+        command = (sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update", *options)
+        command = (*command, "--activators", "", "--python", python.executable, folder)
+    patch = {"VIRTUALENV_OVERRIDE_APP_DATA": str(cache / "virtualenv"), "PYTHONHOME": None}
+    done = process.run(command, directory=folder.parent, patch=patch)
+    if done.code != 0:
+        raise EnvironmentFailed(
+            f"a virtualenv of Python {python.version} ({python.executable}) cannot be made:\n"
+            f"{last_lines(done.complaint)}"
+        )
+    for script in (folder / "bin").glob("[aA]ctivate*"):
+        script.unlink()

@@ -1,0 +1,109 @@
+"""The caller's own environment: whatever `python` is on the PATH, taken as it is and described."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from mlproj.environments import pyenv
+from mlproj.environments.probing import Probe, platform_name, probe
+from mlproj.model.environment import (
+    Activation,
+    EnvironmentSpec,
+    Interpreter,
+    Lock,
+    LockedEnvironment,
+    LockedPackage,
+)
+from mlproj.model.events import Report
+
+_DISTRIBUTION = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-py[\d.]+(-[^-]+)?)?\.(dist|egg)-info")
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+class SystemEnvironment:
+    """Locks by listing what is installed; builds nothing. `environ` is what the command will run with."""
+
+    def __init__(self, cache: Path, environ: Mapping[str, str] = os.environ) -> None:
+        self._cache = cache
+        self._environ = environ
+
+    def lock(
+        self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
+    ) -> LockedEnvironment:
+        """The Python on the PATH with its distributions. Raises nothing: there may be no Python at all."""
+        found = self._python(project)
+        described = None if found is None else probe(found[0], self._cache)
+        python = None
+        if found is not None and described is not None:
+            python = Interpreter(
+                executable=found[0],
+                version=described.version,
+                implementation=described.implementation,
+                because=found[1],
+            )
+        return LockedEnvironment(
+            kind="system",
+            lock=Lock(format="installed", packages=self._installed(described), text=b""),
+            python=python,
+            platform=platform_name(),
+            key=None,
+            because=spec.because,
+        )
+
+    def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
+        """Nothing to build, nothing to enter."""
+        return Activation()
+
+    def _python(self, project: Path) -> tuple[Path, str] | None:
+        for name in ("python", "python3"):
+            for path in on_path(name, self._environ):
+                if not pyenv.is_shim(path):
+                    return path, f"`{name}` on the PATH"
+                behind = pyenv.behind_shim(path, project, self._environ)
+                if behind is not None:
+                    return behind, f"`{name}` on the PATH, chosen by pyenv"
+        return None
+
+    def _installed(self, described: Probe | None) -> tuple[LockedPackage, ...]:
+        if described is None:
+            return ()
+        extra = self._environ.get("PYTHONPATH", "").split(os.pathsep)
+        return installed((*filter(None, extra), *described.paths))
+
+
+def on_path(name: str, environ: Mapping[str, str]) -> Iterator[Path]:
+    """The executables called `name` in the folders of the PATH, in their order."""
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(folder, name)
+        if folder and os.access(path, os.X_OK) and os.path.isfile(path):
+            yield Path(path).absolute()
+
+
+def installed(folders: Iterable[str]) -> tuple[LockedPackage, ...]:
+    """The distributions in folders that Python imports from, by the names of their folders alone.
+
+    The first folder that has a distribution counts, as for Python.
+    """
+    versions: dict[str, str] = {}
+    for folder in dict.fromkeys(folders):
+        for entry in _entries(folder):
+            match = _DISTRIBUTION.fullmatch(entry)
+            if match:
+                versions.setdefault(normalized(match["name"]), match["version"])
+    return tuple(LockedPackage(name=name, version=versions[name]) for name in sorted(versions))
+
+
+def normalized(name: str) -> str:
+    """A distribution's name in the one spelling that counts (PEP 503)."""
+    return sys.intern(_SEPARATORS.sub("-", name).lower())
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.endswith("-info")]
+    except OSError:
+        return []

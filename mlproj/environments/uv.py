@@ -1,0 +1,74 @@
+"""Runs uv for locking and installing: found once, told of pip's configuration, its complaints told on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uv as uv_package
+
+from mlproj import process
+from mlproj.environments.indexes import redacted
+from mlproj.model.events import Report, ToolOutput
+
+TAIL = 30
+"""How many lines of a tool's output an error shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uv:
+    """The uv program. `environ` is where its settings come from."""
+
+    program: Path
+    environ: Mapping[str, str]
+
+    def run(
+        self,
+        arguments: Sequence[str | Path],
+        *,
+        directory: Path,
+        variables: Mapping[str, str | None],
+        report: Report,
+        stage: str,
+        stdin: bytes | None = None,
+    ) -> process.Completed:
+        """Runs it to its end, whatever its exit code; what it prints meanwhile is reported."""
+
+        def tell(line: str) -> None:
+            report(ToolOutput(stage=stage, line=redacted(line, self.environ, *_texts(variables))))
+
+        return process.run(
+            (self.program, "--no-progress", "--color", "never", *arguments),
+            directory=directory,
+            # The environment that is active where mlproj runs is none of uv's business here.
+            patch={"VIRTUAL_ENV": None, "CONDA_PREFIX": None, "UV_WORKING_DIR": None, **variables},
+            stdin=stdin,
+            on_line=tell if stdin is None else None,
+        )
+
+
+def find_uv(environ: Mapping[str, str]) -> Path | None:
+    """uv as it was installed with mlproj, beside its Python, or on the PATH; None where there is none."""
+    try:
+        return Path(uv_package.find_uv_bin())
+    except FileNotFoundError:
+        beside = Path(sys.executable).with_name("uv")
+        if os.access(beside, os.X_OK):
+            return beside
+        found = shutil.which("uv", path=environ.get("PATH"))
+        return None if found is None else Path(found)
+
+
+def last_lines(text: str) -> str:
+    """The end of a tool's output, as much of it as an error shows."""
+    lines = text.rstrip().split("\n")
+    cut = [f"... ({len(lines) - TAIL} lines before)"] if len(lines) > TAIL else []
+    return "\n".join([*cut, *lines[-TAIL:]])
+
+
+def _texts(variables: Mapping[str, str | None]) -> list[str]:
+    return [value for value in variables.values() if value]

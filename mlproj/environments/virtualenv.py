@@ -1,0 +1,222 @@
+"""A virtualenv of one Python with exactly the packages of a lock.
+
+When nothing has changed, a run takes a few file reads; what is slow to load is loaded only to resolve.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+from mlproj.environments.cache import build_once
+from mlproj.environments.indexes import index_settings
+from mlproj.environments.install import install_with_uv
+from mlproj.environments.interpreters import Interpreters
+from mlproj.environments.locks import LockCache
+from mlproj.environments.probing import platform_name
+from mlproj.environments.question import Question, identity
+from mlproj.environments.requirements import EDITABLE, Requirements
+from mlproj.environments.resolve import read_committed
+from mlproj.environments.resolve import resolve as resolve_specification
+from mlproj.environments.skeletons import Skeletons
+from mlproj.environments.unsupported import not_yet
+from mlproj.environments.uv import Uv, find_uv
+from mlproj.errors import EnvironmentFailed, unreachable
+from mlproj.model.digest import Digest, canonical
+from mlproj.model.environment import (
+    Activation,
+    CondaSpec,
+    DockerSpec,
+    EnvironmentSpec,
+    Interpreter,
+    Lock,
+    LockedEnvironment,
+    SystemSpec,
+    VirtualenvSpec,
+)
+from mlproj.model.events import Ended, Note, Report, Started
+from mlproj.process import ProgramMissing
+
+_COMMITTED = "pylock.toml"
+
+
+class VirtualenvEnvironment:
+    """Locks and builds virtualenvs in the folder `cache`, by uv where it is there and `with_uv`."""
+
+    def __init__(self, cache: Path, environ: Mapping[str, str] = os.environ, *, with_uv: bool = True) -> None:
+        uv = find_uv(environ) if with_uv else None
+        self._cache = cache
+        self._environ = environ
+        self._uv = None if uv is None else Uv(program=uv, environ=environ)
+        self._interpreters = Interpreters(cache=cache, environ=environ, uv=self._uv)
+        self._locks = LockCache(folder=cache / "locks")
+        self._skeletons = Skeletons(cache=cache)
+        self._settings = index_settings(environ)
+        self._origins: tuple[str, ...] = ()
+        self._preparing: threading.Thread | None = None
+
+    def lock(
+        self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
+    ) -> LockedEnvironment:
+        """The lock of the specification: committed beside it, kept from before, or resolved now.
+
+        Raises EnvironmentFailed.
+        """
+        chosen, project = _virtualenv(spec), project.absolute()
+        with _translated(self._cache):
+            python = self._interpreters.find(chosen.python, project, report)
+            question = Question(
+                spec=chosen,
+                project=project,
+                python=python,
+                settings=self._settings,
+                environ=self._environ,
+                cache=self._cache,
+                refresh=refresh,
+            )
+            lock, reason = self._lock(question, report, resolve=resolve)
+        return LockedEnvironment(
+            kind="virtualenv",
+            lock=lock,
+            python=python,
+            platform=platform_name(),
+            key=None if lock is None else _key(lock, python, project),
+            because=f"{chosen.because}{reason}",
+        )
+
+    def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
+        """Has the locked environment in the cache, and says how to enter it. Raises EnvironmentFailed."""
+        if locked.lock is None or locked.python is None or locked.key is None:
+            raise EnvironmentFailed("the environment is not resolved yet, and cannot be built")
+        lock, python, folder = locked.lock, locked.python, self._cache / "environments" / locked.key
+        with _translated(self._cache):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            build_once(folder, lambda: self._fill(folder, lock, python, project.absolute(), report), report)
+        variables = (("VIRTUAL_ENV", str(folder)), ("PYTHONHOME", None))
+        return Activation(path=(folder / "bin",), variables=variables)
+
+    def _lock(self, question: Question, report: Report, *, resolve: bool) -> tuple[Lock | None, str]:
+        requirements = question.requirements
+        self._origins = requirements.origins
+        specification = identity(question, requirements, tool="pip" if self._uv is None else "uv")
+        committed = self._committed(question, specification, requirements, report)
+        if committed is not None:
+            return committed
+        if not resolve:
+            return self._locks.get(specification), ""
+        lock = self._locks.get_or_resolve(
+            specification, lambda: self._resolved(question, report), refresh=question.refresh
+        )
+        return lock, ""
+
+    def _committed(
+        self, question: Question, specification: str, requirements: Requirements, report: Report
+    ) -> tuple[Lock, str] | None:
+        """The lock that lies in the project, which wins over resolving, and the words that say so."""
+        path = None if question.spec.uv_lock else _committed_file(question)
+        if path is None:
+            return None
+        name = path.relative_to(question.project)
+        content = Digest.of(path.read_bytes())
+        try:
+            lock = self._locks.get_or_resolve(
+                Digest.of(canonical([specification, content, str(name)])).hex,
+                lambda: read_committed(path, question.python, question.project),
+                refresh=False,
+            )
+        except ValueError as error:
+            report(Note(message=f"`{name}` is not used: {error}"))
+            return None
+        missing = sorted(requirements.names - {package.name for package in lock.packages})
+        if missing:
+            report(Note(message=f"`{name}` does not hold what is asked for: {', '.join(missing)}"))
+        return lock, f"; the committed `{name}` says which packages"
+
+    def _resolved(self, question: Question, report: Report) -> Lock:
+        report(Started(stage="lock", detail=f"resolving for Python {question.python.version}"))
+        for note in self._settings.notes:
+            report(Note(message=note))
+        if self._uv is not None:
+            # The bare virtualenv is made while uv waits for the network.
+            self._preparing = self._skeletons.prepare(question.python)
+        lock = resolve_specification(question, self._uv, report)
+        report(Ended(stage="lock", detail=f"{len(lock.packages)} packages"))
+        return lock
+
+    def _fill(self, folder: Path, lock: Lock, python: Interpreter, project: Path, report: Report) -> None:
+        if self._uv is None:
+            _with_pip().install_with_pip(
+                lock.text.decode(), python, folder, self._cache, self._environ, report
+            )
+            return
+        if self._preparing is not None:
+            self._preparing.join()
+        self._skeletons.put(python, folder)
+        install_with_uv(
+            lock,
+            folder,
+            uv=self._uv,
+            project=project,
+            settings=self._settings,
+            origins=self._origins,
+            report=report,
+        )
+
+
+def _virtualenv(spec: EnvironmentSpec) -> VirtualenvSpec:
+    match spec:
+        case VirtualenvSpec():
+            return spec
+        case CondaSpec() | DockerSpec():
+            raise not_yet(spec)
+        case SystemSpec():
+            raise EnvironmentFailed("the caller's own environment is not built")
+        case _:
+            unreachable(spec)
+
+
+def _committed_file(question: Question) -> Path | None:
+    """A lock file beside the environment's file, else in the project's folder."""
+    beside = [(question.project / name).parent for name in question.spec.files[:1]]
+    paths = (folder / _COMMITTED for folder in (*beside, question.project))
+    return next((path for path in paths if path.is_file() and path.is_relative_to(question.project)), None)
+
+
+def _key(lock: Lock, python: Interpreter, project: Path) -> str:
+    """The name of the built environment: its lock, its Python, its platform.
+
+    Links to editable packages lead into one folder, so that they belong to one folder's project alone.
+    """
+    editable = any(package.version == EDITABLE for package in lock.packages)
+    parts = [
+        lock.digest,
+        python.version,
+        python.implementation,
+        str(python.executable),
+        platform_name(),
+        str(project) if editable else "",
+    ]
+    return Digest.of(canonical(parts)).hex[:32]
+
+
+def _with_pip() -> ModuleType:
+    return importlib.import_module("mlproj.environments.pip")
+
+
+@contextlib.contextmanager
+def _translated(cache: Path) -> Iterator[None]:
+    """Turns what the machine refuses into an error that a person can act on."""
+    try:
+        yield
+    except ProgramMissing as error:
+        raise EnvironmentFailed(error.message, hint=error.hint) from error
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"the environment cannot be put into the cache: {error.strerror or error} (`{error.filename}`)",
+            hint=f"`MLPROJ_CACHE_DIR` chooses another folder than `{cache}`",
+        ) from error

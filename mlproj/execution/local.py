@@ -1,0 +1,101 @@
+"""Runs a task as a process of this machine, in a session of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from mlproj.errors import ProjectError
+from mlproj.execution import signals, streams
+from mlproj.execution.streams import Channel, Recorder
+from mlproj.execution.supervision import Limits, Supervision
+from mlproj.model.events import Report
+from mlproj.ports import Execution, Task
+
+STREAMS = (("stdout", 1), ("stderr", 2))
+
+
+class LocalExecutor:
+    """The Executor for this machine.
+
+    `terminal` says for standard output and standard error whether they are shown on a terminal, so that the
+    child gets a pseudo-terminal for them (by default, what ours are). `patience` is the time in seconds
+    between interrupt, termination and kill, `grace` the time for what is still open at the child's end.
+    """
+
+    def __init__(
+        self, *, terminal: tuple[bool, bool] | None = None, patience: float = 3.0, grace: float = 0.3
+    ) -> None:
+        self._terminal = (os.isatty(1), os.isatty(2)) if terminal is None else terminal
+        self._patience = patience
+        self._grace = grace
+
+    def execute(self, task: Task, report: Report) -> Execution:
+        """Runs the task to its end; see `ports.Executor`. Standard input is ours."""
+        limits = Limits(patience=self._patience, grace=self._grace, timeout=task.timeout)
+        with contextlib.ExitStack() as stack:
+            wakeups = stack.enter_context(signals.listening())
+            stack.enter_context(streams.modes_kept(0))
+            recorder = stack.enter_context(Recorder(task.logs, report))
+            channels = [
+                stack.enter_context(streams.opened(name, shown_on=descriptor if shown else None))
+                for (name, descriptor), shown in zip(STREAMS, self._terminal, strict=True)
+            ]
+            began_at, begun = time.time(), time.monotonic()
+            process = _start(task, channels)
+            supervision = Supervision(process.pid, begun, recorder, limits)
+            try:
+                supervision.watch(channels, wakeups)
+            finally:
+                # The loop waited for it, to learn what it used up; Popen is only told.
+                process.returncode = supervision.exit_code
+        usage = supervision.usage()
+        assert supervision.exit_code is not None
+        return Execution(
+            exit_code=supervision.exit_code,
+            started=timestamp(began_at),
+            ended=timestamp(began_at + usage.wall_s),
+            usage=usage,
+            timed_out=supervision.timed_out,
+            interrupted=supervision.interrupted,
+        )
+
+
+def timestamp(seconds: float) -> str:
+    """A time since the epoch as RFC 3339 in UTC, with milliseconds."""
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _start(task: Task, channels: Sequence[Channel]) -> subprocess.Popen[bytes]:
+    stdout, stderr = (channel.theirs for channel in channels)
+    try:
+        process = subprocess.Popen(
+            task.argv,
+            cwd=task.directory,
+            env=task.environ,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise _not_started(task, error) from error
+    stdout.close()
+    stderr.close()
+    return process
+
+
+def _not_started(task: Task, error: OSError | ValueError) -> ProjectError:
+    program = task.argv[0]
+    if not task.directory.is_dir():
+        return ProjectError(f"there is no folder `{task.directory}` to run in")
+    if isinstance(error, FileNotFoundError):
+        return ProjectError(
+            f"the program `{program}` was not found", hint="look at `PATH`, or install the program"
+        )
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return ProjectError(f"the program `{program}` cannot be started: {reason}")

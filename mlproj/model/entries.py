@@ -1,0 +1,57 @@
+"""The chain's smaller documents: what was added to a run after its seal, and what was taken away, why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlproj.model.digest import Digest
+from mlproj.model.record import decode
+
+AMENDMENT_SCHEMA = "mlproj/amendment/1"
+TOMBSTONE_SCHEMA = "mlproj/tombstone/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendmentDocument:
+    """Something that came after a run's seal: a late tag, another name."""
+
+    schema: str = AMENDMENT_SCHEMA
+    run_id: str
+    kind: str
+    content: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedPayload:
+    """An entry whose payload was taken away; `digest` is what that payload's was."""
+
+    sequence: int
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TombstoneDocument:
+    """That a run was forgotten: which payloads went, by whose hand, when and why."""
+
+    schema: str = TOMBSTONE_SCHEMA
+    run_id: str
+    removed: tuple[RemovedPayload, ...]
+    who: str
+    when: str
+    why: str
+
+
+def read_amendment(payload: bytes) -> AmendmentDocument:
+    """Raises ValueError where the payload is no amendment."""
+    document = decode(payload, AmendmentDocument)
+    if document.schema != AMENDMENT_SCHEMA:
+        raise ValueError(f"an amendment of another schema: {document.schema}")
+    return document
+
+
+def read_tombstone(payload: bytes) -> TombstoneDocument:
+    """Raises ValueError where the payload is no tombstone."""
+    document = decode(payload, TombstoneDocument)
+    if document.schema != TOMBSTONE_SCHEMA:
+        raise ValueError(f"a tombstone of another schema: {document.schema}")
+    return document

@@ -1,0 +1,39 @@
+"""Credentials told by their form in a text, so that no message and no record holds them."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+
+SECRET_NAME = re.compile(
+    r"token|secret|passw|credential|signature|api[-_]?key|access[-_]?key|private[-_]?key|auth(?!or)",
+    re.IGNORECASE,
+)
+"""Part of a variable's or a query field's name that says its value is nobody's business."""
+
+_USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"`]*)@", re.IGNORECASE)
+_QUERY_FIELD = re.compile(r"(?P<name>[?&](?P<key>[^\s=&#'\"`]+)=)(?P<value>[^\s&#'\"`]*)")
+_SHORT_NAMES = frozenset(("sig", "key", "pwd", "code", "sas"))
+
+
+def without_credentials(text: str) -> str:
+    """`text` with the credentials of every URL in it taken out.
+
+    User and password go from before the `@` (an ssh user's name stays: it names the account, and is no
+    secret), and a query field with a telling name keeps its name, with `***` as its value.
+    """
+    if "://" not in text:
+        return text
+    return _QUERY_FIELD.sub(_field, _USER_INFO.sub(_user, text))
+
+
+def _user(match: re.Match[str]) -> str:
+    name = match["user"].partition(":")[0]
+    keeps_user = match["scheme"].lower().endswith("ssh://") and "@" not in match["user"]
+    return f"{match['scheme']}{name}@" if keeps_user and name else match["scheme"]
+
+
+def _field(match: re.Match[str]) -> str:
+    telling = SECRET_NAME.search(match["key"]) or match["key"].lower() in _SHORT_NAMES
+    return f"{match['name']}{MASK}" if telling else match[0]

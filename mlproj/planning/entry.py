@@ -1,0 +1,60 @@
+"""Which entry point a name means: a declared one, or a script of the project."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from mlproj.errors import UsageError, did_you_mean
+from mlproj.model.project import EntryPoint, Location, Project
+
+_SCRIPTS = (".py", ".sh", ".R")
+
+
+def find_entry_point(project: Project, name: str, directory: Path) -> EntryPoint:
+    """The entry point called `name`, else the script of that name (`.py`, `.sh`, `.R`) without parameters.
+
+    `directory` is the project's folder. Raises UsageError, listing what there is, where nothing has the name.
+    """
+    declared = project.entry_point(name)
+    if declared is not None:
+        return declared
+    command = _script(name)
+    if command is None or "\0" in name:
+        raise _unknown(project, name)
+    if not (directory / name).is_file():
+        raise UsageError(
+            f"there is no entry point `{name}`, and no script of that name in the project",
+            hint=_listing(project),
+        )
+    return EntryPoint(name=name, command=command, location=Location(file=name))
+
+
+def _script(name: str) -> str | None:
+    """The template that runs a script, braces of its name doubled."""
+    quoted = shlex.quote(name).replace("{", "{{").replace("}", "}}")
+    match os.path.splitext(name)[1]:
+        case ".py":
+            return f"python {quoted}"
+        case ".sh":
+            return f'"${{{{SHELL:-bash}}}}" {quoted}'
+        case ".R":
+            inner = name.replace("\\", "\\\\").replace("'", "\\'")
+            call = shlex.quote(f"mlflow::mlflow_source('{inner}')").replace("{", "{{").replace("}", "}}")
+            return f"Rscript -e {call} --args"
+        case _:
+            return None
+
+
+def _unknown(project: Project, name: str) -> UsageError:
+    near = did_you_mean(name, [entry.name for entry in project.entry_points])
+    scripts = ", ".join(f"`{suffix}`" for suffix in _SCRIPTS)
+    message = f"there is no entry point `{name}`, and it is not the name of a script ({scripts})"
+    return UsageError(message, hint=near or _listing(project))
+
+
+def _listing(project: Project) -> str:
+    if not project.entry_points:
+        return "the project declares no entry points; `mlproj init` writes an MLproject"
+    return "entry points are " + ", ".join(f"`{entry.name}`" for entry in project.entry_points)

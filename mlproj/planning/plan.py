@@ -1,0 +1,71 @@
+"""Puts everything decided and observed together into one Plan."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj.model.digest import Digest
+from mlproj.model.environment import LockedEnvironment
+from mlproj.model.plan import Plan, PlanInput, PlanParameter, Value
+from mlproj.model.project import EntryPoint
+from mlproj.model.provenance import InputState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was observed for a plan: the project's folder and its place in its tree, the digests, the lock,
+    the variables."""
+
+    directory: Path
+    subfolder: str
+    snapshot: Digest
+    inputs: tuple[InputState, ...]
+    outputs: tuple[str, ...]
+    metrics: tuple[str, ...]
+    environment: LockedEnvironment
+    variables: tuple[tuple[str, str], ...]
+    timeout: float | None
+
+
+def plan_run(entry: EntryPoint, values: tuple[Value, ...], facts: Facts) -> Plan:
+    """The plan of running `entry` with `values`. Pure: equal arguments give equal plans."""
+    environment = facts.environment
+    return Plan(
+        snapshot=facts.snapshot,
+        subfolder=facts.subfolder,
+        entry_point=entry.name,
+        command=entry.command,
+        parameters=tuple(_parameter(value, facts) for value in values),
+        inputs=tuple(
+            PlanInput(name=state.name, digest=state.digest)
+            for state in sorted(facts.inputs, key=lambda state: state.name)
+            if state.digest is not None
+        ),
+        outputs=facts.outputs,
+        metrics=facts.metrics,
+        timeout=facts.timeout,
+        environment=environment.kind,
+        lock=None if environment.lock is None else environment.lock.digest,
+        python=None if environment.python is None else environment.python.version,
+        platform=environment.platform,
+        variables=facts.variables,
+    )
+
+
+def place(path: Path, directory: Path, subfolder: str) -> str | None:
+    """`path` relative to the project folder where it lies in the project's tree, else None."""
+    root = directory
+    for _ in Path(subfolder).parts:
+        root = root.parent
+    return Path(os.path.relpath(path, directory)).as_posix() if path.is_relative_to(root) else None
+
+
+def _parameter(value: Value, facts: Facts) -> PlanParameter:
+    text: str | None = value.text
+    if value.secret:
+        text = None
+    elif value.located is not None:
+        text = place(value.located, facts.directory, facts.subfolder) or f"input:{value.name}"
+    return PlanParameter(name=value.name, type=value.type, text=text, extra=value.extra)

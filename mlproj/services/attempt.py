@@ -1,0 +1,185 @@
+"""One attempt to carry a plan out, which can be sealed from wherever it stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+
+from mlproj.errors import DataError, Interrupted, MlprojError
+from mlproj.model.environment import Activation
+from mlproj.model.events import Ended, Note, Report, Started
+from mlproj.model.run import LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
+from mlproj.ports import Execution, RunStore, Task
+from mlproj.process import patched
+from mlproj.services.claims import VARIABLE as CLAIMS
+from mlproj.services.collect import Marks, collect, is_written, mark
+from mlproj.services.metrics import read_metrics
+from mlproj.services.prepare import SHELL, Prepared
+from mlproj.services.request import RunRequest, Tools
+
+LOGS = ("stdout", "stderr", "times")
+
+
+class Attempt:
+    """Builds, executes and collects; keeps what came of each stage, so that `seal` can tell all of it."""
+
+    def __init__(
+        self,
+        opening: Run,
+        prepared: Prepared,
+        claims: str,
+        request: RunRequest,
+        tools: Tools,
+        store: RunStore,
+        report: Report,
+    ) -> None:
+        self._opening = opening
+        self._prepared = prepared
+        self._claims = claims
+        self._request = request
+        self._tools = tools
+        self._store = store
+        self._report = report
+        self._workspace = store.workspace(opening.run_id)
+        self._logs = self._workspace / "logs"
+        self._artifacts = self._workspace / "artifacts"
+        self._execution: Execution | None = None
+        self._outputs: tuple[Output, ...] = ()
+        self._metrics: tuple[MetricPoint, ...] = ()
+        self._notes: list[str] = []
+
+    def carry_out(self) -> None:
+        """Everything between the opening row and the seal. Raises MlprojError or Interrupted."""
+        activation = self._build()
+        for folder in (self._logs, self._artifacts):
+            folder.mkdir(parents=True, exist_ok=True)
+        directory, products = self._prepared.checkout.directory, self._prepared.products
+        marks = mark(directory, products)
+        self._report(Started(stage="run", detail=self._prepared.job.command))
+        self._execution = self._tools.executor().execute(self._task(activation), self._report)
+        self._report(Ended(stage="run"))
+        self._report(Started(stage="collect"))
+        self._collect(marks)
+        self._look_at_source_again()
+        self._report(Ended(stage="collect"))
+
+    def seal(self, failure: BaseException | None = None) -> Run:
+        """Closes the run with what is known, and returns it as it was sealed."""
+        self._report(Started(stage="seal"))
+        outcome = self._outcome(failure)
+        sealed = self._store.seal(replace(self._opening, outcome=outcome, status=outcome.status))
+        self._report(Ended(stage="seal"))
+        return sealed
+
+    def _build(self) -> Activation:
+        self._report(Started(stage="build", detail=self._prepared.locked.because))
+        directory = self._prepared.checkout.directory
+        activation = self._prepared.environment.build(self._prepared.locked, directory, self._report)
+        self._report(Ended(stage="build"))
+        return activation
+
+    def _task(self, activation: Activation) -> Task:
+        environ = self._request.environ
+        path = os.pathsep.join([*map(str, activation.path), environ.get("PATH", os.defpath)])
+        patch: dict[str, str | None] = {
+            **dict(self._prepared.plan.variables),
+            **dict(activation.variables),
+            "PATH": path,
+            "MLPROJ_RUN_ID": self._opening.run_id,
+            "MLPROJ_OUTPUT_DIR": str(self._artifacts),
+            "MLPROJ_STORE": str(self._store.root),
+            CLAIMS: self._claims,
+        }
+        if self._request.experiment is not None:
+            patch["MLFLOW_EXPERIMENT_NAME"] = self._request.experiment
+        return Task(
+            argv=(*SHELL, self._prepared.command),
+            directory=self._prepared.checkout.directory,
+            environ=patched(environ, patch),
+            logs=self._logs,
+            timeout=self._prepared.plan.timeout,
+        )
+
+    def _collect(self, marks: Marks) -> None:
+        directory, report = self._prepared.checkout.directory, self._report
+        products, blobs = self._prepared.products, self._store.blobs
+        collected = collect(directory, products, marks, self._artifacts, blobs, report)
+        self._outputs = collected.outputs
+        self._notes += collected.notes
+        for path in self._prepared.metrics:
+            self._read_metrics(path, marks)
+
+    def _read_metrics(self, path: str, marks: Marks) -> None:
+        """Takes in a metrics file that the run wrote. One that cannot be read is noted, and no failure."""
+        directory = self._prepared.checkout.directory
+        if not is_written(directory, path, marks):
+            left = "was not written by this run" if (directory / path).exists() else "is missing"
+            self._note(f"the metrics file `{path}` {left}")
+            return
+        try:
+            self._metrics += read_metrics(directory / path)
+        except DataError as error:
+            self._note(error.message)
+
+    def _look_at_source_again(self) -> None:
+        changed = self._tools.observer.changed(self._prepared.snapshot)
+        if changed:
+            shown = ", ".join(f"`{path}`" for path in changed[:5])
+            self._note(f"source files changed while the run went on: {shown}")
+
+    def _note(self, message: str) -> None:
+        self._notes.append(message)
+        self._report(Note(message=message))
+
+    def _outcome(self, failure: BaseException | None) -> Outcome:
+        execution = self._execution
+        status, reason = _verdict(execution, failure)
+        now = self._tools.now()
+        interrupted = None if execution is None else execution.interrupted
+        if isinstance(failure, Interrupted):
+            interrupted = failure.signal_number
+        return Outcome(
+            status=status,
+            exit_code=None if execution is None else execution.exit_code,
+            reason=reason,
+            interrupted=interrupted,
+            started=self._opening.created if execution is None else execution.started,
+            ended=now if execution is None else execution.ended,
+            usage=Usage(wall_s=0, cpu_s=0, peak_rss_bytes=0) if execution is None else execution.usage,
+            metrics=self._metrics,
+            outputs=self._outputs,
+            logs=tuple(self._keep_log(name) for name in LOGS if (self._logs / name).exists()),
+            notes=tuple(self._notes),
+        )
+
+    def _keep_log(self, name: str) -> LogFile:
+        digest, size = self._store.blobs.add_file(self._logs / name)
+        return LogFile(name=name, digest=digest, size=size)
+
+
+def _verdict(execution: Execution | None, failure: BaseException | None) -> tuple[Status, str | None]:
+    """The run's status, and one sentence of why where it is not FINISHED."""
+    if isinstance(failure, Interrupted):
+        return Status.KILLED, f"interrupted by {_signal_name(failure.signal_number)}"
+    if isinstance(failure, MlprojError):
+        return Status.FAILED, failure.message
+    if failure is not None:
+        return Status.FAILED, f"internal error: {type(failure).__name__}: {failure}"
+    assert execution is not None, "an attempt that did not fail has executed"
+    if execution.interrupted is not None:
+        return Status.KILLED, f"interrupted by {_signal_name(execution.interrupted)}"
+    if execution.timed_out:
+        return Status.FAILED, f"timed out after {execution.usage.wall_s:.1f} s"
+    if execution.exit_code < 0:
+        return Status.FAILED, f"the entry point was ended by {_signal_name(-execution.exit_code)}"
+    if execution.exit_code > 0:
+        return Status.FAILED, f"the entry point ended with exit code {execution.exit_code}"
+    return Status.FINISHED, None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

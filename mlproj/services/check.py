@@ -1,0 +1,116 @@
+"""`mlproj check`: everything about a project's files that a person should know, found without running it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlproj.errors import MlprojError, SpecError, did_you_mean
+from mlproj.model.fitting import is_remote
+from mlproj.model.plan import Origin
+from mlproj.model.project import EntryPoint, Finding, Location, Parameter, ParameterType, Project
+from mlproj.planning.command import unsafe_placeholders
+from mlproj.planning.template import names, placeholders, undeclared
+from mlproj.services.locate import locate
+from mlproj.spec import read_project
+
+_OURS = ("inputs", "outputs", "metrics", "timeout")
+
+
+def check(directory: Path) -> tuple[Finding, ...]:
+    """What is wrong or odd about the project in `directory`, in the order of its files and lines.
+
+    A file that cannot be read is itself a finding: nothing is raised for what an author wrote.
+    """
+    try:
+        project = read_project(directory)
+    except SpecError as error:
+        return (_of_error(error, Location(file=error.file or "MLproject", line=error.line)),)
+    found = [*project.findings, *_of_project(project)]
+    for entry in project.entry_points:
+        found += _of_entry_point(entry, directory)
+    return tuple(sorted(dict.fromkeys(found), key=_place))
+
+
+def _place(finding: Finding) -> tuple[str, int]:
+    return finding.location.file, finding.location.line or 0
+
+
+def _of_error(error: MlprojError, location: Location) -> Finding:
+    message = error.sentence if isinstance(error, SpecError) else error.message
+    return Finding(severity="error", message=message, location=location, hint=error.hint)
+
+
+def _warning(message: str, location: Location, hint: str | None = None) -> Finding:
+    return Finding(severity="warning", message=message, location=location, hint=hint)
+
+
+def _of_project(project: Project) -> Iterator[Finding]:
+    if project.file is None:
+        message = "there is no MLproject: only scripts can be run, by their names"
+        yield _warning(message, Location(file="MLproject"), "`mlproj init` writes one")
+    elif project.entry_points and project.entry_point("main") is None:
+        known = ", ".join(f"`{entry.name}`" for entry in project.entry_points)
+        message = f"there is no entry point `main`: a run has to name one of {known}"
+        yield _warning(message, project.entry_points[0].location)
+
+
+def _of_entry_point(entry: EntryPoint, directory: Path) -> Iterator[Finding]:
+    yield from _undeclared(entry)
+    yield from _unused(entry)
+    yield from _misplaced(entry)
+    yield from _additions(entry)
+    for parameter in entry.parameters:
+        yield from _missing_path(parameter, directory)
+
+
+def _undeclared(entry: EntryPoint) -> Iterator[Finding]:
+    location = entry.command_location or entry.location
+    for template in (entry.command, *entry.inputs, *entry.outputs, *entry.metrics):
+        for name in undeclared(template, names(entry)):
+            hint = did_you_mean(name, names(entry)) or f"declare it, or write `{{{{{name}}}}}` for braces"
+            message = (
+                f"`{{{name}}}` stands in braces, and entry point `{entry.name}` declares no such parameter"
+            )
+            yield Finding(severity="error", message=message, location=location, hint=hint)
+
+
+def _unused(entry: EntryPoint) -> Iterator[Finding]:
+    used: set[str] = set()
+    for template in (entry.command, *entry.inputs, *entry.outputs, *entry.metrics):
+        used |= placeholders(template, names(entry))
+    for parameter in entry.parameters:
+        if parameter.name not in used:
+            message = (
+                f"parameter `{parameter.name}` is declared, and entry point `{entry.name}` never uses it"
+            )
+            yield _warning(message, parameter.location)
+
+
+def _misplaced(entry: EntryPoint) -> Iterator[Finding]:
+    if undeclared(entry.command, names(entry)):
+        return
+    try:
+        yield from unsafe_placeholders(entry)
+    except SpecError as error:
+        yield _of_error(error, entry.command_location or entry.location)
+
+
+def _additions(entry: EntryPoint) -> Iterator[Finding]:
+    """What MLflow makes of the keys that are mlproj's own: names in them are no parameters to it."""
+    for key, templates in (("inputs", entry.inputs), ("outputs", entry.outputs), ("metrics", entry.metrics)):
+        for template in templates:
+            filled = re.sub(r"\{[^{}]*\}", "x", template)
+            if filled.startswith("/") or ".." in Path(filled).parts:
+                message = f"`{template}` in `{key}` must be a path below the project's folder"
+                yield Finding(severity="error", message=message, location=entry.location)
+
+
+def _missing_path(parameter: Parameter, directory: Path) -> Iterator[Finding]:
+    default = parameter.default
+    if parameter.type is not ParameterType.PATH or not default or is_remote(default):
+        return
+    if locate(default, Origin.DEFAULT, caller=directory, project=directory) is None:
+        message = f"the default of `{parameter.name}` is a path, and there is no file or folder `{default}`"
+        yield _warning(message, parameter.location)

@@ -1,0 +1,230 @@
+"""Takes in what a run left: its declared outputs, and whatever it put into its output folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlproj.errors import StoreError
+from mlproj.model.digest import Digest, folder_manifest, readable
+from mlproj.model.events import Progress, Report
+from mlproj.model.run import Output
+from mlproj.ports import BlobStore
+
+Stamp = tuple[int, int, int, int]
+"""Inode, size, and the times of the last change of content and of state, in nanoseconds."""
+
+ARTIFACTS = "artifacts"
+"""The folder under which the content of the run's output folder is listed."""
+
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """The state of declared files before a run: per path the stamp of each file in it ("" for itself)."""
+
+    stamps: Mapping[str, Mapping[str, Stamp]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What was taken in, and notes on what could not be."""
+
+    outputs: tuple[Output, ...]
+    notes: tuple[str, ...] = ()
+
+
+def mark(project: Path, paths: Sequence[str]) -> Marks:
+    """Notes the state of declared outputs and metrics files, for `collect` to see what the run wrote."""
+    return Marks(stamps={path: _stamps(project / path) for path in paths})
+
+
+def is_written(project: Path, path: str, marks: Marks) -> bool:
+    """Whether `path` is there, and was made or touched since the marks were taken."""
+    now = _stamps(project / path)
+    return bool(now) and now != marks.stamps.get(path, {})
+
+
+def collect(
+    project: Path,
+    outputs: Sequence[str],
+    marks: Marks,
+    artifacts_folder: Path,
+    blobs: BlobStore,
+    report: Report,
+) -> Collected:
+    """Copies what the run wrote into the blob store: declared outputs, and all of `artifacts_folder`.
+
+    A declared output that was there before and was not written has no digest and is not credited to the
+    run. What vanishes or changes while it is read is noted, its digest that of the bytes that were kept.
+    """
+    collecting = _Collecting(blobs=blobs, report=report)
+    declared = [collecting.declared(project, path, marks) for path in outputs]
+    return Collected(
+        outputs=(*declared, *collecting.artifacts(artifacts_folder)), notes=tuple(collecting.notes)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Collecting:
+    blobs: BlobStore
+    report: Report
+    notes: list[str] = field(default_factory=list)
+
+    def declared(self, project: Path, path: str, marks: Marks) -> Output:
+        place = project / path
+        kind = "folder" if place.is_dir() else "file"
+        if not _stamps(place):
+            if os.path.lexists(place):
+                self._note(f"the output `{path}` is neither a file nor a folder")
+            return Output(path=path, state="missing", kind=kind)
+        if not is_written(project, path, marks):
+            return Output(path=path, state="unchanged", kind=kind)
+        return self._folder(place, path) if kind == "folder" else self._file(place, path)
+
+    def artifacts(self, folder: Path) -> tuple[Output, ...]:
+        """Everything in the run's output folder, each file an output that nobody declared."""
+        found = self._keep(folder, sorted(_walk(folder)))
+        return tuple(
+            Output(
+                path=f"{ARTIFACTS}/{readable(name)}",
+                state="written",
+                digest=digest,
+                size=size,
+                declared=False,
+            )
+            for name, digest, size in found
+        )
+
+    def _file(self, place: Path, path: str) -> Output:
+        kept = self._keep_file(place, path)
+        if kept is None:
+            return Output(path=path, state="missing")
+        return Output(path=path, state="written", digest=kept[0], size=kept[1])
+
+    def _folder(self, place: Path, path: str) -> Output:
+        kept = self._keep(place, sorted(_walk(place)))
+        manifest = folder_manifest((os.fsencode(name), digest) for name, digest, _ in kept)
+        return Output(
+            path=path,
+            state="written",
+            kind="folder",
+            digest=self.blobs.add_bytes(manifest),
+            size=sum(size for _, _, size in kept),
+        )
+
+    def _keep(self, folder: Path, names: Sequence[str]) -> list[tuple[str, Digest, int]]:
+        """Keeps the files of a folder; their names, digests and sizes."""
+        digested: list[tuple[str, Path, Digest, int]] = []
+        for done, name in enumerate(names):
+            self.report(Progress(stage="collect", done=done, total=len(names), unit="files"))
+            place = Path(os.path.realpath(folder / name))
+            try:
+                digested.append((name, place, *_digest(place)))
+            except OSError as error:
+                self._note(_unreadable(name, error.strerror))
+        changed = set(self.blobs.add_files((place, digest) for _, place, digest, _ in digested))
+        kept: list[tuple[str, Digest, int]] = []
+        for name, place, digest, size in digested:
+            if place not in changed:
+                kept.append((name, digest, size))
+            elif (again := self._keep_file(place, name)) is not None:
+                self._note(_moving(name))
+                kept.append((name, *again))
+        return kept
+
+    def _keep_file(self, place: Path, name: str) -> tuple[Digest, int] | None:
+        """Keeps one file, with a note where it vanished, cannot be read or changed meanwhile."""
+        real = Path(os.path.realpath(place))
+        before = _stamp(real)
+        try:
+            os.close(os.open(real, os.O_RDONLY | os.O_NONBLOCK))
+            kept = self.blobs.add_file(real)
+        except OSError as error:
+            self._note(_unreadable(name, error.strerror))
+            return None
+        except StoreError as error:
+            if _stamp(real) is not None:
+                raise
+            self._note(_unreadable(name, error.message))
+            return None
+        if _stamp(real) != before:
+            self._note(_moving(name))
+        return kept
+
+    def _note(self, message: str) -> None:
+        if message not in self.notes:
+            self.notes.append(message)
+
+
+def _moving(name: str) -> str:
+    return f"`{readable(name)}` changed while it was being kept"
+
+
+def _unreadable(name: str, reason: str | None) -> str:
+    return f"`{readable(name)}` was written but cannot be kept: {reason}"
+
+
+def _digest(path: Path) -> tuple[Digest, int]:
+    algorithm, size = hashlib.sha256(), 0
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            algorithm.update(chunk)
+            size += len(chunk)
+    return Digest.from_hex(algorithm.hexdigest()), size
+
+
+def _stamps(place: Path) -> dict[str, Stamp]:
+    """The stamp of a file, or of a folder's files; empty where there is neither."""
+    with contextlib.suppress(OSError):
+        state = place.stat()
+        if stat.S_ISREG(state.st_mode):
+            return {"": _of(state)}
+        if stat.S_ISDIR(state.st_mode):
+            files = ((name, _stamp(place / name)) for name in _walk(place))
+            # Of the folder itself the inode only: its times change with what is passed over in it, too.
+            return {"": (state.st_ino, 0, 0, 0)} | {name: stamp for name, stamp in files if stamp}
+    return {}
+
+
+def _stamp(place: Path) -> Stamp | None:
+    try:
+        return _of(place.stat())
+    except OSError:
+        return None
+
+
+def _of(state: os.stat_result) -> Stamp:
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The regular files in a folder, links followed as `find -L` does; paths relative to the folder.
+
+    Pipes, sockets and broken links are passed over, and so is a link to a folder that it lies in.
+    """
+    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    while waiting:
+        inside, above = waiting.pop()
+        try:
+            state = os.stat(folder / inside)
+            entries = os.listdir(folder / inside)
+        except OSError:
+            continue
+        here = (state.st_dev, state.st_ino)
+        if here in above:
+            continue
+        for name in entries:
+            path = os.path.join(inside, name)
+            with contextlib.suppress(OSError):
+                mode = os.stat(folder / path).st_mode
+                if stat.S_ISREG(mode):
+                    yield path
+                elif stat.S_ISDIR(mode):
+                    waiting.append((path, above | {here}))

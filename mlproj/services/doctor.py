@@ -1,0 +1,92 @@
+"""What this machine can do for mlproj, and what to install for the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj.errors import MlprojError
+from mlproj.ports import RunQuery, RunStore
+from mlproj.process import ProgramMissing, run
+from mlproj.version import __version__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at: `state` is `ok`, `missing` or `failed`."""
+
+    name: str
+    state: str
+    detail: str
+    hint: str | None = None
+
+
+PROGRAMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("git", ("git", "--version"), "install git: without it no commit is recorded and no git URL can be run"),
+    ("bash", ("bash", "--version"), "install bash: entry points are run by it"),
+    ("docker", ("docker", "--version"), "only needed for projects with a `docker_env`"),
+    ("nvidia-smi", ("nvidia-smi", "-L"), "only there on machines with an NVIDIA GPU"),
+)
+
+
+def diagnose(
+    cache: Path, uv: Callable[[], Path | None], open_store: Callable[[], RunStore]
+) -> tuple[Check, ...]:
+    """Looks at programs, folders and the store. Changes nothing, raises nothing."""
+    return (
+        Check(name="mlproj", state="ok", detail=f"{__version__} on Python {platform.python_version()}"),
+        *(_program(name, command, hint) for name, command, hint in PROGRAMS),
+        _uv(uv()),
+        _cache(cache),
+        _store(open_store),
+    )
+
+
+def _program(name: str, command: tuple[str, ...], hint: str) -> Check:
+    try:
+        answer = run(command, timeout=10)
+    except (ProgramMissing, OSError, subprocess.TimeoutExpired):
+        return Check(name=name, state="missing", detail="not found on the PATH", hint=hint)
+    if answer.code != 0:
+        return Check(name=name, state="failed", detail=answer.complaint.splitlines()[-1:][0], hint=hint)
+    return Check(name=name, state="ok", detail=answer.text.splitlines()[0] if answer.text else "")
+
+
+def _uv(path: Path | None) -> Check:
+    if path is None:
+        return Check(
+            name="uv",
+            state="missing",
+            detail="pip is used instead, which takes longer",
+            hint="`pip install uv` beside mlproj",
+        )
+    return Check(name="uv", state="ok", detail=str(path))
+
+
+def _cache(cache: Path) -> Check:
+    nearest = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    if not os.access(nearest, os.W_OK):
+        return Check(
+            name="cache",
+            state="failed",
+            detail=f"`{cache}` cannot be written",
+            hint="set MLPROJ_CACHE_DIR to a folder that can",
+        )
+    built = cache / "environments"
+    count = sum(1 for entry in built.iterdir() if not entry.name.startswith(".")) if built.is_dir() else 0
+    free = shutil.disk_usage(nearest).free // 10**9
+    return Check(name="cache", state="ok", detail=f"{cache}: {count} environments, {free} GB free")
+
+
+def _store(open_store: Callable[[], RunStore]) -> Check:
+    try:
+        store = open_store()
+        runs = store.search(RunQuery(limit=None, deleted=True))
+    except MlprojError as error:
+        return Check(name="store", state="missing", detail=error.message, hint=error.hint)
+    return Check(name="store", state="ok", detail=f"{store.root}: {len(runs)} runs")

@@ -1,0 +1,59 @@
+"""What a person asks of a run, and the parts of the world that carrying it out needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlproj.model.environment import EnvironmentSpec
+from mlproj.model.events import Report
+from mlproj.ports import Environment, Executor, Observer, RunStore, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One `mlproj run`, as it was meant. `caller` is the folder it was asked from, `environ` its variables.
+
+    `inputs` and `outputs` are paths in addition to what the entry point declares (inputs relative to the
+    caller's folder, outputs to the project's); `timeout` in seconds overrides the entry point's. `keep`
+    names files that the snapshot would leave out as secret or too large. `storage` is the folder for data
+    that is downloaded. `run_id` is only given by programs that announce a run before they start it.
+    """
+
+    uri: str
+    caller: Path
+    environ: Mapping[str, str]
+    entry_point: str = "main"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    revision: str | None = None
+    environment_manager: str | None = None
+    experiment: str | None = None
+    experiment_id: str | None = None
+    run_name: str | None = None
+    run_id: str | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    timeout: float | None = None
+    keep: tuple[str, ...] = ()
+    storage: Path | None = None
+    refresh: bool = False
+    require_clean: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
+    32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run."""
+
+    sources: Callable[[str], Source]
+    observer: Observer
+    download: Callable[[str, Path, Report], Path]
+    environments: Callable[[EnvironmentSpec], Environment]
+    executor: Callable[[], Executor]
+    open_store: Callable[[], RunStore]
+    now: Callable[[], str]
+    new_id: Callable[[], str]
+    user: Callable[[], str]
+    cache: Path

@@ -1,0 +1,126 @@
+"""`mlproj run`: fetch, prepare, begin, build, execute, collect, seal. Whatever happens, the run is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlproj.errors import Interrupted, ProjectError
+from mlproj.model.events import Ended, Report, Started
+from mlproj.model.run import Run
+from mlproj.model.source import Checkout
+from mlproj.ports import BlobStore, RunStore
+from mlproj.services.attempt import Attempt
+from mlproj.services.claims import VARIABLE as CLAIMS
+from mlproj.services.claims import claim
+from mlproj.services.interrupts import interruptible
+from mlproj.services.names import run_name
+from mlproj.services.prepare import Prepared, prepare
+from mlproj.services.request import RunRequest, Tools
+
+SOURCE_ATTEMPTS = 3
+"""How often a tree that changes under our hands is looked at again before we give up."""
+
+
+def plan(request: RunRequest, tools: Tools, report: Report) -> Prepared:
+    """What `--dry-run` shows: everything decided, nothing written to store or project."""
+    with interruptible(), _fetched(request, tools, report) as checkout:
+        return prepare(request, checkout, tools, report, storage=None)
+
+
+def run(request: RunRequest, tools: Tools, report: Report) -> Run:
+    """Runs a project's entry point and returns the sealed run, failed ones too.
+
+    A run that was interrupted is KILLED, its outcome naming the signal. Raises MlprojError where nothing
+    could be run (a run that was begun is closed first, with the reason), and Interrupted before that.
+    """
+    with (
+        interruptible() as interrupts,
+        _fetched(request, tools, report) as checkout,
+        _storage(request, tools) as storage,
+    ):
+        store = tools.open_store()
+        prepared = _kept(request, checkout, storage, tools, store, report)
+        run_id = request.run_id or tools.new_id()
+        opening = Run(
+            run_id=run_id,
+            name=request.run_name or run_name(run_id),
+            created=tools.now(),
+            plan=prepared.plan,
+            job=prepared.job,
+        )
+        with (
+            claim(
+                tools.cache / "claims",
+                checkout.directory,
+                prepared.products,
+                report,
+                inherited=request.environ.get(CLAIMS, ""),
+            ) as claims,
+            interrupts.held(),
+            store.begin(opening),
+        ):
+            attempt = Attempt(opening, prepared, claims, request, tools, store, report)
+            try:
+                with interrupts.allowed():
+                    attempt.carry_out()
+            except Interrupted as interrupt:
+                return attempt.seal(interrupt)
+            except BaseException as error:
+                attempt.seal(error)
+                raise
+            return attempt.seal()
+
+
+@contextlib.contextmanager
+def _fetched(request: RunRequest, tools: Tools, report: Report) -> Iterator[Checkout]:
+    report(Started(stage="fetch", detail=request.uri))
+    with tools.sources(request.uri).fetch(request.uri, request.revision, report) as checkout:
+        report(Ended(stage="fetch"))
+        yield checkout
+
+
+@contextlib.contextmanager
+def _storage(request: RunRequest, tools: Tools) -> Iterator[Path]:
+    """A folder for what is downloaded; kept where the person named one, else gone with the run."""
+    if request.storage is not None:
+        request.storage.mkdir(parents=True, exist_ok=True)
+        yield Path(tempfile.mkdtemp(dir=request.storage)).absolute()
+        return
+    folder = tools.cache / "downloads" / tools.new_id()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kept(
+    request: RunRequest, checkout: Checkout, storage: Path, tools: Tools, store: RunStore, report: Report
+) -> Prepared:
+    """A prepared run whose source and lock are in the store, exactly as the plan names them."""
+    changed: tuple[Path, ...] = ()
+    for _ in range(SOURCE_ATTEMPTS):
+        prepared = prepare(request, checkout, tools, report, storage=storage)
+        changed = _keep_source(prepared, store.blobs)
+        if not changed:
+            if prepared.locked.lock is not None:
+                store.blobs.add_bytes(prepared.locked.lock.text)
+            return prepared
+    raise ProjectError(
+        f"the source keeps changing while it is recorded: `{changed[0]}`",
+        hint="wait until whatever writes there is done, or have git ignore it",
+    )
+
+
+def _keep_source(prepared: Prepared, blobs: BlobStore) -> tuple[Path, ...]:
+    """Puts the snapshot into the store, its manifest last: where that is, all its files are."""
+    snapshot = prepared.snapshot
+    if snapshot.digest in blobs:
+        return ()
+    changed = blobs.add_files((snapshot.root / file.path, file.digest) for file in snapshot.files)
+    if not changed:
+        blobs.add_bytes(snapshot.manifest)
+    return changed

@@ -1,0 +1,246 @@
+"""YAML files become small typed trees that know their lines: bounded, safe, each failure one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import yaml
+
+from mlproj.errors import SpecError
+from mlproj.model.project import Finding, Location
+
+MAX_DEPTH = 64
+MAX_ALIASES = 1000
+MAX_WEIGHT = 50_000
+"""Nodes of a document with its aliases written out; long texts weigh more."""
+
+_STANDARD = "tag:yaml.org,2002:"
+_SCALARS = frozenset(("str", "int", "float", "bool", "null", "timestamp", "binary", "merge", "value"))
+
+
+class _Parser(Protocol):
+    """What is used of PyYAML's loaders; its own in Python where it was built without libyaml."""
+
+    def get_event(self) -> yaml.Event: ...
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool]) -> str: ...
+
+    def dispose(self) -> None: ...
+
+
+_parser: Callable[[str], _Parser] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scalar:
+    """A single value. `text` is what the file holds, `kind` what YAML takes it for (`str`, `int`, ...)."""
+
+    text: str
+    kind: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    items: tuple[Node, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A key with its value; `location` is the key's."""
+
+    key: str
+    value: Node
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A mapping; each key is there once."""
+
+    entries: tuple[Entry, ...]
+    location: Location
+
+    def find(self, key: str) -> Entry | None:
+        return next((entry for entry in self.entries if entry.key == key), None)
+
+
+Node = Scalar | Listing | Table
+
+
+def failure(message: str, location: Location, hint: str | None = None) -> SpecError:
+    """The error for something wrong at a place in a file."""
+    return SpecError(message, hint=hint, file=location.file, line=location.line)
+
+
+def is_null(node: Node | None) -> bool:
+    return node is None or (isinstance(node, Scalar) and node.kind == "null")
+
+
+def printed(node: Node) -> str:
+    """The text that Python's `str` gives for the value as YAML's safe loader reads it (`True`, `[1, 2]`).
+
+    Raises SpecError where the value is not one (`2020-99-99`).
+    """
+    return str(_value(node))
+
+
+def parse(text: str, file: str, findings: list[Finding]) -> Node | None:
+    """The document in `text`, None where there is none. Keys given twice are told in `findings`.
+
+    Raises SpecError for anything that the safe loader would refuse, and for what goes over the bounds.
+    """
+    loader: _Parser | None = None
+    try:
+        loader = _parser(text)
+        return _Builder(loader=loader, file=file, findings=findings).document()
+    except yaml.YAMLError as error:
+        raise _translated(error, file) from error
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _translated(error: yaml.YAMLError, file: str) -> SpecError:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
+    hint = "indent with blanks, not with tabs" if "'\\t'" in problem or "tab" in problem else None
+    line = mark.line + 1 if mark is not None else None
+    return SpecError(f"`{file}` is not valid YAML: {problem}", hint=hint, file=file, line=line)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Builder:
+    """Builds the tree out of the parser's events, so that bounds hold before anything is built."""
+
+    loader: _Parser
+    file: str
+    findings: list[Finding]
+    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    weight: int = 0
+    aliases: int = 0
+
+    def document(self) -> Node | None:
+        root: Node | None = None
+        while not isinstance(event := self.loader.get_event(), yaml.StreamEndEvent):
+            if isinstance(event, yaml.StreamStartEvent | yaml.DocumentEndEvent):
+                continue
+            if root is not None:
+                raise failure(f"`{self.file}` holds more than one YAML document", self._place(event))
+            root = self._node(self.loader.get_event(), 0)
+        return root
+
+    def _node(self, event: yaml.Event, depth: int) -> Node:
+        place = self._place(event)
+        if depth > MAX_DEPTH:
+            raise failure(f"`{self.file}` is nested more than {MAX_DEPTH} levels deep", place)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, place)
+        before = self.weight
+        self._weigh(1, place)
+        node = self._built(event, place, depth)
+        if isinstance(event, yaml.NodeEvent) and event.anchor:
+            self.anchors[event.anchor] = (node, self.weight - before)
+        return node
+
+    def _built(self, event: yaml.Event, place: Location, depth: int) -> Node:
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, place)
+        if isinstance(event, yaml.SequenceStartEvent):
+            self._known_tag(event, "seq", place)
+            items = tuple(self._node(inner, depth + 1) for inner in self._until(yaml.SequenceEndEvent))
+            return Listing(items=items, location=place)
+        self._known_tag(event, "map", place)
+        return self._table(place, depth)
+
+    def _until(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
+        while not isinstance(event := self.loader.get_event(), end):
+            yield event
+
+    def _scalar(self, event: yaml.ScalarEvent, place: Location) -> Scalar:
+        tag = event.tag
+        if tag is None or tag == "!":
+            tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        kind = tag.removeprefix(_STANDARD)
+        if kind not in _SCALARS or not tag.startswith(_STANDARD):
+            raise failure(f"`{tag}` is a YAML tag that nothing here understands", place)
+        self._weigh(len(event.value) // 64, place)
+        if "\0" in event.value or _surrogate(event.value):
+            raise failure("a text holds a character that no file name or argument can hold", place)
+        return Scalar(text=event.value, kind=kind, location=place)
+
+    def _table(self, place: Location, depth: int) -> Table:
+        own: dict[str, Entry] = {}
+        merged: list[Table] = []
+        for event in self._until(yaml.MappingEndEvent):
+            key = self._node(event, depth + 1)
+            value = self._node(self.loader.get_event(), depth + 1)
+            if not isinstance(key, Scalar):
+                raise failure("a key must be a plain word, not a list or a mapping", key.location)
+            if key.kind == "merge":
+                merged.extend(_merge_sources(value))
+                continue
+            self._add(own, Entry(key=printed(key), value=value, location=key.location))
+        for table in merged:
+            for entry in table.entries:
+                own.setdefault(entry.key, entry)
+        return Table(entries=tuple(own.values()), location=place)
+
+    def _add(self, own: dict[str, Entry], entry: Entry) -> None:
+        if entry.key in own:
+            message = f"`{entry.key}` is given twice, and the last one counts"
+            self.findings.append(Finding(severity="warning", message=message, location=entry.location))
+        own[entry.key] = entry
+
+    def _alias(self, event: yaml.AliasEvent, place: Location) -> Node:
+        self.aliases += 1
+        if self.aliases > MAX_ALIASES:
+            raise failure(f"`{self.file}` has more than {MAX_ALIASES} aliases", place)
+        if event.anchor not in self.anchors:
+            raise failure(f"`*{event.anchor}` names an anchor that is not there, or not complete yet", place)
+        node, weight = self.anchors[event.anchor]
+        self._weigh(weight, place)
+        return node
+
+    def _weigh(self, weight: int, place: Location) -> None:
+        self.weight += weight
+        if self.weight > MAX_WEIGHT:
+            raise failure(f"`{self.file}` is too large with its aliases written out", place)
+
+    def _known_tag(self, event: yaml.Event, known: str, place: Location) -> None:
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!", _STANDARD + known):
+            raise failure(f"`{tag}` is a YAML tag that nothing here understands", place)
+
+    def _place(self, event: yaml.Event) -> Location:
+        mark = event.start_mark
+        return Location(file=self.file, line=None if mark is None else mark.line + 1)
+
+
+def _surrogate(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _merge_sources(node: Node) -> tuple[Table, ...]:
+    tables = node.items if isinstance(node, Listing) else (node,)
+    found = tuple(table for table in tables if isinstance(table, Table))
+    if len(found) != len(tables):
+        raise failure("`<<` merges mappings only", node.location)
+    return found
+
+
+def _value(node: Node) -> object:
+    if isinstance(node, Listing):
+        return [_value(item) for item in node.items]
+    if isinstance(node, Table):
+        return {entry.key: _value(entry.value) for entry in node.entries}
+    if node.kind in ("str", "value", "merge"):
+        return node.text
+    try:
+        scalar = yaml.ScalarNode(_STANDARD + node.kind, node.text)
+        return yaml.constructor.SafeConstructor().construct_object(scalar)
+    except (ValueError, OverflowError, KeyError, yaml.YAMLError) as error:
+        raise failure(f"`{node.text[:60]}` is not a valid {node.kind} in YAML", node.location) from error

@@ -1,0 +1,183 @@
+"""Entry points and their parameters, out of the MLproject's mapping."""
+
+from __future__ import annotations
+
+from mlproj.errors import UsageError, did_you_mean
+from mlproj.model.fitting import misfit
+from mlproj.model.project import EntryPoint, Finding, Location, Parameter, ParameterType
+from mlproj.spec.documents import Entry, Node, Scalar, Table, failure, is_null, printed
+from mlproj.spec.duration import seconds
+from mlproj.spec.fields import kind, text, texts, unknown_keys, warning
+
+ENTRY_POINT_KEYS = (
+    "parameters",
+    "command",
+    "description",
+    "inputs",
+    "outputs",
+    "metrics",
+    "timeout",
+)
+PARAMETER_KEYS = ("type", "default", "description", "choices", "secret")
+
+_TYPES: dict[str, ParameterType] = {
+    **{kind.value: kind for kind in ParameterType},
+    "str": ParameterType.STRING,
+    "integer": ParameterType.INT,
+    "number": ParameterType.FLOAT,
+    "double": ParameterType.FLOAT,
+    "boolean": ParameterType.BOOL,
+}
+
+
+def read(entry: Entry, findings: list[Finding]) -> tuple[EntryPoint, ...]:
+    """The entry points in the MLproject's `entry_points`. Raises SpecError for what MLflow crashes on."""
+    if is_null(entry.value):
+        findings.append(warning("`entry_points` is empty: nothing can be run by name", entry.location))
+        return ()
+    if not isinstance(entry.value, Table):
+        raise failure(f"`entry_points` must be a mapping, not {kind(entry.value)}", entry.location)
+    return tuple(_entry_point(item, findings) for item in entry.value.entries)
+
+
+def _entry_point(entry: Entry, findings: list[Finding]) -> EntryPoint:
+    table = entry.value
+    if not isinstance(table, Table):
+        message = f"entry point `{entry.key}` must be a mapping with a `command`, not {kind(table)}"
+        raise failure(message, entry.location)
+    where = f"entry_points.{entry.key}"
+    findings.extend(unknown_keys(table, ENTRY_POINT_KEYS, f"entry point `{entry.key}`"))
+    written = table.find("command")
+    command = text(table, "command", f"{where}.command")
+    if command is None or written is None:
+        message = f"entry point `{entry.key}` has no `command`"
+        raise failure(message, entry.location, _instead(table))
+    return EntryPoint(
+        name=entry.key,
+        command=command,
+        parameters=_parameters(table.find("parameters"), where, findings),
+        inputs=texts(table, "inputs", f"{where}.inputs"),
+        outputs=texts(table, "outputs", f"{where}.outputs"),
+        metrics=texts(table, "metrics", f"{where}.metrics"),
+        timeout=_timeout(table.find("timeout"), where),
+        description=text(table, "description", f"{where}.description"),
+        location=entry.location,
+        command_location=written.location,
+    )
+
+
+def _instead(table: Table) -> str | None:
+    strangers = [entry.key for entry in table.entries if entry.key not in ENTRY_POINT_KEYS]
+    near = did_you_mean("command", strangers)
+    return near and near.replace("did you mean", "`command` is written").replace("?", "")
+
+
+def _timeout(entry: Entry | None, where: str) -> float | None:
+    if entry is None or is_null(entry.value):
+        return None
+    if not isinstance(entry.value, Scalar):
+        raise failure(f"`{where}.timeout` must be a length of time, not {kind(entry.value)}", entry.location)
+    try:
+        return seconds(entry.value.text)
+    except UsageError as error:
+        raise failure(f"`{where}.timeout`: {error.message}", entry.location, error.hint) from error
+
+
+def _parameters(entry: Entry | None, where: str, findings: list[Finding]) -> tuple[Parameter, ...]:
+    if entry is None or is_null(entry.value):
+        return ()
+    if not isinstance(entry.value, Table):
+        message = f"`{where}.parameters` must be a mapping, not {kind(entry.value)}"
+        raise failure(message, entry.location)
+    return tuple(_parameter(item, findings) for item in entry.value.entries)
+
+
+def _parameter(entry: Entry, findings: list[Finding]) -> Parameter:
+    node = entry.value
+    if isinstance(node, Scalar) and node.kind == "str":
+        return Parameter(
+            name=entry.key,
+            type=_type(node.text, entry, node.location, findings),
+            declared_type=node.text,
+            location=entry.location,
+        )
+    if not isinstance(node, Table):
+        message = f"parameter `{entry.key}` must be a type or a mapping, not {kind(node)}"
+        raise failure(message, entry.location, _as_default(entry.key, node))
+    return _described(entry, node, findings)
+
+
+def _as_default(name: str, node: Node) -> str:
+    if isinstance(node, Scalar) and not is_null(node):
+        return f"for a default, write `{name}: {{type: {node.kind}, default: {node.text}}}`"
+    return f"such as `{name}: float`, or `{name}: {{type: float, default: 0.5}}`"
+
+
+def _described(entry: Entry, table: Table, findings: list[Finding]) -> Parameter:
+    where = f"parameter `{entry.key}`"
+    findings.extend(unknown_keys(table, PARAMETER_KEYS, where))
+    choices = texts(table, "choices", f"choices of {where}")
+    declared, type_ = _declared_type(entry, table, bool(choices), findings)
+    if type_ is ParameterType.CHOICE and not choices:
+        message = f"{where} is a choice, and names no `choices`"
+        raise failure(message, entry.location, "add `choices: [first, second]`")
+    parameter = Parameter(
+        name=entry.key,
+        type=type_,
+        declared_type=declared,
+        default=_default(table),
+        description=text(table, "description", f"description of {where}"),
+        choices=choices,
+        secret=_secret(table, where),
+        location=entry.location,
+    )
+    findings.extend(_unfitting(parameter))
+    return parameter
+
+
+def _declared_type(
+    entry: Entry, table: Table, choices: bool, findings: list[Finding]
+) -> tuple[str, ParameterType]:
+    written = table.find("type")
+    if written is None or is_null(written.value):
+        absent = ParameterType.CHOICE if choices else ParameterType.STRING
+        return absent.value, absent
+    declared = printed(written.value)
+    return declared, _type(declared, entry, written.location, findings)
+
+
+def _type(declared: str, entry: Entry, location: Location, findings: list[Finding]) -> ParameterType:
+    known = _TYPES.get(declared)
+    if known is not None:
+        return known
+    hint = did_you_mean(declared.lower(), _TYPES)
+    if declared.startswith("type:"):
+        hint = "write `type: " + declared[5:].strip() + "`, with a blank after the colon"
+    message = f"`{declared}` is no type that anybody knows; parameter `{entry.key}` is read as a string"
+    findings.append(warning(message, location, hint))
+    return ParameterType.STRING
+
+
+def _default(table: Table) -> str | None:
+    entry = table.find("default")
+    return None if entry is None or is_null(entry.value) else printed(entry.value)
+
+
+def _secret(table: Table, where: str) -> bool:
+    entry = table.find("secret")
+    if entry is None or is_null(entry.value):
+        return False
+    if not isinstance(entry.value, Scalar) or entry.value.kind != "bool":
+        raise failure(f"`secret` of {where} must be true or false", entry.location)
+    return printed(entry.value) == "True"
+
+
+def _unfitting(parameter: Parameter) -> tuple[Finding, ...]:
+    if parameter.default is None:
+        return ()
+    expected = misfit(parameter, parameter.default)
+    if expected is None:
+        return ()
+    shown = f"the default of `{parameter.name}`, `{parameter.default[:60]}`,"
+    message = f"{shown} is not {expected}; it runs as written"
+    return (warning(message, parameter.location),)

@@ -1,0 +1,196 @@
+"""Which environment a project asks for, why that one, and what `--env-manager` makes of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj.errors import NotSupportedYet, SpecError, UsageError, did_you_mean, unreachable
+from mlproj.model.environment import CondaSpec, DockerSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
+from mlproj.model.project import Finding, Location, Project
+from mlproj.spec import conda, docker, fields, python_env, requirements, text
+from mlproj.spec.documents import Entry, Scalar, Table, failure, is_null
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+KEYS = ("python_env", "conda_env", "docker_env")
+MANAGERS = ("local", "virtualenv", "uv", "conda", "docker")
+
+_LOCAL = "`--env-manager local` runs it in the current environment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An environment, and what is wrong with its files where they cannot be read."""
+
+    spec: EnvironmentSpec
+    failure: Finding | None = None
+
+
+def choose(directory: Path, root: Table | None, file: str | None, findings: list[Finding]) -> Choice:
+    """The environment that the MLproject declares, else the one that the folder falls back on.
+
+    Raises SpecError where two are declared, or a file that one names is missing.
+    """
+    declared = [entry for entry in root.entries if entry.key in KEYS] if root else []
+    if len(declared) > 1:
+        names = " and ".join(f"`{entry.key}`" for entry in declared)
+        raise failure(f"a project has one environment, and this names {names}", declared[1].location)
+    if not declared or is_null(declared[0].value):
+        return _fallback(directory, findings)
+    return _declared(directory, declared[0], file or "MLproject", findings)
+
+
+def environment_for(project: Project, directory: Path, manager: str | None) -> EnvironmentSpec:
+    """The environment to run in, given `--env-manager` (None where it was not).
+
+    Raises UsageError for a manager that nobody knows or that the project's environment is not one for,
+    NotSupportedYet for a way that this version lacks, SpecError where the environment's files are wrong.
+    """
+    if manager is not None and manager not in MANAGERS:
+        hint = did_you_mean(manager, MANAGERS) or f"known are {', '.join(f'`{name}`' for name in MANAGERS)}"
+        raise UsageError(f"there is no environment manager `{manager}`", hint=hint)
+    if manager == "local":
+        return SystemSpec(because="--env-manager local")
+    if manager == "uv" and _has_uv_lock(directory):
+        return _uv_project(directory, "--env-manager uv, and the folder holds `uv.lock`")
+    if project.environment_failure is not None:
+        raise failure(project.environment_failure.message, project.environment_failure.location, _LOCAL)
+    return project.environment if manager is None else _managed(project.environment, manager)
+
+
+def _managed(spec: EnvironmentSpec, manager: str) -> EnvironmentSpec:
+    wanted = "conda" if manager == "conda" else "docker" if manager == "docker" else "virtualenv"
+    match spec:
+        case SystemSpec():
+            if wanted == "virtualenv":
+                return VirtualenvSpec(python=None, because=f"--env-manager {manager}")
+            raise UsageError(f"the project names no {wanted} environment", hint=_LOCAL)
+        case VirtualenvSpec():
+            if wanted == "virtualenv":
+                return spec
+            raise UsageError(
+                f"the project's environment is a virtualenv ({spec.because}), and {wanted} cannot build one",
+                hint="leave `--env-manager` out, or give `virtualenv`",
+            )
+        case CondaSpec():
+            return spec if wanted == "conda" else _unsupported("a conda environment", wanted)
+        case DockerSpec():
+            return spec if wanted == "docker" else _unsupported("a container image", wanted)
+        case _:
+            unreachable(spec)
+
+
+def _unsupported(kind: str, wanted: str) -> EnvironmentSpec:
+    raise NotSupportedYet(f"this version cannot build {kind} as a {wanted} environment yet", hint=_LOCAL)
+
+
+def _declared(directory: Path, entry: Entry, file: str, findings: list[Finding]) -> Choice:
+    because = f"`{entry.key}` in {file}"
+    if entry.key == "docker_env":
+        return Choice(spec=docker.from_entry(entry, because, findings))
+    if entry.key == "python_env" and isinstance(entry.value, Table):
+        message = "`python_env` holds a mapping, where MLflow takes the path of a file only"
+        findings.append(fields.warning(message, entry.location))
+        return Choice(spec=python_env.from_table(directory, entry.value, because, findings))
+    if not isinstance(entry.value, Scalar):
+        message = f"`{entry.key}` must be the path of a file, not {fields.kind(entry.value)}"
+        raise failure(message, entry.location)
+    named = entry.value.text
+    if not (directory / named).is_file():
+        message = f"`{entry.key}` names `{named}`, and there is no such file"
+        raise failure(message, entry.location, _near(directory, named))
+    return _read(directory, entry.key, named, because, findings)
+
+
+def _read(directory: Path, key: str, file: str, because: str, findings: list[Finding]) -> Choice:
+    try:
+        if key == "conda_env":
+            return Choice(spec=conda.read(directory, file, because, findings))
+        return Choice(spec=python_env.read(directory, file, because, findings))
+    except SpecError as error:
+        return _unreadable(error, file, findings)
+
+
+def _unreadable(error: SpecError, file: str, findings: list[Finding]) -> Choice:
+    location = Location(file=error.file or file, line=error.line)
+    finding = Finding(severity="error", message=error.sentence, location=location, hint=error.hint)
+    findings.append(finding)
+    return Choice(spec=SystemSpec(because=f"`{file}` cannot be read"), failure=finding)
+
+
+def _fallback(directory: Path, findings: list[Finding]) -> Choice:
+    def holds(name: str) -> bool:
+        return (directory / name).is_file()
+
+    if holds("python_env.yaml"):
+        return _read(directory, "python_env", "python_env.yaml", _found("python_env.yaml"), findings)
+    for name in ("conda.yaml", "environment.yml"):
+        if holds(name):
+            return _read(directory, "conda_env", name, _found(name), findings)
+    try:
+        if _has_uv_lock(directory):
+            return Choice(spec=_uv_project(directory, _found("uv.lock")))
+        if holds("requirements.txt"):
+            return Choice(spec=_requirements(directory))
+    except SpecError as error:
+        return _unreadable(error, error.file or "requirements.txt", findings)
+    return Choice(spec=SystemSpec(because="the project names no environment"))
+
+
+def _found(name: str) -> str:
+    return f"the project names no environment, and its folder holds `{name}`"
+
+
+def _requirements(directory: Path) -> VirtualenvSpec:
+    line = "-r requirements.txt"
+    files = requirements.referenced(directory, ((None, line),), "requirements.txt")
+    return VirtualenvSpec(python=None, dependencies=(line,), files=files, because=_found("requirements.txt"))
+
+
+def _has_uv_lock(directory: Path) -> bool:
+    return (directory / "uv.lock").is_file() and (directory / "pyproject.toml").is_file()
+
+
+def _uv_project(directory: Path, because: str) -> VirtualenvSpec:
+    """uv's project: its lock says all but the Python, which the first of three files to name one says."""
+    version, named_in = _uv_python(directory)
+    files = tuple(dict.fromkeys(("uv.lock", "pyproject.toml", *named_in)))
+    return VirtualenvSpec(python=version, uv_lock="uv.lock", files=files, because=because)
+
+
+def _uv_python(directory: Path) -> tuple[str | None, tuple[str, ...]]:
+    if (directory / "python_env.yaml").is_file():
+        version = python_env.read(directory, "python_env.yaml", "", []).python
+        if version is not None:
+            return version, ("python_env.yaml",)
+    if (directory / ".python-version").is_file():
+        words = text.read(directory, ".python-version").split()
+        if words and re.fullmatch(r"\d+(\.\d+)*", words[0]):
+            return words[0], (".python-version",)
+    return _requires_python(directory), ()
+
+
+def _requires_python(directory: Path) -> str | None:
+    file = "pyproject.toml"
+    try:
+        document = tomllib.loads(text.read(directory, file))
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise SpecError(f"`{file}` is not valid TOML: {error}", file=file) from error
+    project = document.get("project")
+    wanted = project.get("requires-python") if isinstance(project, dict) else None
+    return wanted if isinstance(wanted, str) else None
+
+
+def _near(directory: Path, named: str) -> str | None:
+    folder = directory / os.path.dirname(named)
+    try:
+        return did_you_mean(os.path.basename(named), os.listdir(folder))
+    except (OSError, ValueError):
+        return None

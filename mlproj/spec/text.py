@@ -1,0 +1,63 @@
+"""The author's files as text: regular files of a bounded size, in UTF-8 or, with its mark, UTF-16."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from pathlib import Path
+
+from mlproj.errors import SpecError
+
+YAML_LIMIT = 1024 * 1024
+REQUIREMENTS_LIMIT = 16 * 1024 * 1024
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read(directory: Path, file: str, *, limit: int = YAML_LIMIT) -> str:
+    """The text of `file` (relative to `directory`), with line ends as `\\n`.
+
+    Raises SpecError where it is missing, no regular file, unreadable, larger than `limit` bytes or no text.
+    """
+    try:
+        content = _content(directory / file, file, limit)
+    except FileNotFoundError as error:
+        raise SpecError(f"there is no file `{file}` in `{directory}`", file=file) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecError(f"`{file}` cannot be read: {reason}", file=file) from error
+    return decode(content, file).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decode(content: bytes, file: str) -> str:
+    """The text in `content`; raises SpecError with the line of the first byte that is none."""
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SpecError(
+            f"`{file}` is not {encoding.removesuffix('-sig').upper()} text",
+            hint="save it as UTF-8",
+            file=file,
+            line=line,
+        ) from error
+
+
+def _content(path: Path, file: str, limit: int) -> bytes:
+    # O_NONBLOCK: a named pipe in the file's place must not hang the reader.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SpecError(f"`{file}` is not a regular file", file=file)
+    with os.fdopen(descriptor, "rb") as opened:
+        content = opened.read(limit + 1)
+    if len(content) > limit:
+        raise SpecError(f"`{file}` is larger than {limit // 1024} KiB", file=file)
+    return content

@@ -1,0 +1,200 @@
+"""Content by its digest in a folder: written aside, synced, put in place, and never rewritten."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from mlproj.errors import StoreError
+from mlproj.model.digest import Digest
+from mlproj.store.failures import explained
+
+_PIECE = 1024 * 1024
+_FEW = 16
+"""Up to so many files are synced one by one; beyond, syncing everything is quicker."""
+
+
+class FolderBlobs:
+    """Blobs under `root`, each at `sha256/ab/cdef...`, readable by the owner alone.
+
+    Adding one that is there already only renews its time, so that whoever removes old blobs sees its use.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._aside = root / "incoming"
+
+    def __contains__(self, digest: Digest) -> bool:
+        return self._place(digest).exists()
+
+    def path(self, digest: Digest) -> Path:
+        place = self._place(digest)
+        if not place.is_file():
+            raise StoreError(f"the store holds no content with the digest `{digest}`")
+        return place
+
+    def add_bytes(self, content: bytes) -> Digest:
+        digest = Digest.of(content)
+        with explained(self._root.parent):
+            if not self._renew(digest):
+                with self._written(lambda descriptor: _write_all(descriptor, content)) as temporary:
+                    self._settle([(temporary, digest)])
+        return digest
+
+    def add_file(self, path: Path) -> tuple[Digest, int]:
+        """As in `BlobStore`; raises StoreError where `path` is no regular file that can be read."""
+        with explained(self._root.parent), _opened(path) as source:
+            copied: list[tuple[Digest, int]] = []
+            with self._written(lambda target: copied.append(_copy(source, target))) as temporary:
+                digest, size = copied[0]
+                if not self._renew(digest):
+                    self._settle([(temporary, digest)])
+        return digest, size
+
+    def add_files(self, files: Iterable[tuple[Path, Digest]]) -> tuple[Path, ...]:
+        changed: list[Path] = []
+        wanted: dict[Digest, list[Path]] = {}
+        for path, digest in files:
+            wanted.setdefault(digest, []).append(path)
+        with explained(self._root.parent), contextlib.ExitStack() as stack:
+            arrived = []
+            for digest, paths in wanted.items():
+                if self._renew(digest):
+                    continue
+                temporary = self._first_match(paths, digest, stack)
+                if temporary is None:
+                    changed += paths
+                else:
+                    arrived.append((temporary, digest))
+            self._settle(arrived)
+        return tuple(changed)
+
+    def digests(self) -> Iterator[Digest]:
+        for place in sorted((self._root / "sha256").glob("??/*")):
+            with contextlib.suppress(ValueError):
+                yield Digest.from_hex(place.parent.name + place.name)
+
+    def used(self, digest: Digest) -> float:
+        """When the blob was last added, in seconds since the epoch."""
+        return self.path(digest).stat().st_mtime
+
+    def remove(self, digest: Digest) -> None:
+        with explained(self._root.parent), contextlib.suppress(FileNotFoundError):
+            self._place(digest).unlink()
+
+    def _place(self, digest: Digest) -> Path:
+        return self._root / "sha256" / digest.hex[:2] / digest.hex[2:]
+
+    def _renew(self, digest: Digest) -> bool:
+        """Whether the blob is there; if so, its time says that it was wanted just now."""
+        try:
+            os.utime(self._place(digest))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _first_match(self, paths: list[Path], digest: Digest, stack: contextlib.ExitStack) -> Path | None:
+        """A copy, aside, of the first of `paths` that still has the content; removed with the stack."""
+        for path in paths:
+            copy = _Copy(path)
+            with contextlib.suppress(_Gone):
+                temporary = stack.enter_context(self._written(copy))
+                if copy.digest == digest:
+                    return temporary
+        return None
+
+    @contextlib.contextmanager
+    def _written(self, write: Callable[[int], object]) -> Iterator[Path]:
+        """A file aside that `write` filled; it is gone at the end if it was not put in place."""
+        self._aside.mkdir(parents=True, exist_ok=True)
+        temporary = self._aside / secrets.token_hex(16)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                write(descriptor)
+            finally:
+                os.close(descriptor)
+            yield temporary
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+
+    def _settle(self, arrived: list[tuple[Path, Digest]]) -> None:
+        """Syncs the files that lie aside, then gives each its name, then syncs the names."""
+        if not arrived:
+            return
+        _sync([temporary for temporary, _ in arrived])
+        folders = {self._place(digest).parent for _, digest in arrived}
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        for temporary, digest in arrived:
+            os.replace(temporary, self._place(digest))
+        _sync(list(folders))
+
+
+def _sync(paths: list[Path]) -> None:
+    if len(paths) > _FEW:
+        os.sync()
+        return
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    # A pipe must not make us wait for a writer that never comes.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StoreError(f"`{path}` is not a file, so its content cannot be kept")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+class _Gone(Exception):
+    """A file that is not there any more, or cannot be read."""
+
+
+class _Copy:
+    """Copies a file's bytes, or a symbolic link's text, and keeps their digest. Raises _Gone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.digest: Digest | None = None
+
+    def __call__(self, target: int) -> None:
+        try:
+            if self._path.is_symlink():
+                text = os.fsencode(os.readlink(self._path))
+                _write_all(target, text)
+                self.digest = Digest.of(text)
+            else:
+                with _opened(self._path) as source:
+                    self.digest, _ = _copy(source, target)
+        except (FileNotFoundError, NotADirectoryError, PermissionError, StoreError) as error:
+            raise _Gone from error
+
+
+def _copy(source: int, target: int) -> tuple[Digest, int]:
+    hasher, size = hashlib.sha256(), 0
+    while piece := os.read(source, _PIECE):
+        hasher.update(piece)
+        _write_all(target, piece)
+        size += len(piece)
+    return Digest.from_hex(hasher.hexdigest()), size
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,91 @@
+"""Runs whose runner ended without a word are closed at the next look, with what is left of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from mlproj.files import locked_now
+from mlproj.model.digest import Digest, read_manifest
+from mlproj.model.record import EntryKind, blobs_of, read_document, seal_document
+from mlproj.model.run import LogFile, Outcome, Run, Status, Usage
+from mlproj.store.blobs import FolderBlobs
+from mlproj.store.database import transaction
+from mlproj.store.machine import Machine
+from mlproj.store.writing import close_run, still_open
+
+REASON = "the runner ended without closing the run"
+LOGS = ("stdout", "stderr", "times")
+
+
+def close_dead_runs(
+    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, machine: Machine, clock: Callable[[], str]
+) -> None:
+    """Seals as KILLED every run that this machine can tell is dead: nobody holds its lock.
+
+    A run of another host is left alone. Of several processes that look at once, one closes it.
+    """
+    rows = connection.execute(
+        "SELECT run_id, name, created, supervisor, boot_id, opening FROM runs WHERE status = 'RUNNING'"
+    ).fetchall()
+    for run_id, name, created, supervisor, boot_id, opening in rows:
+        if not machine.can_judge(supervisor, boot_id):
+            continue
+        lock = lock_of(root, run_id)
+        with locked_now(lock) as free:
+            if free and still_open(connection, run_id):
+                run = _as_begun(run_id, name, created, opening)
+                _close(connection, run, root / "runs" / run_id / "logs", blobs, clock())
+            if free:
+                lock.unlink(missing_ok=True)
+
+
+def lock_of(root: Path, run_id: str) -> Path:
+    """The file that the supervisor of a run keeps locked while it lives."""
+    return root / "locks" / run_id
+
+
+def _as_begun(run_id: str, name: str, created: str, opening: bytes | None) -> Run:
+    try:
+        return read_document(opening or b"", name=name)
+    except ValueError:
+        return Run(run_id=run_id, name=name, created=created, plan=None, job=None)
+
+
+def _close(connection: sqlite3.Connection, run: Run, logs: Path, blobs: FolderBlobs, now: str) -> None:
+    outcome = Outcome(
+        status=Status.KILLED,
+        exit_code=None,
+        reason=REASON,
+        started=run.created,
+        ended=now,
+        usage=Usage(wall_s=0.0, cpu_s=0.0, peak_rss_bytes=0),
+        logs=tuple(_kept(logs / name, blobs) for name in LOGS if (logs / name).is_file()),
+        lost=_lost(run, blobs),
+    )
+    closed = replace(run, outcome=outcome, status=Status.KILLED)
+    payload = seal_document(closed)
+    with transaction(connection):
+        if still_open(connection, run.run_id):
+            close_run(connection, closed, EntryKind.RUN, payload, now)
+
+
+def _kept(path: Path, blobs: FolderBlobs) -> LogFile:
+    digest, size = blobs.add_file(path)
+    return LogFile(name=path.name, digest=digest, size=size)
+
+
+def _lost(run: Run, blobs: FolderBlobs) -> tuple[Digest, ...]:
+    """The blobs that the run names and that never came into the store."""
+    lost = set()
+    for reference in blobs_of(run):
+        if reference.digest not in blobs:
+            lost.add(reference.digest)
+        elif reference.manifest:
+            listed = read_manifest(blobs.path(reference.digest).read_bytes())
+            lost.update(digest for _, _, digest in listed if digest not in blobs)
+    if run.job is not None:
+        lost.difference_update(file.digest for file in run.job.source.omitted if file.digest is not None)
+    return tuple(sorted(lost))

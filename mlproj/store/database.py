@@ -1,0 +1,137 @@
+"""The SQLite file of a store: opened for writing or only for reading, made new or brought up to date.
+
+Opening goes through the standard library and checks one version number. A new database is made from
+`schema.sql`, which says what the migrations would make; Alembic is loaded only for an older one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlproj.errors import StoreError
+from mlproj.files import locked
+
+VERSION = "0001"
+"""The version of the schema that this code reads and writes: the newest of the migrations."""
+
+FILE = "store.db"
+_SCHEMA = Path(__file__).with_name("schema.sql")
+_PATIENCE = 30.0
+"""Seconds to wait for another writer."""
+
+
+def open_writable(root: Path, *, create: bool) -> sqlite3.Connection:
+    """The database of the store at `root`, made or migrated if need be. Raises StoreError."""
+    path = root / FILE
+    if not path.exists() and not create:
+        raise StoreError(f"there is no store at `{root}`")
+    if not path.exists():
+        # SQLite would make it readable for others.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = _connect(f"{path.as_uri()}?mode=rw")
+    try:
+        if _version(connection, root) != VERSION:
+            with locked(root / "locks" / "schema"):
+                _bring_up_to_date(connection, root)
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_readonly(root: Path) -> sqlite3.Connection:
+    """The database of a store that cannot be written to. Raises StoreError."""
+    path = root / FILE
+    if not path.exists():
+        raise StoreError(f"there is no store at `{root}`")
+    journal = path.with_name(f"{FILE}-wal")
+    # Without a journal nobody is writing, and only so can SQLite read where it may make no files.
+    mode = "mode=ro" if journal.exists() and journal.stat().st_size else "mode=ro&immutable=1"
+    connection = _connect(f"{path.as_uri()}?{mode}")
+    try:
+        if _version(connection, root) != VERSION:
+            raise StoreError(
+                f"the store `{root}` is of an older version and cannot be written to, so not be migrated",
+                hint="copy it to where you may write, and use the copy",
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Everything inside, or nothing. Takes the writer's lock at once, since deferred ones fail in a crowd."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    # A damaged cell must not end a walk over the others.
+    connection.text_factory = _decoded
+    return connection
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _version(connection: sqlite3.Connection, root: Path) -> str | None:
+    """The schema's version, None for a database without one. Raises StoreError for one newer than ours."""
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return None
+    version = None if row is None else str(row[0])
+    if version is not None and version > VERSION:
+        raise StoreError(
+            f"the store `{root}` was written by a newer mlproj (schema {version}, this one knows {VERSION})",
+            hint="use that version, or name another store with `--store`",
+        )
+    return version
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, root: Path) -> None:
+    """Makes or migrates the tables; whoever waited for the lock finds it done."""
+    if _version(connection, root) == VERSION:
+        return
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with transaction(connection):
+            for statement in filter(str.strip, _SCHEMA.read_text().split(";\n")):
+                connection.execute(statement)
+    elif "alembic_version" in tables:
+        _back_up(connection, root)
+        importlib.import_module("mlproj.store.migrating").upgrade(connection)
+    else:
+        raise StoreError(f"`{root / FILE}` is not a database of mlproj")
+
+
+def _back_up(connection: sqlite3.Connection, root: Path) -> None:
+    backup = root / f"{FILE}.before-{VERSION}"
+    descriptor = os.open(backup, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.close(descriptor)
+    target = sqlite3.connect(backup)
+    try:
+        connection.backup(target)
+    finally:
+        target.close()

@@ -1,0 +1,51 @@
+"""Every failure of the database or the disk becomes one sentence about the store."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlproj.errors import StoreError
+
+_DAMAGED = ("malformed", "not a database", "corrupt", "malformed database schema")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def explained(root: Path) -> Iterator[None]:
+    """Raises what goes wrong inside as a StoreError about the store at `root`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(root, error) from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _full(root) from error
+        where = f": `{error.filename}`" if error.filename else ""
+        raise StoreError(f"the store `{root}` cannot be used: {error.strerror or error}{where}") from error
+
+
+def explain(root: Path, error: sqlite3.Error) -> StoreError:
+    """The sentence for what SQLite said of the database of the store at `root`."""
+    told = str(error)
+    if any(word in told for word in _DAMAGED):
+        return StoreError(
+            f"the database of the store `{root}` is damaged ({told})",
+            hint="restore it from a copy; the files under `blobs` are not affected",
+        )
+    if "locked" in told or "busy" in told:
+        return StoreError(
+            f"the store `{root}` is busy: another process kept writing to it", hint="try again in a moment"
+        )
+    if "full" in told:
+        return _full(root)
+    if "readonly" in told:
+        return StoreError(f"the store `{root}` cannot be written to")
+    return StoreError(f"the database of the store `{root}` cannot be used ({told})")
+
+
+def _full(root: Path) -> StoreError:
+    return StoreError(f"no space is left for the store `{root}`", hint="free some space on that disk")

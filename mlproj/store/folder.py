@@ -1,0 +1,287 @@
+"""A store in a folder: `store.db`, the blobs, and for each run a lock and a workspace."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mlproj.errors import RunNotFound, StoreError
+from mlproj.files import locked
+from mlproj.model.digest import Digest
+from mlproj.model.entries import AmendmentDocument
+from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
+from mlproj.model.run import Imported, Run, Status
+from mlproj.ports import RunQuery
+from mlproj.store import reading, writing
+from mlproj.store.blobs import FolderBlobs
+from mlproj.store.closing import close_dead_runs, lock_of
+from mlproj.store.database import FILE, open_readonly, open_writable, transaction
+from mlproj.store.failures import explained
+from mlproj.store.forgetting import forget_run
+from mlproj.store.locating import FOLDER, network_file_system, owned
+from mlproj.store.machine import Machine, this_machine
+from mlproj.store.references import ids, newest, refuse_forgotten, resolve
+
+
+def now() -> str:
+    """The time in UTC, as RFC 3339."""
+    return (
+        datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
+
+
+def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> FolderStore:
+    """The store in the folder `path`, made there if it is none yet and `create` says so.
+
+    A store that cannot be written to, or is another user's, is opened for reading. Raises StoreError where
+    there is none, where it is damaged, of a newer version, on a network file system, or where `path` is a
+    folder with something else in it.
+    """
+    root = Path(os.path.abspath(path))
+    with explained(root):
+        if (root / FILE).exists():
+            writable = owned(root) and os.access(root, os.W_OK) and os.access(root / FILE, os.W_OK)
+        elif create:
+            _make_folder(root)
+            writable = True
+        else:
+            raise StoreError(f"there is no store at `{root}`", hint="`mlproj run` makes one")
+        if writable:
+            _refuse_network(root)
+        connection = open_writable(root, create=create) if writable else open_readonly(root)
+    return FolderStore(root, connection, writable=writable, machine=this_machine(), clock=clock)
+
+
+class FolderStore:
+    """A `RunStore` in a folder. May be used from several threads. Get one from `open_store`."""
+
+    def __init__(
+        self,
+        root: Path,
+        connection: sqlite3.Connection,
+        *,
+        writable: bool,
+        machine: Machine,
+        clock: Callable[[], str],
+    ) -> None:
+        self._root = root
+        self._connection = connection
+        self._writable = writable
+        self._machine = machine
+        self._clock = clock
+        self._blobs = FolderBlobs(root / "blobs")
+        self._turn = threading.RLock()
+        self._close = weakref.finalize(self, connection.close)
+
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    @property
+    def blobs(self) -> FolderBlobs:
+        return self._blobs
+
+    @property
+    def writable(self) -> bool:
+        return self._writable
+
+    def close(self) -> None:
+        """Lets go of the database; also happens when the store is no longer used."""
+        self._close()
+
+    def workspace(self, run_id: str) -> Path:
+        folder = self._root / "runs" / run_id
+        if self._writable:
+            with explained(self._root):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    @contextlib.contextmanager
+    def begin(self, run: Run) -> Iterator[None]:
+        lock = lock_of(self._root, run.run_id)
+        with contextlib.ExitStack() as stack:
+            with self._changing():
+                close_dead_runs(self._connection, self._root, self._blobs, self._machine, self._clock)
+                # The lock comes before the row, so that a run with a row never looks dead while it lives.
+                stack.enter_context(locked(lock))
+                with _recordable(run), transaction(self._connection):
+                    writing.open_run(self._connection, run, self._machine)
+            yield
+            with contextlib.suppress(RunNotFound, OSError, sqlite3.Error), self._turn:
+                if not writing.still_open(self._connection, run.run_id):
+                    lock.unlink(missing_ok=True)
+
+    def seal(self, run: Run) -> Run:
+        with _recordable(run):
+            payload = seal_document(run)
+        self._refuse_missing(run)
+        with self._changing(), _recordable(run), transaction(self._connection):
+            link = writing.close_run(self._connection, run, EntryKind.RUN, payload, self._clock())
+        return replace(run, record=link.digest, sequence=link.sequence)
+
+    def wrap(self, run: Run, document: bytes, *, origin: str) -> Run:
+        """Brings in a run that was made elsewhere: it has no plan, and `document` is kept verbatim."""
+        digest = self._blobs.add_bytes(document)
+        imported = Imported(origin=origin, document=digest)
+        status = Status.UNKNOWN if run.outcome is None else run.outcome.status
+        foreign = replace(run, plan=None, job=None, status=status, imported=imported)
+        payload = seal_document(foreign)
+        with self._changing(), _recordable(run), transaction(self._connection):
+            writing.open_run(self._connection, foreign, self._machine)
+            link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
+        return replace(foreign, record=link.digest, sequence=link.sequence)
+
+    def find(self, reference: str) -> Run:
+        self._look_for_dead()
+        with self._looking():
+            run_id = resolve(self._connection, self._root, reference)
+            return reading.read_run(self._connection, run_id, self._machine)
+
+    def search(self, query: RunQuery) -> tuple[Run, ...]:
+        self._look_for_dead()
+        if not query.conditions and query.sort is None:
+            matching = newest
+        else:
+            # SQLAlchemy takes longer to import than most commands take to run: only searching loads it.
+            matching = importlib.import_module("mlproj.store.searching").matching
+        with self._looking():
+            run_ids = matching(self._connection, query, self._machine)
+            return reading.read_runs(self._connection, run_ids, self._machine)
+
+    def hide(self, run_id: str, *, hidden: bool = True) -> None:
+        with self._changing(), transaction(self._connection):
+            if hidden and writing.still_open(self._connection, run_id):
+                raise StoreError(f"the run `{run_id}` is still running", hint="wait until it has ended")
+            self._connection.execute("UPDATE runs SET deleted = ? WHERE run_id = ?", (hidden, run_id))
+
+    def rename(self, run_id: str, name: str) -> None:
+        with self._changing(), transaction(self._connection):
+            sealed = not writing.still_open(self._connection, run_id)
+            self._connection.execute("UPDATE runs SET name = ? WHERE run_id = ?", (name, run_id))
+            if sealed:
+                self._amend(run_id, "name", {"name": name})
+
+    def amend(self, run_id: str, kind: str, content: Mapping[str, str]) -> None:
+        with self._changing(), transaction(self._connection):
+            if writing.still_open(self._connection, run_id):
+                raise StoreError(f"the run `{run_id}` is not sealed yet, so there is nothing to amend")
+            refuse_forgotten(self._connection, run_id)
+            self._amend(run_id, kind, content)
+
+    def forget(self, run_id: str, *, who: str, why: str) -> None:
+        with self._changing():
+            if writing.still_open(self._connection, run_id) or not ids(
+                self._connection, "run_id = ? AND deleted", run_id
+            ):
+                raise StoreError(
+                    f"the run `{run_id}` is not hidden", hint=f"hide it with `mlproj rm {run_id}`"
+                )
+            refuse_forgotten(self._connection, run_id)
+            forget_run(
+                self._connection,
+                self._root,
+                self._blobs,
+                reading.read_run(self._connection, run_id, self._machine),
+                self._machine,
+                who=who,
+                when=self._clock(),
+                why=why,
+            )
+
+    def entries(self) -> Iterator[Entry]:
+        last: int | None = None
+        while True:
+            with self._looking():
+                batch = reading.read_entries(self._connection, after=last)
+            if not batch:
+                return
+            yield from batch
+            last = batch[-1].sequence
+
+    def head(self) -> tuple[int, Digest]:
+        with self._looking():
+            return reading.read_head(self._connection)
+
+    def index(self, run_id: str) -> Mapping[str, object]:
+        with self._looking():
+            index = reading.read_index(self._connection, run_id)
+        if index is None:
+            raise RunNotFound(f"there is no run `{run_id}`")
+        return index
+
+    @contextlib.contextmanager
+    def _looking(self) -> Iterator[None]:
+        with self._turn, explained(self._root):
+            yield
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        if not self._writable:
+            raise StoreError(f"the store `{self._root}` cannot be written to")
+        with self._looking():
+            yield
+
+    def _look_for_dead(self) -> None:
+        # Where closing fails (no space left, say), looking at the rest is still possible.
+        if self._writable:
+            with contextlib.suppress(StoreError), self._changing():
+                close_dead_runs(self._connection, self._root, self._blobs, self._machine, self._clock)
+
+    def _refuse_missing(self, run: Run) -> None:
+        """A record names a blob only once it is there."""
+        lost = () if run.outcome is None else run.outcome.lost
+        for reference in blobs_of(run):
+            if reference.digest not in self._blobs and reference.digest not in lost:
+                raise StoreError(
+                    f"run `{run.run_id}` cannot be sealed: the store does not hold its `{reference.part}`"
+                )
+
+    def _amend(self, run_id: str, kind: str, content: Mapping[str, str]) -> None:
+        document = AmendmentDocument(run_id=run_id, kind=kind, content=dict(content))
+        writing.append(
+            self._connection,
+            kind=EntryKind.AMENDMENT,
+            run_id=run_id,
+            time=self._clock(),
+            payload=encode(document),
+        )
+
+
+@contextlib.contextmanager
+def _recordable(run: Run) -> Iterator[None]:
+    """Turns what JSON or the database cannot hold into a sentence."""
+    try:
+        yield
+    except (ValueError, OverflowError) as error:
+        raise StoreError(f"run `{run.run_id}` cannot be recorded: {error}") from error
+
+
+def _make_folder(root: Path) -> None:
+    """An empty store's folder, the owner's alone, which git leaves alone."""
+    if root.is_dir() and any(entry.name not in {".gitignore", "locks", "blobs"} for entry in root.iterdir()):
+        inside = root / FOLDER
+        raise StoreError(
+            f"`{root}` is a folder with other files in it, not a store",
+            hint=f"name a new folder, such as `{inside}`",
+        )
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root.chmod(0o700)
+    _refuse_network(root)
+    (root / ".gitignore").write_text("*\n")
+
+
+def _refuse_network(root: Path) -> None:
+    kind = network_file_system(root)
+    if kind is not None:
+        raise StoreError(
+            f"the store `{root}` is on a network file system (`{kind}`), where SQLite can lose data",
+            hint="name a folder on a local disk with `--store` or `MLPROJ_STORE`",
+        )

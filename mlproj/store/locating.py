@@ -1,0 +1,66 @@
+"""Which folder is the store: the one that was named, the nearest one upward, or a new one right here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlproj.errors import StoreError
+
+FOLDER = ".mlproj"
+
+_NETWORK = frozenset(
+    (
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs"),
+        *("beegfs", "ceph", "glusterfs", "gpfs", "lustre", "orangefs", "panfs", "pvfs2", "gfs2", "ocfs2"),
+        *("fuse.ceph", "fuse.glusterfs", "fuse.sshfs"),
+    )
+)
+
+
+def locate(explicit: str | None, environ: Mapping[str, str], directory: Path) -> Path:
+    """The store's folder, which need not exist yet.
+
+    `explicit` (`--store`) comes first, then `MLPROJ_STORE`, both relative to `directory`; then the nearest
+    `.mlproj` folder from `directory` upward that is not another user's; then a new one in `directory`.
+    Raises StoreError for the URI of a database.
+    """
+    chosen = explicit or environ.get("MLPROJ_STORE")
+    if not chosen:
+        return _nearest(directory) or directory / FOLDER
+    if "://" in chosen:
+        raise StoreError(f"this version keeps runs in a folder, not in `{chosen}`", hint="name a folder")
+    return Path(os.path.abspath(directory / Path(chosen).expanduser()))
+
+
+def owned(path: Path) -> bool:
+    """Whether the folder is this user's."""
+    return path.stat().st_uid == os.geteuid()
+
+
+def network_file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """The kind of network file system that holds `path`, None for a local one or where nobody can tell."""
+    device = path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        lines = mounts.read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        head, _, tail = line.partition(" - ")
+        if head.split(" ")[2:3] == [number]:
+            kind = tail.split(" ")[0]
+            return kind if kind in _NETWORK else None
+    return None
+
+
+def _nearest(directory: Path) -> Path | None:
+    for folder in (directory, *directory.parents):
+        candidate = folder / FOLDER
+        try:
+            if candidate.is_dir() and owned(candidate):
+                return candidate
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,62 @@
+"""Making and migrating the schema with Alembic, loaded only where a database is of an older version."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import alembic.command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def head() -> str | None:
+    """The newest version that the migrations lead to."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Brings the database to the newest version, in one transaction with the note of that version."""
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    event.listen(engine, "connect", _own_transactions)
+    event.listen(engine, "begin", _begin)
+    config = _config()
+    with engine.begin() as transaction:
+        config.attributes["connection"] = transaction
+        alembic.command.upgrade(config, "head")
+
+
+def statements() -> tuple[str, ...]:
+    """The newest schema as SQL for an empty database: what `schema.sql` holds."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        upgrade(connection)
+        rows = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+        ).fetchall()
+        (version,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    finally:
+        connection.close()
+    genesis = f"INSERT INTO chain (id, sequence, link) VALUES (1, 0, 'sha256:{'0' * 64}')"
+    stamp = f"INSERT INTO alembic_version (version_num) VALUES ('{version}')"
+    return (*(" ".join(sql.split()) for (sql,) in rows), genesis, stamp)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _own_transactions(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The driver would otherwise commit before each change of the schema.
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

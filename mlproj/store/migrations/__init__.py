@@ -1,0 +1,1 @@
+"""How each version of the schema is made from the one before."""

@@ -1,0 +1,203 @@
+"""Runs, entries and index as the database holds them, read through `sqlite3` (see `writing` for why)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from mlproj.errors import Altered
+from mlproj.model.digest import Digest
+from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombstone
+from mlproj.model.index import DETAILS, Index
+from mlproj.model.record import Entry, EntryKind, read_document, read_import
+from mlproj.model.run import Amendment, Run, Status
+from mlproj.store.machine import Machine
+
+_AT_ONCE = 200
+_INDEXED = (*(field.name for field in fields(Index) if field.name not in DETAILS), "record", "sequence")
+_ROW = (
+    "SELECT r.run_id, r.name, r.created, r.status, r.deleted, r.opening, r.record, r.sequence, r.supervisor,"
+    " r.boot_id, e.kind, e.digest, e.payload FROM runs r LEFT JOIN entries e ON e.sequence = r.sequence"
+    " WHERE r.run_id = ?"
+)
+
+
+def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> Run:
+    """The run as it was sealed, or as it was begun. Raises Altered where its document is not what it was."""
+    row = connection.execute(_ROW, (run_id,)).fetchone()
+    _, name, _, status, deleted, opening, record, sequence, supervisor, boot_id, kind, digest, payload = row
+    try:
+        if sequence is None:
+            run = _document(opening, None, EntryKind.RUN.value, run_id, name)
+            shown = Status(status) if machine.can_judge(supervisor, boot_id) else Status.UNKNOWN
+        else:
+            run = _document(payload, digest, kind, run_id, name)
+            shown = run.status
+        amendments = read_amendments(connection, run_id)
+    except ValueError as error:
+        raise Altered(
+            f"the record of run `{run_id}` has been altered: {error}",
+            hint="`mlproj verify` tells what else was altered",
+        ) from error
+    return replace(
+        run,
+        status=shown,
+        deleted=bool(deleted),
+        record=None if record is None else text_digest(record),
+        sequence=sequence,
+        amendments=amendments,
+    )
+
+
+def _document(payload: object, digest: object, kind: object, run_id: str, name: str) -> Run:
+    """The run that a document holds. Raises ValueError where it is not the one that was sealed."""
+    if payload is None:
+        raise ValueError("nothing is left of it")
+    raw = _raw(payload)
+    if digest is not None and Digest.of(raw) != digest:
+        raise ValueError("its digest does not fit")
+    reader = read_import if kind == EntryKind.IMPORT.value else read_document
+    run = reader(raw, name=name)
+    if run.run_id != run_id:
+        raise ValueError(f"it is that of run `{run.run_id}`")
+    return run
+
+
+def read_runs(connection: sqlite3.Connection, run_ids: Sequence[str], machine: Machine) -> tuple[Run, ...]:
+    """As `read_run`, but a run whose document cannot be read is given by what its row says alone."""
+    runs = []
+    for run_id in run_ids:
+        try:
+            runs.append(read_run(connection, run_id, machine))
+        except Altered:
+            runs.append(_bare_run(connection, run_id))
+    return tuple(runs)
+
+
+def read_amendments(connection: sqlite3.Connection, run_id: str) -> tuple[Amendment, ...]:
+    """What was added after the seal, in order. Raises ValueError."""
+    found = []
+    for sequence, time, payload in connection.execute(
+        "SELECT sequence, time, payload FROM entries WHERE run_id = ? AND kind = ? AND payload IS NOT NULL"
+        " ORDER BY sequence",
+        (run_id, EntryKind.AMENDMENT.value),
+    ):
+        document = read_amendment(_raw(payload))
+        found.append(Amendment(sequence=sequence, time=time, kind=document.kind, content=document.content))
+    return tuple(found)
+
+
+def read_entries(connection: sqlite3.Connection, *, after: int | None) -> tuple[Entry, ...]:
+    """The chain's next entries in order, empty at its end. Raises Altered for one of no known kind."""
+    rows = connection.execute(
+        "SELECT sequence, kind, run_id, time, digest, previous, link, payload FROM entries"
+        " WHERE ? IS NULL OR sequence > ? ORDER BY sequence LIMIT ?",
+        (after, after, _AT_ONCE),
+    )
+    return tuple(map(_entry, rows))
+
+
+def read_head(connection: sqlite3.Connection) -> tuple[int, Digest]:
+    row = connection.execute("SELECT sequence, link FROM chain WHERE id = 1").fetchone()
+    if row is None:
+        raise Altered("the note of the chain's last entry is gone")
+    return row[0], text_digest(row[1])
+
+
+def read_index(connection: sqlite3.Connection, run_id: str) -> dict[str, object] | None:
+    """What the searchable columns say, None where there is no such run."""
+    row = connection.execute(
+        'SELECT r.status, r.created, x.name, r.started, r.ended, r.duration, r.exit_code, r."plan",'
+        " r.project, r.entry_point, r.uri, r.commit_id, r.dirty, r.user_name, r.host, r.parent,"
+        " r.reproduces, r.record, r.sequence FROM runs r"
+        " LEFT JOIN experiments x ON x.id = r.experiment_id WHERE r.run_id = ?",
+        (run_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    index = dict(zip(_INDEXED, row, strict=True))
+    index["dirty"] = None if index["dirty"] is None else bool(index["dirty"])
+    return {**index, **_details(connection, run_id)}
+
+
+def read_tombstone_of(connection: sqlite3.Connection, run_id: str) -> TombstoneDocument | None:
+    """The tombstone of a run that was forgotten, None where there is none that can be read."""
+    row = connection.execute(
+        "SELECT payload FROM entries WHERE run_id = ? AND kind = ?", (run_id, EntryKind.TOMBSTONE.value)
+    ).fetchone()
+    try:
+        return None if row is None else read_tombstone(_raw(row[0]))
+    except ValueError:
+        return None
+
+
+def text_digest(cell: object) -> Digest:
+    """A cell as a digest, whatever it holds: one that is none equals no other and is so found out."""
+    return str.__new__(Digest, str(cell))
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    sequence, kind, run_id, time, digest, previous, link, payload = row
+    try:
+        known = EntryKind(kind)
+    except ValueError as error:
+        raise Altered(
+            f"entry {sequence} of the chain, of run `{run_id}`, is of no known kind: `{kind}`"
+        ) from error
+    return Entry(
+        sequence=sequence,
+        kind=known,
+        run_id=str(run_id),
+        time=str(time),
+        digest=text_digest(digest),
+        previous=text_digest(previous),
+        link=text_digest(link),
+        payload=None if payload is None else _raw(payload),
+    )
+
+
+def _details(connection: sqlite3.Connection, run_id: str) -> dict[str, object]:
+    def rows(query: str) -> list[tuple[object, ...]]:
+        return connection.execute(f"{query} WHERE run_id = ?", (run_id,)).fetchall()
+
+    return {
+        "params": {key: (value, kind) for key, value, kind in rows('SELECT "key", value, type FROM params')},
+        "metrics": {
+            key: (_metric(value), step)
+            for key, value, step in rows('SELECT "key", value, step FROM latest_metrics')
+        },
+        "tags": dict(rows('SELECT "key", value FROM tags')),  # type: ignore[arg-type]  # two columns, so pairs
+        "inputs": frozenset(rows("SELECT name, path, digest, size FROM inputs")),
+        "outputs": frozenset(rows("SELECT path, state, digest, size FROM outputs")),
+    }
+
+
+def _metric(value: object) -> object:
+    """A metric's value as a record spells it."""
+    if value is None:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value == float("inf") else "-Infinity"
+    return value
+
+
+def _bare_run(connection: sqlite3.Connection, run_id: str) -> Run:
+    row = connection.execute(_ROW, (run_id,)).fetchone()
+    _, name, created, status, deleted, _, record, sequence = row[:8]
+    return Run(
+        run_id=run_id,
+        name=str(name),
+        created=str(created),
+        plan=None,
+        job=None,
+        status=Status(status) if status in Status._value2member_map_ else Status.UNKNOWN,
+        deleted=bool(deleted),
+        record=None if record is None else text_digest(record),
+        sequence=sequence,
+    )
+
+
+def _raw(cell: object) -> bytes:
+    return cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogateescape")

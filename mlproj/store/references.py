@@ -1,0 +1,83 @@
+"""Which run a person means: by its id, a beginning of it, its name, or `last`."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from mlproj.errors import RunNotFound, did_you_mean
+from mlproj.ports import RunQuery
+from mlproj.store.machine import Machine
+from mlproj.store.reading import read_tombstone_of
+
+SHORTEST_PREFIX = 4
+_SHOWN = 5
+_NAMES = (
+    "SELECT name FROM runs WHERE deleted = 0 AND forgotten = 0 GROUP BY name ORDER BY max(number) DESC"
+    " LIMIT 1000"
+)
+
+
+def resolve(connection: sqlite3.Connection, root: Path, reference: str) -> str:
+    """The id of the run that `reference` names; of several with one name the newest, hidden ones last.
+
+    Raises RunNotFound where there is none, where a beginning fits several, or where the run was forgotten.
+    """
+    if reference == "last":
+        found = ids(connection, "deleted = 0 AND forgotten = 0 ORDER BY number DESC LIMIT 1")
+        if not found:
+            raise RunNotFound(
+                f"the store `{root}` holds no run yet", hint="`mlproj run` starts one and records it"
+            )
+    else:
+        found = _named(connection, reference)
+    if len(found) > 1:
+        shown = ", ".join(f"`{run_id}`" for run_id in found[:_SHOWN])
+        more = ", ..." if len(found) > _SHOWN else ""
+        raise RunNotFound(
+            f"`{reference}` is the beginning of several runs: {shown}{more}", hint="give more of its digits"
+        )
+    if not found:
+        names = [name for (name,) in connection.execute(_NAMES)]
+        raise RunNotFound(
+            f"there is no run `{reference}` in the store `{root}`",
+            hint=did_you_mean(reference, [*names, "last"]) or "`mlproj runs` lists them",
+        )
+    refuse_forgotten(connection, found[0])
+    return found[0]
+
+
+def refuse_forgotten(connection: sqlite3.Connection, run_id: str) -> None:
+    """Raises RunNotFound, with what the tombstone says, where the run was forgotten."""
+    if ids(connection, "run_id = ? AND forgotten", run_id):
+        tombstone = read_tombstone_of(connection, run_id)
+        told = "" if tombstone is None else f" by {tombstone.who} at {tombstone.when}: {tombstone.why}"
+        raise RunNotFound(f"the run `{run_id}` was removed{told}")
+
+
+def ids(connection: sqlite3.Connection, where: str, *values: object) -> list[str]:
+    """The ids of the runs that fulfil a condition in SQL, whose values are bound."""
+    rows = connection.execute(f"SELECT run_id FROM runs WHERE {where}", values)
+    return [run_id for (run_id,) in rows]
+
+
+def newest(connection: sqlite3.Connection, query: RunQuery, _machine: Machine) -> tuple[str, ...]:
+    """The ids that a query without conditions means, newest first: a plain list needs no search."""
+    hidden = "" if query.deleted else " AND deleted = 0"
+    limit = -1 if query.limit is None else query.limit
+    return tuple(ids(connection, f"forgotten = 0{hidden} ORDER BY number DESC LIMIT ?", limit))
+
+
+def _named(connection: sqlite3.Connection, reference: str) -> list[str]:
+    found = ids(connection, "run_id = ?", reference.lower()) or ids(
+        connection, "name = ? AND forgotten = 0 ORDER BY deleted, number DESC LIMIT 1", reference
+    )
+    if found or len(reference) < SHORTEST_PREFIX:
+        return found
+    return ids(
+        connection,
+        "substr(run_id, 1, ?) = ? ORDER BY number DESC LIMIT ?",
+        len(reference),
+        reference.lower(),
+        _SHOWN + 1,
+    )

@@ -1,0 +1,186 @@
+"""What is written on the way of a run: its opening, its seal, and what is added to the chain later.
+
+Written in portable SQL for the standard library's `sqlite3`, because importing SQLAlchemy takes longer than
+everything else that recording a run costs. Each function expects to be inside a `database.transaction`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mlproj.errors import RunNotFound, StoreError
+from mlproj.model.digest import Digest
+from mlproj.model.entries import RemovedPayload, TombstoneDocument
+from mlproj.model.index import Index, index_of, number_in
+from mlproj.model.record import EntryKind, encode, link, opening_document
+from mlproj.model.run import Run
+from mlproj.store.machine import Machine
+
+_DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An entry that was just appended."""
+
+    sequence: int
+    digest: Digest
+
+
+def open_run(connection: sqlite3.Connection, run: Run, machine: Machine) -> None:
+    """The row of a run that begins. Raises StoreError where the id is taken."""
+    if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run.run_id,)).fetchone():
+        raise StoreError(f"there is a run `{run.run_id}` already")
+    columns = {
+        "run_id": run.run_id,
+        "name": run.name,
+        "supervisor": machine.host,
+        "boot_id": machine.boot_id,
+        "opening": opening_document(run),
+        **_columns(connection, index_of(run)),
+    }
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(columns.values()))
+    _write_details(connection, run.run_id, index_of(run))
+
+
+def still_open(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Whether the run waits for its seal. Raises RunNotFound."""
+    row = connection.execute("SELECT sequence FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise RunNotFound(f"there is no run `{run_id}`")
+    return row[0] is None
+
+
+def close_run(connection: sqlite3.Connection, run: Run, kind: EntryKind, payload: bytes, time: str) -> Link:
+    """Appends the record and has the row say what it says."""
+    if not still_open(connection, run.run_id):
+        raise StoreError(f"the run `{run.run_id}` is sealed already")
+    appended = append(connection, kind=kind, run_id=run.run_id, time=time, payload=payload)
+    index = index_of(run)
+    columns = {
+        **_columns(connection, index),
+        "record": appended.digest,
+        "sequence": appended.sequence,
+        "opening": None,
+    }
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    connection.execute(f"UPDATE runs SET {assignments} WHERE run_id = ?", (*columns.values(), run.run_id))
+    _clear_details(connection, run.run_id)
+    _write_details(connection, run.run_id, index)
+    return appended
+
+
+def append(
+    connection: sqlite3.Connection, *, kind: EntryKind, run_id: str, time: str, payload: bytes
+) -> Link:
+    """The chain's next entry."""
+    head, previous = connection.execute("SELECT sequence, link FROM chain WHERE id = 1").fetchone()
+    sequence, digest = head + 1, Digest.of(payload)
+    linked = link(
+        sequence=sequence, kind=kind, run_id=run_id, time=time, digest=digest, previous=Digest(previous)
+    )
+    connection.execute(
+        "INSERT INTO entries (sequence, kind, run_id, time, digest, previous, link, payload)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (sequence, kind.value, run_id, time, digest, previous, linked, payload),
+    )
+    connection.execute("UPDATE chain SET sequence = ?, link = ? WHERE id = 1", (sequence, linked))
+    return Link(sequence=sequence, digest=digest)
+
+
+def take_away(connection: sqlite3.Connection, run_id: str, *, who: str, when: str, why: str) -> None:
+    """Empties a run's entries and its row, and appends the tombstone that says so."""
+    removed = tuple(
+        RemovedPayload(sequence=sequence, digest=Digest(digest))
+        for sequence, digest in connection.execute(
+            "SELECT sequence, digest FROM entries WHERE run_id = ? AND payload IS NOT NULL", (run_id,)
+        )
+    )
+    tombstone = TombstoneDocument(run_id=run_id, removed=removed, who=who, when=when, why=why)
+    # What is deleted shall not linger in free pages of the file.
+    connection.execute("UPDATE entries SET payload = NULL WHERE run_id = ?", (run_id,))
+    append(connection, kind=EntryKind.TOMBSTONE, run_id=run_id, time=when, payload=encode(tombstone))
+    _clear_details(connection, run_id)
+    connection.execute(
+        "UPDATE runs SET forgotten = 1, name = '', project = NULL, entry_point = NULL, uri = NULL,"
+        ' commit_id = NULL, dirty = NULL, user_name = NULL, host = NULL, "plan" = NULL WHERE run_id = ?',
+        (run_id,),
+    )
+
+
+def _columns(connection: sqlite3.Connection, index: Index) -> dict[str, object]:
+    return {
+        "experiment_id": _experiment(connection, index.experiment, index.created),
+        "status": index.status,
+        "created": index.created,
+        "started": index.started,
+        "ended": index.ended,
+        "duration": index.duration,
+        "exit_code": index.exit_code,
+        '"plan"': index.plan,
+        "project": index.project,
+        "entry_point": index.entry_point,
+        "uri": index.uri,
+        "commit_id": index.commit,
+        "dirty": index.dirty,
+        "user_name": index.user,
+        "host": index.host,
+        "parent": index.parent,
+        "reproduces": index.reproduces,
+    }
+
+
+def _experiment(connection: sqlite3.Connection, name: str, created: str) -> int:
+    row = connection.execute("SELECT id FROM experiments WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        connection.execute("INSERT INTO experiments (name, created) VALUES (?, ?)", (name, created))
+        row = connection.execute("SELECT id FROM experiments WHERE name = ?", (name,)).fetchone()
+    return int(row[0])
+
+
+def _clear_details(connection: sqlite3.Connection, run_id: str) -> None:
+    for table in _DETAILS:
+        connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+
+
+def _write_details(connection: sqlite3.Connection, run_id: str, index: Index) -> None:
+    _insert(
+        connection,
+        "params",
+        ("run_id", '"key"', "value", "type", "number"),
+        ((run_id, key, text, kind, number_in(text)) for key, (text, kind) in index.params.items()),
+    )
+    _insert(
+        connection,
+        "latest_metrics",
+        ("run_id", '"key"', "value", "step"),
+        ((run_id, key, number_in(str(value)), step) for key, (value, step) in index.metrics.items()),
+    )
+    _insert(
+        connection,
+        "tags",
+        ("run_id", '"key"', "value"),
+        ((run_id, key, value) for key, value in index.tags.items()),
+    )
+    _insert(
+        connection,
+        "inputs",
+        ("run_id", "position", "name", "path", "digest", "size"),
+        ((run_id, position, *row) for position, row in enumerate(sorted(index.inputs, key=repr))),
+    )
+    _insert(
+        connection,
+        "outputs",
+        ("run_id", "position", "path", "state", "digest", "size"),
+        ((run_id, position, *row) for position, row in enumerate(sorted(index.outputs, key=repr))),
+    )
+
+
+def _insert(
+    connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
+) -> None:
+    marks = ", ".join("?" * len(columns))
+    connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)

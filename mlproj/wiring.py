@@ -1,0 +1,85 @@
+"""Which part serves which port. Parts are named here and imported when they are first needed."""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import importlib
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlproj.errors import SourceError
+from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
+from mlproj.ports import Environment, RunStore, Source
+from mlproj.services.request import Tools
+from mlproj.settings import cache_folder
+
+
+def part(name: str) -> Any:
+    """The class or function that `package.module:name` names inside mlproj."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(f"mlproj.{module}"), attribute)
+
+
+def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) -> Tools:
+    """The tools of a run for one person on one machine."""
+    cache = cache_folder(environ)
+    return Tools(
+        sources=lambda uri: source_for(uri, cache),
+        observer=part("provenance.observer:Observer")(cache, environ),
+        download=lambda uri, folder, report: part("sources.download:download")(uri, folder, report),
+        environments=lambda spec: environment_for(spec, environ, cache),
+        executor=lambda: part("execution.local:LocalExecutor")(),
+        open_store=lambda: open_store(environ, caller, store, create=True),
+        now=now,
+        new_id=lambda: uuid.uuid4().hex,
+        user=getpass.getuser,
+        cache=cache,
+    )
+
+
+SOURCES = ("sources.folder:FolderSource", "sources.git:GitSource", "sources.archive:ArchiveSource")
+"""Each tells from a URI whether it is its own; the commonest is asked first, so that no other is loaded."""
+
+ENVIRONMENTS: dict[type[EnvironmentSpec], str] = {
+    SystemSpec: "environments.system:SystemEnvironment",
+    VirtualenvSpec: "environments.virtualenv:VirtualenvEnvironment",
+}
+
+
+def source_for(uri: str, cache: Path) -> Source:
+    """The source that takes `uri`. Raises SourceError where none does."""
+    for name in SOURCES:
+        source: Source = part(name)(cache / "checkouts")
+        if source.accepts(uri):
+            return source
+    raise SourceError(f"`{uri}` is neither a folder, nor a git URL, nor a zip file")
+
+
+def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Path) -> Environment:
+    """The kind of environment that serves `spec`. Raises NotSupportedYet."""
+    name = ENVIRONMENTS.get(type(spec))
+    if name is None:
+        raise part("environments.unsupported:not_yet")(spec)
+    environment: Environment = part(name)(cache, environ)
+    return environment
+
+
+def existing_store(store: str | None) -> RunStore:
+    """The store that is there already, for commands that only look. Raises StoreError."""
+    return open_store(os.environ, Path.cwd(), store, create=False)
+
+
+def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
+    path = part("store.locating:locate")(store, environ, directory)
+    opened: RunStore = part("store.folder:open_store")(path, create=create)
+    return opened
+
+
+def now() -> str:
+    """RFC 3339 in UTC, to the millisecond."""
+    moment = datetime.datetime.now(datetime.timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,127 @@
+"""Where the contenders meet: a scratch folder with projects, caches and stores of their own, and mlflow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+MLPROJ = str(BIN / "mlproj")
+UV = str(BIN / "uv")
+
+TRIVIAL = """\
+name: trivial
+entry_points:
+  main:
+    parameters:
+      alpha: {type: float, default: 0.5}
+    command: "echo {alpha}"
+"""
+WITH_ENVIRONMENT = """\
+name: with-environment
+python_env: python_env.yaml
+entry_points:
+  main:
+    command: "python --version"
+"""
+REQUIREMENTS = {
+    "six": ("six==1.16.0",),
+    "elasticnet": ("joblib==1.5.3", "pandas==2.3.3", "scikit-learn==1.7.2"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arena:
+    """A scratch folder. `environ` keeps every contender's caches and stores in it, uv's downloads apart."""
+
+    folder: Path
+    environ: Mapping[str, str]
+
+    @property
+    def trivial(self) -> Path:
+        return self.folder / "trivial"
+
+    def project(self, name: str) -> Path:
+        """The project that needs the packages of `REQUIREMENTS[name]`."""
+        return self.folder / name
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def mlflow_environments(self) -> Path:
+        return self.folder / "mlflow-environments"
+
+    @property
+    def by_hand(self) -> Path:
+        return self.folder / "by-hand"
+
+
+def open_arena(folder: Path) -> Arena:
+    """Lays out the projects in `folder`, each a git repository with one commit."""
+    arena = Arena(folder=folder, environ=_environ(folder))
+    _repository(arena.trivial, {"MLproject": TRIVIAL})
+    for name, requirements in REQUIREMENTS.items():
+        lines = "".join(f"  - {requirement}\n" for requirement in requirements)
+        files = {"MLproject": WITH_ENVIRONMENT, "python_env.yaml": f"dependencies:\n{lines}"}
+        _repository(arena.project(name), files)
+    return arena
+
+
+def find_mlflow(given: str | None) -> str | None:
+    """The `mlflow` program: the one given, else one in a virtualenv in the user's cache, made if need be.
+
+    None where it cannot be installed.
+    """
+    if given is not None:
+        return given
+    folder = Path(platformdirs.user_cache_dir("mlproj-bench")) / "mlflow"
+    program = folder / "bin" / "mlflow"
+    if not program.exists():
+        print(f"installing mlflow into {folder} (once)", file=sys.stderr)
+        install = f'"{UV}" venv --clear "$1" && "{UV}" pip install --python "$1" "mlflow>=3.10,<4"'
+        if subprocess.run(("bash", "-c", install, "-", folder), stdout=sys.stderr).returncode != 0:
+            return None
+    return str(program)
+
+
+def empty(*folders: Path) -> None:
+    """Removes the folders, so that the next repetition finds nothing built."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    dropped = ("MLPROJ_", "MLFLOW_", "PYTHONDONTWRITEBYTECODE")  # the last: bytecode is compiled for all
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
+    return {
+        **kept,
+        "PATH": os.pathsep.join((str(BIN), os.environ["PATH"])),
+        "MLPROJ_STORE": str(folder / "store"),
+        "MLPROJ_CACHE_DIR": str(folder / "cache"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "MLFLOW_ENV_ROOT": str(folder / "mlflow-environments"),
+    }
+
+
+def _repository(folder: Path, files: Mapping[str, str]) -> None:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    identity = ("-c", "user.name=bench", "-c", "user.email=bench@example.org")
+    for arguments in (("init", "--quiet"), ("add", "."), (*identity, "commit", "--quiet", "-m", "first")):
+        subprocess.run(("git", *arguments), cwd=folder, check=True)

@@ -1,0 +1,232 @@
+"""What mlproj costs, beside the bare command, uv by hand and mlflow (`make bench`, `BENCH=--quick`)."""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.benchmarks.arena import MLPROJ, REQUIREMENTS, ROOT, UV, Arena, empty, find_mlflow, open_arena
+from tests.benchmarks.measure import Contender, Figure, nothing, race
+from tests.benchmarks.table import NotMeasured, Row, amount, render
+
+START_LIMIT = 0.12
+OVERHEAD_LIMIT = 0.30
+FASTER_THAN_MLFLOW = 12.0
+MEMORY_LIMIT = 90.0
+WARM_LIMIT = 0.1
+COLD_LIMIT = 1.25
+
+NO_MLFLOW = "mlflow could not be installed"
+NO_PYENV = "mlflow needs pyenv to make a virtualenv, and there is none here"
+
+Rows = Iterator[Row | NotMeasured]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What the cases share: where they run, mlflow if there is one, and how often to repeat."""
+
+    arena: Arena
+    mlflow: str | None
+    repetitions: int
+    slow_repetitions: int
+
+    def contender(
+        self, name: str, command: tuple[str, ...], before: Callable[[], None] = nothing
+    ) -> Contender:
+        return Contender(
+            name=name,
+            command=command,
+            directory=self.arena.folder,
+            environ=self.arena.environ,
+            before=before,
+        )
+
+    def mlproj(
+        self, project: Path, manager: str, before: Callable[[], None] = nothing, name: str = "mlproj"
+    ) -> Contender:
+        return self.contender(name, (MLPROJ, "run", str(project), "--env-manager", manager), before)
+
+    def mlflow_run(self, project: Path, manager: str, before: Callable[[], None] = nothing) -> Contender:
+        assert self.mlflow is not None
+        return self.contender("mlflow", (self.mlflow, "run", str(project), "--env-manager", manager), before)
+
+
+def start(bench: Bench) -> Rows:
+    """How long it takes to say something, with bytecode compiled."""
+    contenders = [bench.contender(option, (MLPROJ, option)) for option in ("--version", "--help")]
+    for figure in race(contenders, bench.repetitions):
+        yield Row(
+            what=f"mlproj {figure.name}",
+            ours=seconds(figure),
+            figure=figure.seconds,
+            unit="s",
+            limit=START_LIMIT,
+        )
+
+
+def trivial(bench: Bench) -> Rows:
+    """A one-line `echo` in the caller's own environment, everything recorded."""
+    project, store = bench.arena.trivial, bench.arena.store
+    contenders = [
+        bench.contender("bash -c", ("bash", "-c", "echo 0.5")),
+        bench.mlproj(project, "local"),
+        bench.mlproj(project, "local", before=partial(empty, store), name="mlproj, new store"),
+    ]
+    if bench.mlflow is not None:
+        contenders.append(bench.mlflow_run(project, "local"))
+    bare, ours, first, *others = race(contenders, bench.repetitions)
+    yield _overhead("echo, local: over the bare command", ours, bare)
+    yield _overhead("echo, local, new store: over the bare command", first, bare)
+    if not others:
+        yield NotMeasured(what="echo, local: against `mlflow run`", reason=NO_MLFLOW)
+    for mlflow in others:
+        yield Row(
+            what="echo, local: times faster than `mlflow run`",
+            ours=seconds(ours),
+            against=f"mlflow {seconds(mlflow)}",
+            figure=mlflow.seconds / ours.seconds,
+            unit="x",
+            limit=FASTER_THAN_MLFLOW,
+            at_least=True,
+        )
+    yield Row(
+        what="echo, local: peak memory",
+        ours=amount(ours.peak_mib, "MiB"),
+        against="".join(f"mlflow {amount(mlflow.peak_mib, 'MiB')}" for mlflow in others),
+        figure=ours.peak_mib,
+        unit="MiB",
+        limit=MEMORY_LIMIT,
+    )
+
+
+def warm(bench: Bench) -> Rows:
+    """A run in a virtualenv that is built already, beside the same run in the caller's own environment."""
+    project = bench.arena.project("six")
+    local, built = race(
+        [bench.mlproj(project, "local"), bench.mlproj(project, "virtualenv")], bench.repetitions
+    )
+    yield Row(
+        what="virtualenv, warm: over local",
+        ours=seconds(built),
+        against=f"local {seconds(local)}",
+        figure=built.seconds - local.seconds,
+        unit="s",
+        limit=WARM_LIMIT,
+    )
+
+
+def cold(bench: Bench) -> Rows:
+    """A run that has to resolve and build first, wheels in uv's cache, beside uv by hand."""
+    arena = bench.arena
+    for name, requirements in REQUIREMENTS.items():
+        by_hand = f"{_uv_by_hand(arena.by_hand, requirements)} && {arena.by_hand}/bin/python --version"
+        hand, ours = race(
+            [
+                bench.contender("uv by hand", ("bash", "-c", by_hand), partial(empty, arena.by_hand)),
+                bench.mlproj(arena.project(name), "virtualenv", partial(empty, arena.cache)),
+            ],
+            bench.slow_repetitions,
+        )
+        yield Row(
+            what=f"virtualenv, cold, {name}: against uv by hand",
+            ours=seconds(ours),
+            against=f"uv {seconds(hand)}",
+            figure=ours.seconds / hand.seconds,
+            unit="x",
+            limit=COLD_LIMIT,
+        )
+
+
+def cold_mlflow(bench: Bench) -> Rows:
+    """The same for `mlflow run`, which makes its virtualenv with pyenv's Python and pip."""
+    what = "virtualenv, cold, six: times faster than `mlflow run`"
+    if bench.mlflow is None or shutil.which("pyenv") is None:
+        yield NotMeasured(what=what, reason=NO_MLFLOW if bench.mlflow is None else NO_PYENV)
+        return
+    arena = bench.arena
+    project = arena.project("six")
+    ours, mlflow = race(
+        [
+            bench.mlproj(project, "virtualenv", partial(empty, arena.cache)),
+            bench.mlflow_run(project, "virtualenv", partial(empty, arena.mlflow_environments)),
+        ],
+        bench.slow_repetitions,
+    )
+    yield Row(
+        what=what,
+        ours=seconds(ours),
+        against=f"mlflow {seconds(mlflow)}",
+        figure=mlflow.seconds / ours.seconds,
+        unit="x",
+    )
+
+
+def seconds(figure: Figure) -> str:
+    return amount(figure.seconds, "s")
+
+
+CASES: dict[str, Callable[[Bench], Rows]] = {
+    "start": start,
+    "trivial": trivial,
+    "warm": warm,
+    "cold": cold,
+    "cold_mlflow": cold_mlflow,
+}
+
+
+def _overhead(what: str, ours: Figure, bare: Figure) -> Row:
+    return Row(
+        what=what,
+        ours=seconds(ours),
+        against=f"{bare.name} {seconds(bare)}",
+        figure=ours.seconds - bare.seconds,
+        unit="s",
+        limit=OVERHEAD_LIMIT,
+    )
+
+
+def _uv_by_hand(folder: Path, requirements: tuple[str, ...]) -> str:
+    """What a person would type for an environment that holds the same, pip included."""
+    create = (UV, "venv", "--quiet", "--python", sys.executable, str(folder))
+    install = (UV, "pip", "install", "--quiet", "--python", str(folder), "pip", *requirements)
+    return f"{shlex.join(create)} && {shlex.join(install)}"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few repetitions, for a look")
+    parser.add_argument("--mlflow", help="the mlflow program to measure (else one is installed)")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"some of {', '.join(CASES)}; else all")
+    given = parser.parse_args()
+    unknown = [case for case in given.cases if case not in CASES]
+    if unknown:
+        parser.error(f"no such case: {', '.join(unknown)}")
+    return given
+
+
+def main() -> int:
+    given = arguments()
+    compileall.compile_dir(ROOT / "mlproj", quiet=1)
+    with tempfile.TemporaryDirectory(prefix="mlproj-bench-") as folder:
+        bench = Bench(
+            arena=open_arena(Path(folder)),
+            mlflow=find_mlflow(given.mlflow),
+            repetitions=3 if given.quick else 10,
+            slow_repetitions=1 if given.quick else 5,
+        )
+        rows = [row for case in given.cases or CASES for row in CASES[case](bench)]
+    print(render(rows))
+    return int(any(isinstance(row, Row) and row.passed is False for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The command line as a person uses it: a real process in a real folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "mlproj")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed and how it ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.stdout)
+        return loaded
+
+
+Mlproj = Callable[..., Answer]
+
+
+@pytest.fixture
+def mlproj(tmp_path: Path) -> Mlproj:
+    """`mlproj("run", ".", cwd=project)` runs the command with its store in the test's own folder."""
+
+    def call(
+        *arguments: str | Path, cwd: Path | None = None, variables: dict[str, str] | None = None
+    ) -> Answer:
+        done = subprocess.run(
+            (*COMMAND, *map(str, arguments)),
+            cwd=cwd or tmp_path,
+            env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store"), **(variables or {})},
+            capture_output=True,
+            timeout=120,
+        )
+        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return call

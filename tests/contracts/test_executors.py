@@ -1,0 +1,72 @@
+"""What every executor does, whatever place it runs a task in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlproj.execution.local import LocalExecutor
+from mlproj.model.events import ChildOutput, Event
+from mlproj.ports import Executor, Task
+
+EXECUTORS: dict[str, Callable[[], Executor]] = {
+    "local": lambda: LocalExecutor(terminal=(False, False), patience=0.2),
+    "local on a terminal": lambda: LocalExecutor(terminal=(True, True), patience=0.2),
+}
+
+
+@pytest.fixture(params=EXECUTORS)
+def executor(request: pytest.FixtureRequest) -> Executor:
+    return EXECUTORS[request.param]()
+
+
+def task(folder: Path, command: str, timeout: float | None = None) -> Task:
+    return Task(
+        argv=("bash", "-c", command),
+        directory=folder,
+        environ={**os.environ, "GIVEN": "a value"},
+        logs=folder,
+        timeout=timeout,
+    )
+
+
+def ignore(_event: Event) -> None:
+    pass
+
+
+@pytest.mark.parametrize(("command", "code"), [("true", 0), ("exit 3", 3), ("kill -9 $$", -9)])
+def test_it_returns_the_exit_code(executor: Executor, tmp_path: Path, command: str, code: int) -> None:
+    execution = executor.execute(task(tmp_path, command), ignore)
+    assert (execution.exit_code, execution.timed_out, execution.interrupted) == (code, False, None)
+
+
+def test_it_records_and_reports_both_streams(executor: Executor, tmp_path: Path) -> None:
+    events: list[Event] = []
+    executor.execute(task(tmp_path, r"printf 'a\nb'; printf '\377\r\n' >&2"), events.append)
+    for stream, expected in (("stdout", b"a\nb"), ("stderr", b"\xff\r\n")):
+        said = (event for event in events if isinstance(event, ChildOutput) and event.stream == stream)
+        assert (tmp_path / stream).read_bytes() == b"".join(event.data for event in said) == expected
+    times = [line.split() for line in (tmp_path / "times").read_text().splitlines()]
+    assert sum(int(length) for _, stream, length in times if stream == "stdout") == 3
+    assert all(float(seconds) >= 0 for seconds, _, _ in times)
+
+
+def test_it_runs_in_the_folder_with_the_variables(executor: Executor, tmp_path: Path) -> None:
+    executor.execute(task(tmp_path, 'pwd; echo "$GIVEN"'), ignore)
+    assert (tmp_path / "stdout").read_text() == f"{tmp_path}\na value\n"
+
+
+def test_it_stops_at_the_timeout(executor: Executor, tmp_path: Path) -> None:
+    execution = executor.execute(task(tmp_path, "trap '' INT TERM; sleep 60; sleep 60", 0.3), ignore)
+    assert execution.timed_out and execution.exit_code != 0
+    assert execution.usage.wall_s < 5
+
+
+def test_it_tells_times_and_usage(executor: Executor, tmp_path: Path) -> None:
+    execution = executor.execute(task(tmp_path, "sleep 0.1"), ignore)
+    assert execution.started < execution.ended
+    assert 0.1 <= execution.usage.wall_s < 2
+    assert execution.usage.cpu_s < 1 and execution.usage.peak_rss_bytes > 0

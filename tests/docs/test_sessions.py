@@ -1,0 +1,39 @@
+"""The commands of the README and the tutorial do what these pages show."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.docs.console import ROOT, perform, sessions, shown_as, workplace
+
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "tutorial").glob("*.md")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_commands_of_the_page_do_what_it_shows(page: Path, tmp_path: Path) -> None:
+    steps = sessions(page)
+    assert steps, "the page shows commands"
+    folder = workplace(tmp_path)
+    for step in steps:
+        perform(step, folder)
+
+
+def test_what_the_readme_has_people_make_can_be_made() -> None:
+    targets = set(re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert {"demo", "test"} <= targets
+    for target in targets:
+        subprocess.run(
+            ("make", "--dry-run", "--always-make", target), cwd=ROOT, check=True, capture_output=True
+        )
+
+
+def test_a_difference_from_the_page_is_noticed() -> None:
+    shown = ("metrics: rmse 52.9783, mae 41.797", "…", "run `calm-otter-12` (1f2e3d4c) finished in … s")
+    printed = "metrics: rmse 52.9783, mae 41.797\nmore\n\nrun `brave-fox-7` (0a1b2c3d) finished in 1.25 s\n"
+    assert shown_as(shown, printed)
+    assert not shown_as(shown, printed.replace("52.9783", "52.9784"))
+    assert not shown_as(shown, printed + "another line\n")

@@ -1,0 +1,337 @@
+"""Virtualenvs for real: real Pythons, real packages, built once and found again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from mlproj.environments.virtualenv import VirtualenvEnvironment
+from mlproj.errors import EnvironmentFailed, NotSupportedYet
+from mlproj.model.environment import CondaSpec, DockerSpec
+from tests.conftest import ProjectMaker
+from tests.environments.conftest import (
+    Recorder,
+    lock,
+    lock_and_build,
+    need_pyenv_python,
+    packages,
+    python_in,
+    run_in,
+    specification,
+)
+
+SIX = specification("six==1.16.0")
+LOCAL_PACKAGE = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "ours"
+version = "0.1"
+[tool.setuptools]
+py-modules = ["ours"]
+"""
+
+
+def test_the_environment_holds_what_is_asked_for_and_pip_and_nothing_of_the_callers(
+    shared: VirtualenvEnvironment, tmp_path: Path
+) -> None:
+    locked, activation = lock_and_build(shared, SIX, tmp_path)
+    assert packages(locked)["six"] == "1.16.0" and "pip" in packages(locked)
+    assert python_in(activation, "import six; print(six.__version__)") == "1.16.0"
+    assert run_in(activation, ("which", "pip")) == str(activation.path[0] / "pip")
+    assert python_in(activation, "import sys; print(sys.prefix)") == str(activation.path[0].parent)
+    assert "VIRTUAL_ENV" in dict(activation.variables)
+
+
+def test_a_second_ask_resolves_and_builds_nothing(shared: VirtualenvEnvironment, tmp_path: Path) -> None:
+    first, _ = lock_and_build(shared, SIX, tmp_path)
+    report = Recorder()
+    second, _ = lock_and_build(shared, SIX, tmp_path, report)
+    assert second == first
+    assert report.events == []
+
+
+def test_the_lock_is_the_same_in_another_folder(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    files = {"requirements.txt": "six==1.16.0\n"}
+    spec = specification("-r requirements.txt", files=("requirements.txt",))
+    first = lock(shared, spec, make_project(files, name="one", git=False))
+    report = Recorder()
+    second = lock(shared, spec, make_project(files, name="two", git=False), report)
+    assert first.lock == second.lock and first.key == second.key
+    assert report.began("lock") == 0
+
+
+def test_a_changed_requirements_file_gives_another_environment(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    project = make_project({"requirements.txt": "-r more.txt\n", "more.txt": "six==1.16.0\n"}, git=False)
+    spec = specification("-r requirements.txt", files=("requirements.txt",))
+    first = lock(shared, spec, project)
+    (project / "more.txt").write_text("six==1.17.0\n")
+    second = lock(shared, spec, project)
+    assert (packages(first)["six"], packages(second)["six"]) == ("1.16.0", "1.17.0")
+    assert first.key != second.key
+
+
+def test_without_resolving_there_is_no_lock_until_there_was_one(tmp_path: Path) -> None:
+    environment = VirtualenvEnvironment(tmp_path / "cache")
+    before = lock(environment, SIX, tmp_path, resolve=False)
+    assert before.lock is None and before.key is None and before.python is not None
+    resolved = lock(environment, SIX, tmp_path)
+    assert lock(environment, SIX, tmp_path, resolve=False) == resolved
+    with pytest.raises(EnvironmentFailed, match="not resolved yet"):
+        environment.build(before, tmp_path, Recorder())
+
+
+def test_refreshing_resolves_again_to_the_same_lock(
+    shared: VirtualenvEnvironment, tmp_path: Path, report: Recorder
+) -> None:
+    first = lock(shared, SIX, tmp_path)
+    second = lock(shared, SIX, tmp_path, report, refresh=True)
+    assert report.began("lock") == 1
+    assert first.lock is not None and second.lock is not None
+    assert first.lock.digest == second.lock.digest
+
+
+@pytest.mark.parametrize("version", ["3.6.15", "3.8.18", "3.13.0"])
+def test_old_and_new_pythons_are_served(shared: VirtualenvEnvironment, tmp_path: Path, version: str) -> None:
+    need_pyenv_python(version)
+    locked, activation = lock_and_build(shared, specification("six==1.16.0", python=version), tmp_path)
+    code = "import sys, six; print('%d.%d.%d' % sys.version_info[:3], six.__version__)"
+    assert python_in(activation, code) == f"{version} 1.16.0"
+    assert ("setuptools" in packages(locked)) == (version != "3.13.0")
+    assert run_in(activation, ("pip", "--version")).startswith(f"pip {packages(locked)['pip']}")
+
+
+def test_a_missing_python_is_named_with_where_it_was_looked_for_and_how_to_get_it(
+    tmp_path: Path, shared: VirtualenvEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "pythons"))
+    with pytest.raises(EnvironmentFailed) as caught:
+        lock(shared, specification(python="3.11.99"), tmp_path)
+    assert "Python 3.11.99 is not on this machine" in caught.value.message
+    assert os.environ["PYENV_ROOT"] in caught.value.message
+    assert "pyenv install 3.11.99" in str(caught.value.hint)
+
+
+def test_an_invalid_requirement_is_told_in_uvs_words(shared: VirtualenvEnvironment, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFailed) as caught:
+        lock(shared, specification("name=1.2", files=("python_env.yaml",)), tmp_path)
+    assert "name=1.2" in caught.value.message and "comparison operator" in caught.value.message
+    assert "python_env.yaml" in str(caught.value.hint)
+
+
+def test_requirements_that_contradict_are_told_in_uvs_words(
+    shared: VirtualenvEnvironment, tmp_path: Path
+) -> None:
+    with pytest.raises(EnvironmentFailed, match="unsatisfiable"):
+        lock(shared, specification("six==1.16.0", "six==1.17.0"), tmp_path)
+
+
+def test_of_a_build_dependency_and_a_dependency_that_contradict_the_later_wins(
+    shared: VirtualenvEnvironment, tmp_path: Path, report: Recorder
+) -> None:
+    spec = specification("six==1.17.0", build_dependencies=("pip", "six==1.16.0"))
+    assert packages(lock(shared, spec, tmp_path, report))["six"] == "1.17.0"
+    assert any("contradict" in note for note in report.notes)
+
+
+def test_a_build_that_fails_shows_the_tools_output_and_leaves_nothing(
+    make_project: ProjectMaker, tmp_path: Path
+) -> None:
+    broken = LOCAL_PACKAGE + "[tool.setuptools.dynamic]\n"
+    setup = "import sys\nif 'bdist_wheel' in sys.argv: raise SystemExit('the compiler is on holiday')\n"
+    project = make_project(
+        {"ours/pyproject.toml": broken, "ours/setup.py": setup, "ours/ours.py": ""}, git=False
+    )
+    environment = VirtualenvEnvironment(tmp_path / "cache")
+    locked = lock(environment, specification("./ours"), project)
+    with pytest.raises(EnvironmentFailed, match="the compiler is on holiday"):
+        environment.build(locked, project, Recorder())
+    assert not (tmp_path / "cache" / "environments" / str(locked.key)).exists()
+
+
+def test_a_local_package_that_changes_gives_another_environment(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    project = make_project({"ours/pyproject.toml": LOCAL_PACKAGE, "ours/ours.py": "word = 'old'"}, git=False)
+    before, activation = lock_and_build(shared, specification("./ours"), project)
+    assert python_in(activation, "import ours; print(ours.word)") == "old"
+    (project / "ours" / "ours.py").write_text("word = 'new'")
+    after, activation = lock_and_build(shared, specification("./ours"), project)
+    assert python_in(activation, "import ours; print(ours.word)") == "new"
+    assert before.lock is not None and after.lock is not None
+    assert before.lock.digest != after.lock.digest
+
+
+def test_an_editable_package_is_the_projects_own_folder(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    files = {"pyproject.toml": LOCAL_PACKAGE, "ours.py": "word = 'old'"}
+    one, two = (make_project(files, name=name, git=False) for name in ("one", "two"))
+    spec = specification("-e .")
+    first, activation = lock_and_build(shared, spec, one)
+    (one / "ours.py").write_text("word = 'edited'")
+    assert python_in(activation, "import ours; print(ours.word)") == "edited"
+    second, activation = lock_and_build(shared, spec, two)
+    assert python_in(activation, "import ours; print(ours.word)") == "old"
+    assert first.lock is not None and second.lock is not None
+    assert first.lock.digest == second.lock.digest and first.key != second.key
+
+
+def test_nothing_is_written_into_the_project(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    project = make_project({"requirements.txt": "six==1.16.0\n"}, git=False)
+    lock_and_build(shared, specification("-r requirements.txt"), project)
+    assert sorted(path.name for path in project.iterdir()) == ["requirements.txt"]
+
+
+def test_a_committed_lock_wins_and_says_what_it_lacks(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker, report: Recorder
+) -> None:
+    older = lock(shared, SIX, make_project({}, git=False))
+    assert older.lock is not None
+    project = make_project({"pylock.toml": older.lock.text.decode()}, git=False)
+    locked, activation = lock_and_build(shared, specification("six", "iniconfig"), project, report)
+    assert python_in(activation, "import six; print(six.__version__)") == "1.16.0"
+    assert "pylock.toml" in locked.because
+    assert any("iniconfig" in note for note in report.notes)
+    assert locked.key == older.key
+
+
+@pytest.mark.parametrize("text", ["lock-version = '9'", "= broken", 'lock-version = "1.0"\npackages = [1]'])
+def test_a_committed_lock_that_cannot_be_used_is_named_and_passed_over(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker, report: Recorder, text: str
+) -> None:
+    project = make_project({"pylock.toml": text}, git=False)
+    assert packages(lock(shared, SIX, project, report))["six"] == "1.16.0"
+    assert any("`pylock.toml` is not used" in note for note in report.notes)
+
+
+def test_a_changed_uv_lock_gives_a_new_environment(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    def locked_with(version: str) -> Path:
+        head = '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.8"\n'
+        text = f'{head}dependencies = ["six=={version}"]\n'
+        project = make_project({"pyproject.toml": text}, git=False)
+        subprocess.run(("uv", "lock", "--quiet"), cwd=project, check=True, env=_with_uv())
+        return project
+
+    spec = specification(uv_lock="uv.lock", files=("uv.lock", "pyproject.toml"))
+    for version in ("1.16.0", "1.17.0"):
+        locked, activation = lock_and_build(shared, spec, locked_with(version))
+        assert packages(locked) == {"six": version}
+        assert python_in(activation, "import six; print(six.__version__)") == version
+
+
+def test_kinds_that_cannot_be_built_are_told_in_one_sentence(
+    shared: VirtualenvEnvironment, tmp_path: Path
+) -> None:
+    for spec in (CondaSpec(file="conda.yaml", because=""), DockerSpec(image="x", because="")):
+        with pytest.raises(NotSupportedYet, match="cannot build") as caught:
+            shared.lock(spec, tmp_path, Recorder(), refresh=False, resolve=True)
+        assert "--env-manager local" in str(caught.value.hint)
+
+
+def test_ten_processes_that_want_one_environment_build_it_once(tmp_path: Path) -> None:
+    script = _script(tmp_path)
+    processes = [
+        subprocess.Popen((sys.executable, script), stdout=subprocess.PIPE, text=True) for _ in range(10)
+    ]
+    told = [process.communicate()[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 10
+    assert sum(int(builds) for builds, _ in told) == 1
+    assert len({folder for _, folder in told}) == 1
+
+
+def test_a_build_that_was_killed_poisons_nothing(tmp_path: Path) -> None:
+    script, environments = _script(tmp_path), tmp_path / "cache" / "environments"
+    process = subprocess.Popen((sys.executable, script), stdout=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not any(environments.glob("*/lib")) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not any(environments.glob("*/mlproj.json"))
+    done = subprocess.run((sys.executable, script), capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == "1"
+    assert (Path(done.stdout.split()[1]) / "mlproj.json").exists()
+
+
+@pytest.mark.parametrize("damage", ["bin/python", "six.py", "six-1.16.0.dist-info", "mlproj.json", "emptied"])
+def test_a_broken_environment_is_noticed_and_rebuilt(shared_cache: Path, tmp_path: Path, damage: str) -> None:
+    environment = VirtualenvEnvironment(shared_cache)
+    locked, activation = lock_and_build(environment, SIX, tmp_path)
+    folder = activation.path[0].parent
+    (site,) = folder.glob("lib/python*/site-packages")
+    if damage == "emptied":
+        (site / "six.py").unlink()
+        (site / "six.py").write_text("")
+    else:
+        target = folder / damage if (folder / damage).exists() else site / damage
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+    report = Recorder()
+    environment.build(locked, tmp_path, report)
+    assert report.began("build") == 1
+    assert python_in(activation, "import six; print(six.__version__)") == "1.16.0"
+
+
+def test_a_package_installed_afterwards_is_not_taken_for_the_locks(
+    shared: VirtualenvEnvironment, tmp_path: Path, report: Recorder
+) -> None:
+    locked, activation = lock_and_build(shared, SIX, tmp_path)
+    (site,) = activation.path[0].parent.glob("lib/python*/site-packages")
+    (site / "extra-1.0.dist-info").mkdir()
+    shared.build(locked, tmp_path, report)
+    assert not (site / "extra-1.0.dist-info").exists()
+    assert any("built anew" in note for note in report.notes)
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    environment = VirtualenvEnvironment(tmp_path / "file" / "cache")
+    with pytest.raises(EnvironmentFailed, match="cache") as caught:
+        lock_and_build(environment, SIX, tmp_path)
+    assert "MLPROJ_CACHE_DIR" in str(caught.value.hint)
+
+
+def _script(folder: Path) -> Path:
+    """A program that has the environment of SIX, and prints how many builds that took, and where it is."""
+    path = folder / "ask.py"
+    path.write_text(
+        textwrap.dedent(f"""
+        from pathlib import Path
+        from mlproj.environments.virtualenv import VirtualenvEnvironment
+        from mlproj.model.environment import VirtualenvSpec
+        from mlproj.model.events import Started
+        builds = []
+        def report(event):
+            if isinstance(event, Started) and event.stage == "build":
+                builds.append(event)
+        environment = VirtualenvEnvironment(Path({str(folder / "cache")!r}))
+        spec = VirtualenvSpec(python=None, dependencies=("six==1.16.0",), because="")
+        locked = environment.lock(spec, Path({str(folder)!r}), report, refresh=False, resolve=True)
+        activation = environment.build(locked, Path({str(folder)!r}), report)
+        print(len(builds), activation.path[0].parent)
+        """)
+    )
+    return path
+
+
+def _with_uv() -> dict[str, str]:
+    folder = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}

@@ -1,0 +1,153 @@
+"""The stat cache: an unchanged file is not read again, and no change goes unseen."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlproj.model.digest import Digest
+from mlproj.provenance.observer import Observer
+from mlproj.provenance.statcache import StatCache, fingerprint_of, now
+from tests.conftest import ProjectMaker
+from tests.provenance.conftest import Look, wait_until_old
+
+
+@pytest.fixture(scope="module")
+def aged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders `old` and `other` with two files each, which have been left alone for long enough."""
+    root = tmp_path_factory.mktemp("aged")
+    for folder in ("old", "other"):
+        (root / folder).mkdir()
+        for name in ("a", "b"):
+            (root / folder / name).write_text(name)
+    wait_until_old(root)
+    return root
+
+
+@pytest.fixture
+def old(aged: Path) -> Path:
+    return aged / "old"
+
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from mlproj.provenance.observer import Observer
+
+folder, cache, statement = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+opened = []
+
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], bytes | str):
+        opened.append(os.fsdecode(arguments[0]))
+
+sys.addaudithook(hook)
+observer = Observer(cache, os.environ)
+exec(statement)
+print(sum(path.startswith(f"{folder}/") for path in opened))
+"""
+
+
+def opens(folder: Path, look: Look, statement: str) -> int:
+    """How many files of `folder` a look by another process opens."""
+    command = (sys.executable, "-c", PROGRAM, str(folder), str(look.cache), statement)
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+DATA = "observer.data('d', folder, folder, declared=True, report=print)"
+
+
+def test_an_unchanged_folder_is_not_read_again(old: Path, look: Look) -> None:
+    assert opens(old, look, DATA) == 2
+    assert opens(old, look, DATA) == 0
+
+
+def test_an_unchanged_file_is_not_read_again(old: Path, look: Look) -> None:
+    program = DATA.replace("'d', folder", "'d', folder / 'a'")
+    assert [opens(old, look, program) for _ in range(2)] == [1, 0]
+
+
+def test_a_young_file_is_read_again(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "young").mkdir()
+    (tmp_path / "young" / "a").write_text("1")
+    assert [opens(tmp_path / "young", look, DATA) for _ in range(2)] == [1, 1]
+
+
+def test_a_change_within_the_clocks_grain_is_seen(look: Look, make_project: ProjectMaker) -> None:
+    """Same size, same inode, written right after it was read: nothing but the racy rule shows it."""
+    root = make_project({"a": "0"})
+    for number in range(30):
+        (root / "a").write_text(str(number % 10))
+        _, snapshot = look(root)
+        assert snapshot.files[0].digest == Digest.of(str(number % 10).encode())
+        seen = look.observer.data("d", root / "a", root, declared=True, report=print)
+        assert seen.state.digest == Digest.of(str(number % 10).encode())
+
+
+def test_a_change_that_sets_the_time_back_is_seen(aged: Path, look: Look) -> None:
+    folder, path = aged / "other", aged / "other" / "b"
+    look.observer.data("d", folder, folder, declared=True, report=print)
+    before = path.stat()
+    path.write_text("B")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    seen = look.observer.data("d", folder, folder, declared=True, report=print)
+    assert Digest.of(b"B").hex.encode() in (seen.manifest or b"")
+
+
+def test_a_file_whose_stat_says_something_else_is_unknown(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_text("x")
+    status = file.stat()
+    cache = StatCache(tmp_path / "cache", tmp_path, purpose="data")
+    cache.put(b"x", status, b"d" * 32, now() + 10**11)
+    cache.save()
+    again = StatCache(tmp_path / "cache", tmp_path, purpose="data")
+    assert again.get(b"x", fingerprint_of(status)) == b"d" * 32
+    file.write_text("longer")
+    assert again.get(b"x", fingerprint_of(file.stat())) is None
+    assert again.get(b"y", fingerprint_of(status)) is None
+    assert StatCache(tmp_path / "cache", tmp_path, purpose="file").get(b"x", fingerprint_of(status)) is None
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "nonsense"])
+def test_a_damaged_cache_is_an_empty_one(old: Path, look: Look, damage: str) -> None:
+    assert opens(old, look, DATA) == 2
+    [file] = look.cache.iterdir()
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    damaged = {
+        "empty": b"",
+        "cut": bytes(content[:-5]),
+        "flipped": bytes(content),
+        "nonsense": b"nonsense" * 20,
+    }
+    file.write_bytes(damaged[damage])
+    assert [opens(old, look, DATA) for _ in range(2)] == [2, 0]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(old: Path, look: Look) -> None:
+    look.cache.write_text("a file where the folder should be")
+    assert [opens(old, look, DATA) for _ in range(2)] == [2, 2]
+
+
+def _digest_often(folder: Path, cache: Path, wanted: str) -> None:
+    for _ in range(20):
+        seen = Observer(cache, {}).data("d", folder, folder, declared=True, report=lambda _: None)
+        assert seen.state.digest == wanted
+
+
+def test_processes_at_once_do_no_harm(old: Path, look: Look) -> None:
+    wanted = look.observer.data("d", old, old, declared=True, report=print).state.digest
+    assert wanted is not None
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_digest_often, args=(old, look.cache, wanted)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from mlproj.errors import StoreError
+from mlproj.store import database, migrating
+from mlproj.store.database import FILE, VERSION
+from mlproj.store.folder import open_store
+from mlproj.store.tables import metadata
+
+
+def test_the_schema_text_is_what_the_migrations_make() -> None:
+    text = Path(database.__file__).with_name("schema.sql").read_text()
+    assert text == ";\n".join(migrating.statements()) + ";\n"
+
+
+def test_the_version_is_that_of_the_newest_migration() -> None:
+    assert migrating.head() == VERSION
+
+
+def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
+    open_store(tmp_path / "store", create=True).close()
+    engine = create_engine(f"sqlite:///{tmp_path / 'store' / FILE}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_an_older_database_is_migrated_with_a_copy_kept(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    root.mkdir(mode=0o700)
+    with contextlib.closing(sqlite3.connect(root / FILE)) as old, old:
+        old.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    store = open_store(root, create=False)
+    assert store.head()[0] == 0
+    store.close()
+    with contextlib.closing(sqlite3.connect(root / f"{FILE}.before-{VERSION}")) as copy:
+        assert copy.execute("SELECT name FROM sqlite_master").fetchall() == [("alembic_version",)]
+
+
+def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    open_store(tmp_path / "store", create=True).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "store" / FILE)) as newer, newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer mlproj"):
+        open_store(tmp_path / "store", create=True)
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    root.mkdir()
+    with contextlib.closing(sqlite3.connect(root / FILE)) as other, other:
+        other.execute("CREATE TABLE theirs (x)")
+    with pytest.raises(StoreError, match="not a database of mlproj"):
+        open_store(root, create=True)
