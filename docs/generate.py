@@ -66,7 +66,7 @@ def exit_code_page() -> str:
 
 def command_line_page() -> str:
     group: Any = typer.main.get_command(app)
-    context = group.context_class(group, info_name="mlproj")
+    context = group.context_class(group, info_name="mlproj", **group.context_settings)
     names = {name: [alias for alias, target in ALIASES.items() if target == name] for name in COMMANDS}
     overview = (
         f"| [`{name}`](#mlproj-{name}){''.join(f', `{alias}`' for alias in aliases)} | {COMMANDS[name]} |"
@@ -145,7 +145,7 @@ def _description(parameter: Any) -> str:
         notes.append("required")
     elif _shows_default(parameter):
         notes.append(f"default `{parameter.default}`")
-    if getattr(parameter, "multiple", False):
+    if getattr(parameter, "multiple", False) and "repeatable" not in (parameter.help or ""):
         notes.append("may be given several times")
     return " ".join(filter(None, (parameter.help, f"({'; '.join(notes)})" if notes else "")))
 

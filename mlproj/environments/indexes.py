@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -169,11 +170,11 @@ def _local(word: str) -> Path | None:
     """The folder or file that a word of the configuration means, None for one on the network."""
     if word.startswith("file:"):
         return Path(unquote(urlsplit(word).path))
-    return None if "://" in word else Path(word).expanduser()
+    return None if "://" in word else Path(os.path.expanduser(word))
 
 
 def _expanded(word: str) -> str:
-    return str(Path(word).expanduser()) if word.startswith("~") else word
+    return os.path.expanduser(word)
 
 
 def _is_true(value: str) -> bool:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlproj.environments.indexes import IndexSettings
 from mlproj.environments.probing import platform_name
-from mlproj.environments.requirements import Requirements, content_of, read_requirements
+from mlproj.environments.requirements import (
+    LocalPackage,
+    Requirements,
+    content_of,
+    local_packages_of_lock,
+    read_requirements,
+)
 from mlproj.model.digest import Digest, Json, canonical
 from mlproj.model.environment import Interpreter, VirtualenvSpec
 from mlproj.model.redaction import without_credentials
@@ -46,25 +53,36 @@ class Question:
         return read_requirements(self.lines, self.project, self.environ)
 
 
-def identity(question: Question, requirements: Requirements, *, tool: str) -> str:
+def identity(
+    question: Question, requirements: Requirements, *, tool: str, lock_file: Path | None = None
+) -> str:
     """The digest of all that the answer hangs on, save the day: lines, files, Python, platform, indexes.
 
-    It is the same in another folder and for another user, and holds no credentials.
+    `lock_file` is one in the project that answers. The digest is the same in another folder and for
+    another user, and holds no credentials.
     """
     spec, project = question.spec, question.project
-    named = (*spec.files, *((spec.uv_lock,) if spec.uv_lock else ()), *_UV_CONFIGURATION)
+    local = requirements.local + (() if lock_file is None else _local_packages(lock_file))
+    named = (*spec.files, *_UV_CONFIGURATION)
     files = {str(path): path for path in (*(project / name for name in named), *requirements.files)}
     parts: list[Json] = [
         _NOTATION,
         tool,
         [question.python.version, question.python.implementation, platform_name()],
         [without_credentials(line) for line in question.lines],
-        spec.uv_lock,
+        None if lock_file is None else [os.path.relpath(lock_file, project), _digest(lock_file)],
         sorted(_digest(path) for path in files.values()),
-        [[package.editable, content_of(package)] for package in requirements.local],
+        [[package.editable, content_of(package)] for package in local],
         list(question.settings.identity),
     ]
     return Digest.of(canonical(parts)).hex
+
+
+def _local_packages(lock_file: Path) -> tuple[LocalPackage, ...]:
+    try:
+        return local_packages_of_lock(lock_file.read_text(errors="replace"), lock_file.parent)
+    except OSError:
+        return ()
 
 
 def _digest(path: Path) -> str:

@@ -20,12 +20,14 @@ _CREDENTIALS = re.compile(r"(?:https?)://[^/\s@\"']+@[^\s\"'#;]+")
 _VCS = re.compile(r"(git|hg|svn|bzr)\+")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 
+_LOCKED_FOLDER = re.compile(r'\b(?:directory|path)\s*=\s*"([^"]+)"')
+
 _NOT_CODE = frozenset(
     {".git", ".hg", ".venv", "venv", ".mlproj", "mlruns", "__pycache__", "node_modules", "build", "dist"}
     | {".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".eggs"}
 )
 _LARGEST_CODE = 16 * 1024 * 1024
-_METADATA = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "README.md")
+_METADATA = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
 
 
 EDITABLE, LOCAL = "editable", "local"
@@ -83,6 +85,13 @@ def read_requirements(lines: Iterable[str], project: Path, environ: Mapping[str,
     )
 
 
+def local_packages_of_lock(text: str, folder: Path) -> tuple[LocalPackage, ...]:
+    """The folders whose content a lock file in `folder` installs: those that it names and does not link."""
+    lines = (line for line in text.splitlines() if "editable = true" not in line)
+    paths = (folder / path for line in lines for path in _LOCKED_FOLDER.findall(line))
+    return tuple(LocalPackage(path=path, editable=False) for path in paths if path.exists())
+
+
 def content_of(package: LocalPackage) -> str:
     """A digest of what a local package is made of: all of its files, or its metadata where it is editable.
 
@@ -138,7 +147,7 @@ def _with_included(line: str, folder: Path, files: list[Path]) -> Iterator[str]:
     files.append(path)
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
+    except (OSError, ValueError):
         return
     is_constraint = line.startswith(("-c", "--c"))
     for statement in _statements(text):
@@ -159,7 +168,7 @@ def _local_package(line: str, project: Path) -> LocalPackage | None:
         what = unquote(urlsplit(what).path)
     elif "://" in what or _VCS.match(what) or not (editable or at or _looks_like_a_path(what)):
         return None
-    path = Path(os.path.normpath(project / Path(re.sub(r"\[[^]]*\]$", "", what)).expanduser()))
+    path = Path(os.path.normpath(project / os.path.expanduser(re.sub(r"\[[^]]*\]$", "", what))))
     return LocalPackage(path=path, editable=editable is not None) if path.exists() else None
 
 

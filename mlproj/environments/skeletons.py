@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from mlproj.model.environment import Interpreter
 
 _OLDEST_FOR_VIRTUALENV = (3, 8)
 """virtualenv leaves a start-up file behind that older Pythons cannot read; their own `venv` serves them."""
+
+_ABANDONED = 3600.0
+"""Seconds after which nobody can still be making a skeleton."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class Skeletons:
             return target
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
+        _clear(target.parent)
         aside = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
         try:
             make_virtualenv(python, aside / "virtualenv", self.cache, seeded=False)
@@ -63,6 +68,14 @@ class Skeletons:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         return target
+
+
+def _clear(folder: Path) -> None:
+    """Removes what a process that was killed left half made."""
+    for leftover in folder.glob(".making-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(leftover, ignore_errors=True)
 
 
 def make_virtualenv(python: Interpreter, folder: Path, cache: Path, *, seeded: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -58,7 +57,6 @@ class VirtualenvEnvironment:
         self._skeletons = Skeletons(cache=cache)
         self._settings = index_settings(environ)
         self._origins: tuple[str, ...] = ()
-        self._preparing: threading.Thread | None = None
 
     def lock(
         self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
@@ -103,10 +101,17 @@ class VirtualenvEnvironment:
     def _lock(self, question: Question, report: Report, *, resolve: bool) -> tuple[Lock | None, str]:
         requirements = question.requirements
         self._origins = requirements.origins
-        specification = identity(question, requirements, tool="pip" if self._uv is None else "uv")
-        committed = self._committed(question, specification, requirements, report)
+        committed = _committed_file(question)
         if committed is not None:
-            return committed
+            lock = self._committed(question, committed, requirements, report)
+            if lock is not None:
+                return (
+                    lock,
+                    f"; the committed `{committed.relative_to(question.project)}` says which packages",
+                )
+        uv_lock = None if question.spec.uv_lock is None else question.project / question.spec.uv_lock
+        tool = "pip" if self._uv is None else "uv"
+        specification = identity(question, requirements, tool=tool, lock_file=uv_lock)
         if not resolve:
             return self._locks.get(specification), ""
         lock = self._locks.get_or_resolve(
@@ -115,17 +120,14 @@ class VirtualenvEnvironment:
         return lock, ""
 
     def _committed(
-        self, question: Question, specification: str, requirements: Requirements, report: Report
-    ) -> tuple[Lock, str] | None:
-        """The lock that lies in the project, which wins over resolving, and the words that say so."""
-        path = None if question.spec.uv_lock else _committed_file(question)
-        if path is None:
-            return None
+        self, question: Question, path: Path, requirements: Requirements, report: Report
+    ) -> Lock | None:
+        """The lock that lies in the project, which wins over resolving; None where it cannot be used."""
         name = path.relative_to(question.project)
-        content = Digest.of(path.read_bytes())
+        specification = identity(question, requirements, tool="reading", lock_file=path)
         try:
             lock = self._locks.get_or_resolve(
-                Digest.of(canonical([specification, content, str(name)])).hex,
+                specification,
                 lambda: read_committed(path, question.python, question.project),
                 refresh=False,
             )
@@ -135,16 +137,19 @@ class VirtualenvEnvironment:
         missing = sorted(requirements.names - {package.name for package in lock.packages})
         if missing:
             report(Note(message=f"`{name}` does not hold what is asked for: {', '.join(missing)}"))
-        return lock, f"; the committed `{name}` says which packages"
+        return lock
 
     def _resolved(self, question: Question, report: Report) -> Lock:
         report(Started(stage="lock", detail=f"resolving for Python {question.python.version}"))
         for note in self._settings.notes:
             report(Note(message=note))
-        if self._uv is not None:
-            # The bare virtualenv is made while uv waits for the network.
-            self._preparing = self._skeletons.prepare(question.python)
-        lock = resolve_specification(question, self._uv, report)
+        # The bare virtualenv is made while uv waits for the network.
+        preparing = None if self._uv is None else self._skeletons.prepare(question.python)
+        try:
+            lock = resolve_specification(question, self._uv, report)
+        finally:
+            if preparing is not None:
+                preparing.join()
         report(Ended(stage="lock", detail=f"{len(lock.packages)} packages"))
         return lock
 
@@ -154,8 +159,6 @@ class VirtualenvEnvironment:
                 lock.text.decode(), python, folder, self._cache, self._environ, report
             )
             return
-        if self._preparing is not None:
-            self._preparing.join()
         self._skeletons.put(python, folder)
         install_with_uv(
             lock,
@@ -181,7 +184,9 @@ def _virtualenv(spec: EnvironmentSpec) -> VirtualenvSpec:
 
 
 def _committed_file(question: Question) -> Path | None:
-    """A lock file beside the environment's file, else in the project's folder."""
+    """A lock file beside the environment's file, else in the project's folder; a `uv.lock` is one itself."""
+    if question.spec.uv_lock is not None:
+        return None
     beside = [(question.project / name).parent for name in question.spec.files[:1]]
     paths = (folder / _COMMITTED for folder in (*beside, question.project))
     return next((path for path in paths if path.is_file() and path.is_relative_to(question.project)), None)

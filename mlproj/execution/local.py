@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 from mlproj.errors import ProjectError
 from mlproj.execution import signals, streams
+from mlproj.execution.adoption import adopting
 from mlproj.execution.streams import Channel, Recorder
 from mlproj.execution.supervision import Limits, Supervision
 from mlproj.model.events import Report
@@ -38,6 +39,7 @@ class LocalExecutor:
         """Runs the task to its end; see `ports.Executor`. Standard input is ours."""
         limits = Limits(patience=self._patience, grace=self._grace, timeout=task.timeout)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(adopting())
             wakeups = stack.enter_context(signals.listening())
             stack.enter_context(streams.modes_kept(0))
             recorder = stack.enter_context(Recorder(task.logs, report))

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from mlproj.execution.adoption import clear_away
+
 
 class Process(NamedTuple):
     """A row of the process table. `cpu_s` includes children that were waited for."""
@@ -47,6 +49,7 @@ class Family:
         """The living members, freshly read; their memory and CPU time are noted."""
         members = self._members(self._read())
         self._known.update((member.pid, member.started) for member in members)
+        clear_away(member.pid for member in members if not member.alive and member.pid != self.root)
         self.peak_rss_bytes = max(self.peak_rss_bytes, sum(member.rss_bytes for member in members))
         self.cpu_s = max(self.cpu_s, sum(member.cpu_s for member in members))
         return tuple(member for member in members if member.alive)

@@ -39,7 +39,8 @@ class Value:
         """The value in its type, where its text can be read so; else the text."""
         try:
             if self.type is ParameterType.INT:
-                return int(self.text)
+                whole = int(self.text)
+                return whole if abs(whole) <= LARGEST_INTEGER else self.text
             if self.type is ParameterType.FLOAT:
                 number = float(self.text)
                 return number if abs(number) < float("inf") else self.text
@@ -49,6 +50,9 @@ class Value:
             return BOOLEANS.get(self.text.lower(), self.text)
         return self.text
 
+
+LARGEST_INTEGER = 2**53 - 1
+"""Beyond it JSON's numbers are not exact (RFC 8785, section 3.2.2.3)."""
 
 BOOLEANS: dict[str, bool] = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),

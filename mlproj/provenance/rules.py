@@ -16,10 +16,10 @@ SECRET = "looks like a secret"
 SPECIAL = "not a regular file"
 UNREADABLE = "cannot be read"
 
-_TRACKING = "tracking data"
+TRACKING = "tracking data"
 _CACHE = "a cache"
 _FOLDERS: dict[bytes, str] = {
-    **dict.fromkeys((b"mlruns", b"mlartifacts", b".mlproj"), _TRACKING),
+    **dict.fromkeys((b"mlruns", b"mlartifacts", b".mlproj"), TRACKING),
     **dict.fromkeys(
         (
             b"__pycache__",
@@ -37,7 +37,7 @@ _FOLDERS: dict[bytes, str] = {
     b".git": "git's own data",
 }
 _FILES: dict[bytes, str] = dict.fromkeys(
-    (b"mlflow.db", b"mlflow.db-journal", b"mlflow.db-wal", b"mlflow.db-shm"), _TRACKING
+    (b"mlflow.db", b"mlflow.db-journal", b"mlflow.db-wal", b"mlflow.db-shm"), TRACKING
 )
 VIRTUALENV = "a virtual environment"
 CONDA = "a conda environment"

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 
 from mlproj.errors import DataError
-from mlproj.provenance.rules import CONDA, UNREADABLE, VIRTUALENV, Sieve
+from mlproj.provenance.rules import CONDA, TRACKING, UNREADABLE, VIRTUALENV, Sieve
 
 LeaveOut = Callable[[bytes, str], None]
 """Is told of a path that stays out (a folder's ends with `/`), and why."""
@@ -34,6 +34,9 @@ def _walk_source(
     names = {entry.name for entry in entries}
     if not top and (b"pyvenv.cfg" in names or b"conda-meta" in names):
         leave_out(folder + b"/", VIRTUALENV if b"pyvenv.cfg" in names else CONDA)
+        return
+    if not top and {b"store.db", b"blobs"} <= names:
+        leave_out(folder + b"/", TRACKING)
         return
     if not top and b".git" in names:
         yield folder, True

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mlproj.errors import Interrupted, ProjectError
@@ -43,6 +44,8 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
         _storage(request, tools) as storage,
     ):
         store = tools.open_store()
+        if request.experiment_id is not None:
+            request = replace(request, experiment=store.experiment(request.experiment_id))
         prepared = _kept(request, checkout, storage, tools, store, report)
         run_id = request.run_id or tools.new_id()
         opening = Run(

@@ -7,7 +7,7 @@ count, and one that another user owns works too.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlproj.errors import SourceError, did_you_mean
@@ -72,7 +72,7 @@ def borrowed_checkout(repository: Repository, revision: str | None, tree: Path, 
 
 
 def _git(report: Report) -> Git:
-    return Git(report=report, patch=quiet_environment(ssh=True))
+    return Git(report=report, patch=quiet_environment(ssh=False))
 
 
 def _resolve(git: Git, repository: Repository, revision: str | None) -> tuple[str, str | None]:
@@ -196,7 +196,8 @@ def _fetch_submodule(git: Git, repository: Repository, tree: Path, path: str) ->
     if git.ask("config", "remote.origin.url", directory=tree) is None:
         # a relative submodule URL is meant from the repository's own place then
         beside = ("-c", f"remote.origin.url={repository.top or repository.folder}")
-    git.must(
+    remote = replace(git, patch={**git.patch, **quiet_environment(ssh=True)})
+    remote.must(
         f"fetch submodule `{path}`",
         *beside,
         *("submodule", "update", "--init", "--recursive", "--progress", "--", path),

@@ -81,7 +81,8 @@ def quiet_environment(*, ssh: bool) -> dict[str, str | None]:
     if "GIT_ASKPASS" not in os.environ:
         patch["GIT_ASKPASS"] = ""
     if ssh and not os.environ.keys() & {"GIT_SSH_COMMAND", "GIT_SSH"}:
-        patch["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
+        own = Git(report=lambda _: None).ask("config", "--get", "core.sshCommand")
+        patch["GIT_SSH_COMMAND"] = f"{own or 'ssh'} -o BatchMode=yes"
     return patch
 
 

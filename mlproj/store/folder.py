@@ -17,6 +17,7 @@ from mlproj.errors import RunNotFound, StoreError
 from mlproj.files import locked
 from mlproj.model.digest import Digest
 from mlproj.model.entries import AmendmentDocument
+from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
 from mlproj.model.run import Imported, Run, Status
 from mlproj.ports import RunQuery
@@ -155,6 +156,18 @@ class FolderStore:
         with self._looking():
             run_ids = matching(self._connection, query, self._machine)
             return reading.read_runs(self._connection, run_ids, self._machine)
+
+    def experiment(self, identifier: str) -> str:
+        if identifier == "0":
+            return DEFAULT_EXPERIMENT
+        with self._looking():
+            name = reading.read_experiment(self._connection, identifier)
+        if name is None:
+            raise StoreError(
+                f"there is no experiment with the id `{identifier}`",
+                hint="name it with `--experiment-name`, which makes it if need be",
+            )
+        return name
 
     def hide(self, run_id: str, *, hidden: bool = True) -> None:
         with self._changing(), transaction(self._connection):

@@ -99,6 +99,12 @@ def read_entries(connection: sqlite3.Connection, *, after: int | None) -> tuple[
     return tuple(map(_entry, rows))
 
 
+def read_experiment(connection: sqlite3.Connection, identifier: str) -> str | None:
+    """The name of the experiment with that id."""
+    row = connection.execute("SELECT name FROM experiments WHERE id = ?", (identifier,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def read_head(connection: sqlite3.Connection) -> tuple[int, Digest]:
     row = connection.execute("SELECT sequence, link FROM chain WHERE id = 1").fetchone()
     if row is None:

@@ -49,14 +49,6 @@ def tree_state(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent to notice does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def test_a_run_prints_one_object_and_is_sealed(trial: Path, mlproj: Mlproj) -> None:
     answer = mlproj("run", ".", "-P", "alpha=0.25", "--json", *LOCAL, cwd=trial)
     assert answer.code == 0, answer.stderr
@@ -234,7 +226,7 @@ def test_a_signal_ends_the_child_and_its_children_and_the_run_is_killed(
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == code
-    assert not is_alive(int(pid_file.read_text()))
+    assert not psutil.pid_exists(int(pid_file.read_text()))
     run = mlproj("show", "--json").document
     assert run["status"] == "KILLED" and run["record"] is not None
 

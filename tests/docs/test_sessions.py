@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,27 @@ def test_what_the_readme_has_people_make_can_be_made() -> None:
         )
 
 
+def test_the_json_page_has_every_key_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text("print('hello')\n")
+    arguments = ("run", ".", "-e", "hello.py", "--env-manager", "local", "--json", "--store", "store")
+    done = subprocess.run(
+        (sys.executable, "-m", "mlproj", *arguments), cwd=tmp_path, check=True, capture_output=True
+    )
+    page = (ROOT / "docs" / "reference" / "json.md").read_text()
+    shown = json.loads(page.partition("```json\n")[2].partition("```")[0])
+    assert list(shown) == list(json.loads(done.stdout))
+
+
+def test_every_schema_in_the_code_is_in_the_pages() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "mlproj").rglob("*.py"))
+    pages = "".join((ROOT / "docs" / "reference" / name).read_text() for name in ("json.md", "record.md"))
+    schemas = set(re.findall(r"\"(mlproj/[a-z]+/\d+)\"", code))
+    assert schemas, "the code names schemas"
+    assert sorted(schema for schema in schemas if schema not in pages) == []
+
+
 def test_a_difference_from_the_page_is_noticed() -> None:
-    shown = ("metrics: rmse 52.9783, mae 41.797", "…", "run `calm-otter-12` (1f2e3d4c) finished in … s")
+    shown = ("metrics: rmse 52.9783, mae 41.797", "…", "run `calm-otter-12` (1f2e3d4c) finished in 3.1 s")
     printed = "metrics: rmse 52.9783, mae 41.797\nmore\n\nrun `brave-fox-7` (0a1b2c3d) finished in 1.25 s\n"
     assert shown_as(shown, printed)
     assert not shown_as(shown, printed.replace("52.9783", "52.9784"))

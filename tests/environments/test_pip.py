@@ -31,15 +31,23 @@ def test_pip_locks_with_hashes_and_builds_the_same_environment_as_uv(
     shared: VirtualenvEnvironment, shared_cache: Path, make_project: ProjectMaker
 ) -> None:
     project = make_project(
-        {"requirements/all.txt": "-c pins.txt\nsix\n", "requirements/pins.txt": "six==1.16.0\n"}, git=False
+        {
+            "requirements/all.txt": "-c pins.txt\nsix\n-e .\n",
+            "requirements/pins.txt": "six==1.16.0\n",
+            "setup.py": "import setuptools; setuptools.setup(name='ours', py_modules=['ours'])",
+            "ours.py": "word = 'here'",
+        },
+        git=False,
     )
     # The versions of what is added are fixed, since the two tools may know of new ones at different times.
     pins = ("pip==25.3", "setuptools==80.10.2")
     spec = specification("-r requirements/all.txt", build_dependencies=pins)
     by_pip = VirtualenvEnvironment(shared_cache, with_uv=False)
     locked, activation = lock_and_build(by_pip, spec, project)
-    assert python_in(activation, "import six; print(six.__version__)") == "1.16.0"
-    assert locked.lock is not None and all(package.hashes for package in locked.lock.packages)
+    assert python_in(activation, "import six, ours; print(six.__version__, ours.word)") == "1.16.0 here"
+    assert locked.lock is not None
+    assert [package.name for package in locked.lock.packages if not package.hashes] == ["ours"]
+    assert packages(locked)["ours"] == "editable"
     of_uv = lock(shared, spec, project).lock
     assert of_uv is not None and of_uv.digest == locked.lock.digest
     report = Recorder()
@@ -59,12 +67,3 @@ def test_a_python_whose_pip_is_too_old_is_told_so(shared_cache: Path, tmp_path: 
     environment = VirtualenvEnvironment(shared_cache, with_uv=False)
     with pytest.raises(EnvironmentFailed, match="older than"):
         lock(environment, specification("six", python="3.6.15"), tmp_path)
-
-
-def test_a_local_package_is_installed_by_pip(shared_cache: Path, make_project: ProjectMaker) -> None:
-    package = '[project]\nname = "ours"\nversion = "0.1"\n[tool.setuptools]\npy-modules = ["ours"]\n'
-    project = make_project({"pyproject.toml": package, "ours.py": "word = 'here'"}, git=False)
-    environment = VirtualenvEnvironment(shared_cache, with_uv=False)
-    locked, activation = lock_and_build(environment, specification("-e ."), project)
-    assert packages(locked)["ours"] == "editable"
-    assert python_in(activation, "import ours; print(ours.word)") == "here"

@@ -237,6 +237,23 @@ def test_a_changed_uv_lock_gives_a_new_environment(
         assert python_in(activation, "import six; print(six.__version__)") == version
 
 
+def test_a_changed_folder_that_a_uv_lock_names_gives_a_new_environment(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    text = (
+        '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.8"\ndependencies = ["ours"]\n'
+        '[tool.uv.sources]\nours = { path = "ours" }\n'
+    )
+    files = {"pyproject.toml": text, "ours/pyproject.toml": LOCAL_PACKAGE, "ours/ours.py": "word = 'old'"}
+    project = make_project(files, git=False)
+    subprocess.run(("uv", "lock", "--quiet"), cwd=project, check=True, env=_with_uv())
+    spec = specification(uv_lock="uv.lock", files=("uv.lock", "pyproject.toml"))
+    for word in ("old", "new"):
+        (project / "ours" / "ours.py").write_text(f"word = {word!r}")
+        _, activation = lock_and_build(shared, spec, project)
+        assert python_in(activation, "import ours; print(ours.word)") == word
+
+
 def test_kinds_that_cannot_be_built_are_told_in_one_sentence(
     shared: VirtualenvEnvironment, tmp_path: Path
 ) -> None:

@@ -301,7 +301,7 @@ def test_every_nasty_value_reaches_the_program_byte_for_byte(folder: Path, templ
 TEXTS = st.text(
     alphabet=st.one_of(
         st.sampled_from(list("'\"$`\\;&|<>(){}[]#!~*?=% \n\tax-")),
-        st.characters(exclude_characters="\0", exclude_categories=("Cs",)),
+        st.characters(codec="utf-8", exclude_characters="\0"),
     ),
     max_size=30,
 )
@@ -336,10 +336,8 @@ def test_an_empty_value_in_a_nested_shell_is_a_pair_of_quotes(folder: Path, quot
         render(entry("bash -c './dump {x} b'", "x"), (value("x", ""),), {})
 
 
-@pytest.mark.parametrize("template", UNSAFE)
+@pytest.mark.parametrize("template", [template for template in UNSAFE if "{x}" in template])
 def test_check_warns_of_each_unsafe_place(template: str) -> None:
-    if "!r" in template or ":>" in template:
-        pytest.skip("a format is refused by the value, not by its place")
     found = unsafe_placeholders(entry(template, "x"))
     assert [finding.severity for finding in found] == ["warning"]
     assert str(found[0].location) == "MLproject:7"

@@ -18,7 +18,9 @@ from mlproj.model.record import encode
 from mlproj.ports import ObservedInput
 from tests.provenance.conftest import Look
 
-COREUTILS = "find -L . -type f -print0 | cut -z -c3- | LC_ALL=C sort -z | xargs -r -0 sha256sum -- | sha256sum"
+COREUTILS = (
+    "find -L . -type f -print0 | cut -z -c3- | LC_ALL=C sort -z | xargs -r -0 sha256sum -- | sha256sum"
+)
 
 
 def sha256sum(folder: Path) -> str:

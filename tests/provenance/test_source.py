@@ -444,3 +444,9 @@ def test_a_change_after_the_snapshot_is_named(make_project: ProjectMaker, look: 
     (root / "link").symlink_to("b")
     (root / "new").write_text("is none of the snapshot's")
     assert set(look.observer.changed(snapshot)) == {"a", "b", "c", "big", "link"}
+
+
+def test_a_store_of_another_name_is_left_out_without_git(make_project: ProjectMaker, look: Look) -> None:
+    root = make_project({"a": "1", "history/store.db": "", "history/blobs/x": ""}, git=False)
+    _, snapshot = look(root)
+    assert (paths(snapshot), omitted(snapshot)) == (["a"], {"history/": "tracking data"})
