@@ -127,7 +127,9 @@ def _row(parameter: Any) -> str:
 def _names(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return f"`{parameter.metavar or parameter.name.upper()}`"
-    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+    # Sorted, long ones first: of the help option Typer gives the names in no particular order.
+    ordered = sorted((*parameter.opts, *parameter.secondary_opts), key=lambda name: (name[:2] != "--", name))
+    names = ", ".join(f"`{name}`" for name in ordered)
     return names if _is_flag(parameter) else f"{names} `{_metavar(parameter)}`"
 
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from mlproj.cli.sheet import Section, printable
+from mlproj.cli.sheet import GAP, Section, aligned
 
 STYLES = {
     "FINISHED": "green",
@@ -27,27 +26,24 @@ STYLES = {
 
 
 def paint(sections: Sequence[Section], stream: TextIO) -> None:
-    """Prints the sections, words such as a status in their colours."""
+    """Prints the sections as they are printed plainly, words such as a status in their colours.
+
+    A table is cut at the terminal's edge; elsewhere long lines are left to the terminal, which can copy them.
+    """
     console = Console(file=stream, highlight=False)
     for number, section in enumerate(sections):
         if number:
             console.print()
         if section.title:
             console.print(Text(section.title, style="bold"))
-        table = Table(
-            box=None,
-            show_header=bool(section.headings),
-            header_style="dim",
-            padding=(0, 2, 0, 0),
-            pad_edge=False,
-        )
-        columns = max(len(row) for row in (section.headings, *section.rows))
-        for index in range(columns):
-            table.add_column(
-                section.headings[index] if index < len(section.headings) else "",
-                overflow="fold",
-                style="dim" if index == 0 and not section.headings else "",
-            )
-        for row in section.rows:
-            table.add_row(*(Text(printable(cell), style=STYLES.get(cell, "")) for cell in row))
-        console.print(table)
+        for index, row in enumerate(aligned(section)):
+            if section.headings:
+                line = Text(GAP).join(_cell(cell, dim=index == 0) for cell in row)
+                console.print(line, no_wrap=True, overflow="ellipsis")
+            else:
+                line = Text(GAP).join(_cell(cell, dim=place == 0) for place, cell in enumerate(row))
+                console.print(line, soft_wrap=True)
+
+
+def _cell(text: str, *, dim: bool) -> Text:
+    return Text(text, style=STYLES.get(text.strip(), "dim" if dim else ""))

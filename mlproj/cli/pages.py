@@ -209,21 +209,25 @@ def _outcome_sections(outcome: Outcome) -> list[Section]:
 
 def runs_table(runs: Sequence[Run]) -> Section:
     """One row a run."""
-    rows = tuple(
-        (
-            run.run_id[:8],
-            run.name,
-            run.status.value + (" (hidden)" if run.deleted else ""),
-            "" if run.job is None else run.job.project,
-            "" if run.plan is None else run.plan.entry_point,
-            run.created[:19].replace("T", " "),
-            "" if run.outcome is None else duration(run.outcome.usage.wall_s),
-            "" if run.outcome is None else _metrics_in_short(run.outcome),
-        )
-        for run in runs
+    headings = ("RUN", "NAME", "STATUS", "ENTRY", "CREATED (UTC)", "TIME", "METRICS")
+    projects = {run.job.project for run in runs if run.job is not None}
+    return Section(
+        headings=headings, rows=tuple(_run_row(run, name_project=len(projects) > 1) for run in runs)
     )
-    headings = ("RUN", "NAME", "STATUS", "PROJECT", "ENTRY", "CREATED (UTC)", "TIME", "METRICS")
-    return Section(headings=headings, rows=rows)
+
+
+def _run_row(run: Run, *, name_project: bool) -> Row:
+    project = run.job.project if run.job is not None and name_project else ""
+    entry_point = "" if run.plan is None else run.plan.entry_point
+    return (
+        run.run_id[:8],
+        run.name,
+        run.status.value + (" (hidden)" if run.deleted else ""),
+        f"{project}: {entry_point}" if project else entry_point,
+        run.created[:16].replace("T", " "),
+        "" if run.outcome is None else duration(run.outcome.usage.wall_s),
+        "" if run.outcome is None else _metrics_in_short(run.outcome),
+    )
 
 
 def _metrics_in_short(outcome: Outcome) -> str:

@@ -13,6 +13,8 @@ from mlproj.cli.terminal import is_terminal
 
 Row = tuple[str, ...]
 
+INDENT = GAP = "  "
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -44,14 +46,22 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-def _plain(section: Section) -> str:
+def aligned(section: Section) -> list[Row]:
+    """Headings and rows with every cell but the last of a row padded to its column, lines under lines."""
     rows = [tuple(map(printable, row)) for row in (section.headings, *section.rows) if row]
     columns = max(len(row) for row in rows)
     widths = [max((len(row[i]) for row in rows if i < len(row)), default=0) for i in range(columns)]
-    indent = "  " if section.title else ""
-    lines = [section.title] if section.title else []
+    indent = INDENT if section.title else ""
+    padded = []
     for row in rows:
+        margin = "\n" + " " * (len(indent) + sum(widths[: len(row) - 1]) + len(GAP) * (len(row) - 1))
         cells = [cell.ljust(widths[i]) if i < len(row) - 1 else cell for i, cell in enumerate(row)]
-        continued = "\n" + " " * (len(indent) + sum(widths[: len(row) - 1]) + 2 * (len(row) - 1))
-        lines.append((indent + "  ".join(cells)).rstrip().replace("\n", continued))
+        cells[0] = indent + cells[0]
+        padded.append(tuple(cell.replace("\n", margin) for cell in cells))
+    return padded
+
+
+def _plain(section: Section) -> str:
+    lines = [section.title] if section.title else []
+    lines += (GAP.join(row).rstrip() for row in aligned(section))
     return "\n".join(lines) + "\n"

@@ -23,7 +23,7 @@ def find_entry_point(project: Project, name: str, directory: Path) -> EntryPoint
     command = _script(name)
     if command is None or "\0" in name:
         raise _unknown(project, name)
-    if not (directory / name).is_file():
+    if not os.path.isfile(directory / name):
         raise UsageError(
             f"there is no entry point `{name}`, and no script of that name in the project",
             hint=_listing(project),

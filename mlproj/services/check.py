@@ -15,8 +15,6 @@ from mlproj.planning.template import names, placeholders, undeclared
 from mlproj.services.locate import locate
 from mlproj.spec import read_project
 
-_OURS = ("inputs", "outputs", "metrics", "timeout")
-
 
 def check(directory: Path) -> tuple[Finding, ...]:
     """What is wrong or odd about the project in `directory`, in the order of its files and lines.
@@ -60,7 +58,7 @@ def _of_entry_point(entry: EntryPoint, directory: Path) -> Iterator[Finding]:
     yield from _undeclared(entry)
     yield from _unused(entry)
     yield from _misplaced(entry)
-    yield from _additions(entry)
+    yield from _outside(entry)
     for parameter in entry.parameters:
         yield from _missing_path(parameter, directory)
 
@@ -97,8 +95,8 @@ def _misplaced(entry: EntryPoint) -> Iterator[Finding]:
         yield _of_error(error, entry.command_location or entry.location)
 
 
-def _additions(entry: EntryPoint) -> Iterator[Finding]:
-    """What MLflow makes of the keys that are mlproj's own: names in them are no parameters to it."""
+def _outside(entry: EntryPoint) -> Iterator[Finding]:
+    """Paths of `inputs`, `outputs` and `metrics` that no value could bring into the project."""
     for key, templates in (("inputs", entry.inputs), ("outputs", entry.outputs), ("metrics", entry.metrics)):
         for template in templates:
             filled = re.sub(r"\{[^{}]*\}", "x", template)

@@ -16,8 +16,8 @@ from mlproj.planning.paths import fill
 from mlproj.services.locate import locate
 from mlproj.services.request import RunRequest, Tools
 
-ELSEWHERE = "elsewhere"
-"""The base of a `path` value that was downloaded."""
+BY_URI = "uri"
+"""The base of a `path` value that names its data by URI; it stays so once the data is downloaded."""
 
 
 def bound(
@@ -37,9 +37,9 @@ def bound(
     )
     bound = []
     for number, value in enumerate(values):
-        if storage is not None and value.type is ParameterType.PATH and value.located is None:
+        if storage is not None and value.base == BY_URI:
             place = tools.download(value.text, storage / f"param_{number}", report)
-            value = replace(value, located=place, base=ELSEWHERE)
+            value = replace(value, located=place)
         bound.append(replace(value, secret=value.secret or tools.observer.secret(value.text)))
     return tuple(bound)
 
@@ -59,14 +59,18 @@ def observed(
     for value in values:
         if value.located is not None:
             places[value.name] = value.located
-        elif value.type in (ParameterType.URI, ParameterType.PATH):
+        elif value.type is ParameterType.URI or value.base == BY_URI:
             states.append(tools.observer.remote(value.name, value.text).state)
     for template in entry.inputs:
+        if template.strip("{}") in places:  # a path parameter, which is an input already
+            continue
         name = fill(template, values, entry)
         places.setdefault(name, checkout.directory / name)
     for text in request.inputs:
         places.setdefault(text, request.caller / text)
-    origins = {value.name: value.text for value in values if value.base == ELSEWHERE}
+    origins = {
+        value.name: value.text for value in values if value.base == BY_URI and value.located is not None
+    }
     for name, place in places.items():
         state = tools.observer.data(name, place, checkout.directory, declared=True, report=report).state
         if name in origins:

@@ -7,6 +7,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from mlproj.errors import NotSupportedYet, SpecError, UsageError, did_you_mean, unreachable
 from mlproj.model.environment import CondaSpec, DockerSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
@@ -87,7 +88,7 @@ def _managed(spec: EnvironmentSpec, manager: str) -> EnvironmentSpec:
             unreachable(spec)
 
 
-def _unsupported(kind: str, wanted: str) -> EnvironmentSpec:
+def _unsupported(kind: str, wanted: str) -> NoReturn:
     raise NotSupportedYet(f"this version cannot build {kind} as a {wanted} environment yet", hint=_LOCAL)
 
 
@@ -103,7 +104,7 @@ def _declared(directory: Path, entry: Entry, file: str, findings: list[Finding])
         message = f"`{entry.key}` must be the path of a file, not {fields.kind(entry.value)}"
         raise failure(message, entry.location)
     named = entry.value.text
-    if not (directory / named).is_file():
+    if not os.path.isfile(directory / named):
         message = f"`{entry.key}` names `{named}`, and there is no such file"
         raise failure(message, entry.location, _near(directory, named))
     return _read(directory, entry.key, named, because, findings)
@@ -127,7 +128,7 @@ def _unreadable(error: SpecError, file: str, findings: list[Finding]) -> Choice:
 
 def _fallback(directory: Path, findings: list[Finding]) -> Choice:
     def holds(name: str) -> bool:
-        return (directory / name).is_file()
+        return os.path.isfile(directory / name)
 
     if holds("python_env.yaml"):
         return _read(directory, "python_env", "python_env.yaml", _found("python_env.yaml"), findings)
@@ -155,7 +156,7 @@ def _requirements(directory: Path) -> VirtualenvSpec:
 
 
 def _has_uv_lock(directory: Path) -> bool:
-    return (directory / "uv.lock").is_file() and (directory / "pyproject.toml").is_file()
+    return all(os.path.isfile(directory / name) for name in ("uv.lock", "pyproject.toml"))
 
 
 def _uv_project(directory: Path, because: str) -> VirtualenvSpec:
@@ -166,11 +167,11 @@ def _uv_project(directory: Path, because: str) -> VirtualenvSpec:
 
 
 def _uv_python(directory: Path) -> tuple[str | None, tuple[str, ...]]:
-    if (directory / "python_env.yaml").is_file():
+    if os.path.isfile(directory / "python_env.yaml"):
         version = python_env.read(directory, "python_env.yaml", "", []).python
         if version is not None:
             return version, ("python_env.yaml",)
-    if (directory / ".python-version").is_file():
+    if os.path.isfile(directory / ".python-version"):
         words = text.read(directory, ".python-version").split()
         if words and re.fullmatch(r"\d+(\.\d+)*", words[0]):
             return words[0], (".python-version",)

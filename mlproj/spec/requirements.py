@@ -42,7 +42,7 @@ def referenced(directory: Path, numbered: Iterable[tuple[int | None, str]], file
         path = os.path.normpath(target)
         if path in found:
             continue
-        if not (directory / path).exists():
+        if not os.path.exists(directory / path):
             raise SpecError(f"there is no requirements file `{target}`", file=named_in, line=line)
         found[path] = None
         folder = os.path.dirname(path)

@@ -57,11 +57,12 @@ def workplace(folder: Path) -> Path:
 
 
 def perform(step: Step, folder: Path) -> None:
-    """Runs the step in `folder` and asserts that it does what the page says."""
+    """Runs the step in `folder`, which holds the store, and asserts that it does what the page says."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     done = subprocess.run(
         ("bash", "-c", step.command),
         cwd=folder,
-        env={**os.environ, "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))},
+        env={**os.environ, "PATH": path, "MLPROJ_STORE": str(folder / ".mlproj")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

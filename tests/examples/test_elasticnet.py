@@ -60,6 +60,11 @@ def trained(workplace: Workplace) -> dict[str, Any]:
     return workplace.run("-e", "train", "-P", "alpha=0.5")
 
 
+def test_its_files_are_in_order(workplace: Workplace) -> None:
+    checked = workplace.mlproj("check", ".", "--strict")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 def test_training_gives_the_metrics_of_the_held_out_rows(trained: dict[str, Any]) -> None:
     assert trained["metrics"] == pytest.approx({"rmse": 52.978, "mae": 41.797, "r2": 0.492}, rel=1e-3)
 
