@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from mlproj.errors import Interrupted, ProjectError
+from mlproj.errors import Interrupted, ProjectError, UsageError
 from mlproj.model.events import Ended, Report, Started
 from mlproj.model.run import Run
 from mlproj.model.source import Checkout
@@ -46,8 +47,8 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
         store = tools.open_store()
         if request.experiment_id is not None:
             request = replace(request, experiment=store.experiment(request.experiment_id))
+        run_id = _run_id(request, tools)
         prepared = _kept(request, checkout, storage, tools, store, report)
-        run_id = request.run_id or tools.new_id()
         opening = Run(
             run_id=run_id,
             name=request.run_name or run_name(run_id),
@@ -76,6 +77,14 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
                 attempt.seal(error)
                 raise
             return attempt.seal()
+
+
+def _run_id(request: RunRequest, tools: Tools) -> str:
+    if request.run_id is None:
+        return tools.new_id()
+    if not re.fullmatch("[0-9a-f]{32}", request.run_id):
+        raise UsageError(f"`{request.run_id}` is not a run's id", hint="an id is 32 hexadecimal digits")
+    return request.run_id
 
 
 @contextlib.contextmanager

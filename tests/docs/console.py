@@ -51,16 +51,25 @@ def workplace(folder: Path) -> Path:
         ignore=LEFT_BEHIND,
     )
     (folder / ".gitignore").write_text((ROOT / ".gitignore").read_text())
-    for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "first")):
-        subprocess.run(("git", *arguments), cwd=folder, check=True)
+    for arguments in ("init --initial-branch=main", "add --all", "commit --message=first"):
+        subprocess.run(("git", *arguments.split()), cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return folder
 
 
 def perform(step: Step, folder: Path) -> None:
-    """Runs the step in `folder`, which holds the store, and asserts that it does what the page says."""
+    """Runs the step in `folder` and asserts that it does what the page says."""
+    code, printed = run(step.command, folder)
+    assert code == step.code, f"{step.command}: exit {code}\n{printed}"
+    assert shown_as(step.lines, printed), (
+        f"{step.command} printed\n{printed}\nand the page shows\n" + "\n".join(step.lines)
+    )
+
+
+def run(command: str, folder: Path) -> tuple[int, str]:
+    """Runs a command in `folder`, which holds the store; its exit code and what it printed."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     done = subprocess.run(
-        ("bash", "-c", step.command),
+        ("bash", "-c", command),
         cwd=folder,
         env={**os.environ, "PATH": path, "MLPROJ_STORE": str(folder / ".mlproj")},
         stdin=subprocess.DEVNULL,
@@ -68,10 +77,7 @@ def perform(step: Step, folder: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert done.returncode == step.code, f"{step.command}: exit {done.returncode}\n{done.stdout}"
-    assert shown_as(step.lines, done.stdout), (
-        f"{step.command} printed\n{done.stdout}\nand the page shows\n" + "\n".join(step.lines)
-    )
+    return done.returncode, done.stdout
 
 
 def shown_as(lines: tuple[str, ...], printed: str) -> bool:

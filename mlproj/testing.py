@@ -1,0 +1,156 @@
+"""Small parts that stand in for the world, for tests of code that speaks to ports.
+
+A store needs no stand-in: `mlproj.store.folder.open_store` makes a real one in a temporary folder in 4 ms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlproj.model.digest import Digest
+from mlproj.model.environment import (
+    Activation,
+    EnvironmentSpec,
+    Interpreter,
+    Lock,
+    LockedEnvironment,
+    LockedPackage,
+)
+from mlproj.model.events import ChildOutput, Event, Report
+from mlproj.model.provenance import Host, InputState, Variables
+from mlproj.model.run import Usage
+from mlproj.model.source import Checkout, Snapshot, SnapshotFile, SourceState
+from mlproj.ports import Execution, ObservedInput, SnapshotRules, Task
+
+MOMENT = "2026-01-02T03:04:05.678Z"
+
+
+@dataclass
+class FakeSource:
+    """Every URI is the folder `directory`."""
+
+    directory: Path
+
+    def accepts(self, uri: str) -> bool:
+        return True
+
+    @contextlib.contextmanager
+    def fetch(self, uri: str, revision: str | None, report: Report) -> Iterator[Checkout]:
+        yield Checkout(directory=self.directory, root=self.directory, uri=uri, revision=revision)
+
+
+@dataclass
+class FakeObserver:
+    """Sees the regular files right in the project's folder, a clean tree, and a machine of no interest.
+
+    `changing` are paths that it says have changed when it is asked again.
+    """
+
+    changing: tuple[str, ...] = ()
+
+    def source(
+        self, checkout: Checkout, rules: SnapshotRules, report: Report
+    ) -> tuple[SourceState, Snapshot]:
+        kept = (path for path in sorted(checkout.root.iterdir()) if path.is_file())
+        files = tuple(
+            SnapshotFile(
+                path=path.name, mode=0o100644, digest=Digest.of(path.read_bytes()), size=path.stat().st_size
+            )
+            for path in kept
+            if path.name not in rules.outputs
+        )
+        snapshot = Snapshot(root=checkout.root, files=files)
+        state = SourceState(uri=checkout.uri, dirty=False, snapshot=snapshot.digest, files=len(files))
+        return state, snapshot
+
+    def changed(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return self.changing
+
+    def data(self, name: str, path: Path, project: Path, *, declared: bool, report: Report) -> ObservedInput:
+        content = path.read_bytes()
+        state = InputState(
+            name=name, path=str(path), kind="file", digest=Digest.of(content), size=len(content)
+        )
+        return ObservedInput(state=state)
+
+    def remote(self, name: str, uri: str) -> ObservedInput:
+        return ObservedInput(state=InputState(name=name, path=uri, kind="uri", digest=None, size=0))
+
+    def host(self) -> Host:
+        return Host(
+            name="host", system="Linux", release="6", machine="x86_64", cpu="cpu", cores=1, memory_bytes=1
+        )
+
+    def variables(self, environ: Mapping[str, str]) -> Variables:
+        return Variables(planned=(("PYTHONHASHSEED", "0"),), recorded=())
+
+    def secret(self, value: str) -> bool:
+        return value.startswith("secret-")
+
+
+@dataclass
+class FakeEnvironment:
+    """One package, locked at once unless nothing may be resolved. `failure` is raised by building."""
+
+    failure: BaseException | None = None
+    built: int = 0
+
+    def lock(
+        self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
+    ) -> LockedEnvironment:
+        package = LockedPackage(name="six", version="1.17.0")
+        return LockedEnvironment(
+            kind="virtualenv",
+            lock=Lock(format="installed", packages=(package,), text=b"six==1.17.0\n") if resolve else None,
+            python=Interpreter(executable=Path("/usr/bin/python3"), version="3.11.7", because="it is a fake"),
+            platform="linux-x86_64",
+            key="key",
+            because=spec.because,
+        )
+
+    def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
+        self.built += 1
+        if self.failure is not None:
+            raise self.failure
+        return Activation(path=(Path("/environment/bin"),), variables=(("VIRTUAL_ENV", "/environment"),))
+
+
+@dataclass
+class FakeExecutor:
+    """Starts nothing: `act` stands for what the command does, and `execution` is how it ends."""
+
+    act: Callable[[Task], None] = lambda task: None
+    exit_code: int = 0
+    timed_out: bool = False
+    interrupted: int | None = None
+    output: bytes = b"said\n"
+    tasks: list[Task] = field(default_factory=list)
+
+    def execute(self, task: Task, report: Report) -> Execution:
+        self.tasks.append(task)
+        report(ChildOutput(stream="stdout", data=self.output))
+        (task.logs / "stdout").write_bytes(self.output)
+        (task.logs / "stderr").write_bytes(b"")
+        (task.logs / "times").write_text(f"0.001 stdout {len(self.output)}\n")
+        self.act(task)
+        return Execution(
+            exit_code=self.exit_code,
+            started=MOMENT,
+            ended=MOMENT,
+            usage=Usage(wall_s=0.5, cpu_s=0.25, peak_rss_bytes=1024),
+            timed_out=self.timed_out,
+            interrupted=self.interrupted,
+        )
+
+
+@dataclass
+class Recorder:
+    """A report that keeps the events."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
