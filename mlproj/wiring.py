@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import getpass
 import importlib
 import os
@@ -13,6 +12,7 @@ from typing import Any
 
 from mlproj.errors import SourceError
 from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
+from mlproj.model.moment import now
 from mlproj.ports import Environment, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import cache_folder
@@ -77,9 +77,3 @@ def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *
     path = part("store.locating:locate")(store, environ, directory)
     opened: RunStore = part("store.folder:open_store")(path, create=create)
     return opened
-
-
-def now() -> str:
-    """RFC 3339 in UTC, to the millisecond."""
-    moment = datetime.datetime.now(datetime.timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import platform
 import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
 
 import typer
 
 from mlproj.errors import Interrupted, MlprojError
+from mlproj.model.redaction import without_credentials
 from mlproj.version import __version__
 
 BUG = 70
@@ -78,10 +77,10 @@ def _reader_gone() -> Ending:
 def _bug(error: BaseException) -> Ending:
     details = "".join(traceback.format_exception(error))
     header = f"mlproj {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n"
-    stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    path = Path(tempfile.gettempdir()) / f"mlproj-crash-{stamp}-{os.getpid()}.txt"
     try:
-        path.write_text(header + details)
+        handle, path = tempfile.mkstemp(prefix="mlproj-crash-", suffix=".txt")
+        with os.fdopen(handle, "w") as file:
+            file.write(header + without_credentials(details))
         where = f"the details are in `{path}`, fit for a bug report"
     except OSError:
         where = details

@@ -7,7 +7,6 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
-from datetime import datetime, timezone
 
 from mlproj.errors import ProjectError
 from mlproj.execution import signals, streams
@@ -15,6 +14,7 @@ from mlproj.execution.adoption import adopting
 from mlproj.execution.streams import Channel, Recorder
 from mlproj.execution.supervision import Limits, Supervision
 from mlproj.model.events import Report
+from mlproj.model.moment import timestamp
 from mlproj.ports import Execution, Task
 
 STREAMS = (("stdout", 1), ("stderr", 2))
@@ -65,12 +65,6 @@ class LocalExecutor:
             timed_out=supervision.timed_out,
             interrupted=supervision.interrupted,
         )
-
-
-def timestamp(seconds: float) -> str:
-    """A time since the epoch as RFC 3339 in UTC, with milliseconds."""
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _start(task: Task, channels: Sequence[Channel]) -> subprocess.Popen[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import importlib
 import os
 import sqlite3
@@ -18,6 +17,7 @@ from mlproj.files import locked
 from mlproj.model.digest import Digest
 from mlproj.model.entries import AmendmentDocument
 from mlproj.model.index import DEFAULT_EXPERIMENT
+from mlproj.model.moment import now
 from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
 from mlproj.model.run import Imported, Run, Status
 from mlproj.ports import RunQuery
@@ -30,13 +30,6 @@ from mlproj.store.forgetting import forget_run
 from mlproj.store.locating import FOLDER, network_file_system, owned
 from mlproj.store.machine import Machine, this_machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
-
-
-def now() -> str:
-    """The time in UTC, as RFC 3339."""
-    return (
-        datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
 
 
 def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> FolderStore:

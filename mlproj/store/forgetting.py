@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import shutil
 import sqlite3
 import time
 from pathlib import Path
 
 from mlproj.model.digest import Digest, read_manifest
+from mlproj.model.moment import seconds_of
 from mlproj.model.record import blobs_of
 from mlproj.model.run import Run, Status
 from mlproj.store.blobs import FolderBlobs
@@ -49,7 +49,7 @@ def _sealed_at(connection: sqlite3.Connection, run_id: str) -> float:
     (sealed,) = connection.execute(
         "SELECT e.time FROM runs r JOIN entries e ON e.sequence = r.sequence WHERE r.run_id = ?", (run_id,)
     ).fetchone()
-    return datetime.datetime.fromisoformat(sealed.replace("Z", "+00:00")).timestamp()
+    return seconds_of(sealed)
 
 
 def _drop_blobs(

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from mlproj.errors import ProjectError, StoreError
-from mlproj.execution.local import LocalExecutor, timestamp
+from mlproj.execution.local import LocalExecutor
 from mlproj.model.events import ChildOutput, Event
+from mlproj.model.moment import timestamp
 from mlproj.ports import Execution, Task
 from tests.execution.conftest import Bench
 

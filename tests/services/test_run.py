@@ -1,4 +1,4 @@
-"""The verb `run` on parts that stand in for the world: whatever fails at whatever stage, the run is closed."""
+"""The verb `run` on parts that stand in for the world: whatever fails, the run is closed."""
 
 from __future__ import annotations
 
