@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from mlproj.cli.app import invoke
+from mlproj.cli.loading import load
 
 
 def main() -> None:
-    sys.exit(invoke(sys.argv[1:]))
+    sys.exit(load("mlproj.cli.app").invoke(sys.argv[1:]))
 
 
 if __name__ == "__main__":

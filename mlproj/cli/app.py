@@ -5,7 +5,6 @@ A command's module is imported when the command is asked for, so that `mlproj --
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from mlproj.cli.ending import ended_by
+from mlproj.cli.loading import load
 from mlproj.version import __version__
 
 COMMANDS: dict[str, str] = {
@@ -33,6 +33,10 @@ COMMANDS: dict[str, str] = {
 ALIASES = {"ls": "runs"}
 
 
+class _Stopped(Exception):
+    """Carries an interrupt past typer, which would end with 130 and no word whatever the signal was."""
+
+
 class LazyGroup(TyperGroup):
     """A group whose help comes from COMMANDS, and whose commands are imported one at a time."""
 
@@ -43,10 +47,16 @@ class LazyGroup(TyperGroup):
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"mlproj.cli.{name}")
+        module = load(f"mlproj.cli.{name}")
         command = typer.main.get_command(module.app)
         command.name = name
         return command
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _Stopped from error
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
@@ -83,7 +93,8 @@ def invoke(arguments: Sequence[str]) -> int:
     try:
         outcome = command.main(args=list(arguments), prog_name="mlproj", standalone_mode=False)
     except BaseException as error:
-        ending = ended_by(error)
+        cause = error.__cause__ if isinstance(error, _Stopped) else None
+        ending = ended_by(cause or error)
         if "--json" in arguments and ending.document is not None:
             sys.stdout.write(json.dumps(ending.document, indent=2) + "\n")
         elif ending.text:

@@ -17,7 +17,7 @@ from mlproj.errors import UsageError
 from mlproj.services.history import artifacts as list_artifacts
 from mlproj.services.history import get_artifact
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
+from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption
 from mlproj.cli.pages import project_page
-from mlproj.cli.sheet import print_sheet, printable
+from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import say
 from mlproj.errors import ProjectError, SourceError
 from mlproj.model.project import Finding
 from mlproj.services.check import check as find_faults
 from mlproj.spec import read_project
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

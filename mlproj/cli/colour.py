@@ -8,6 +8,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from mlproj.cli.controls import printable
 from mlproj.cli.sheet import GAP, Section, aligned
 
 STYLES = {
@@ -35,7 +36,7 @@ def paint(sections: Sequence[Section], stream: TextIO) -> None:
         if number:
             console.print()
         if section.title:
-            console.print(Text(section.title, style="bold"))
+            console.print(Text(printable(section.title), style="bold"))
         for index, row in enumerate(aligned(section)):
             if section.headings:
                 line = Text(GAP).join(_cell(cell, dim=index == 0) for cell in row)

@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from mlproj import wiring
+from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
-from mlproj.cli.sheet import Section, print_sheet, printable
+from mlproj.cli.sheet import Section, print_sheet
 from mlproj.cli.words import number
 from mlproj.compare.runs import Change, RunDifference
 from mlproj.services.diff import Diff
 from mlproj.services.diff import diff as compare
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

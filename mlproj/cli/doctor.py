@@ -13,7 +13,7 @@ from mlproj.cli.sheet import Section, print_sheet
 from mlproj.services.doctor import diagnose
 from mlproj.settings import cache_folder
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

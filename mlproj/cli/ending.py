@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import typer
 
+from mlproj.cli.controls import printable
 from mlproj.errors import Interrupted, MlprojError
 from mlproj.model.redaction import without_credentials
 from mlproj.version import __version__
@@ -57,7 +58,7 @@ def _told(kind: str, message: str, hint: str | None, code: int) -> Ending:
         "hint": hint,
         "exit_code": code,
     }
-    return Ending(code=code, text=text, document=document)
+    return Ending(code=code, text=printable(text), document=document)
 
 
 def _usage(error: BaseException, message: str) -> Ending:

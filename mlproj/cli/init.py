@@ -10,7 +10,7 @@ import typer
 from mlproj.cli.terminal import say
 from mlproj.services.init import init as write_project
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -9,11 +9,11 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.options import RunArgument, StoreOption
-from mlproj.cli.terminal import child_writer
+from mlproj.cli.terminal import ChildWriter
 from mlproj.errors import UsageError
 from mlproj.services.history import STREAMS, read_log
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
@@ -29,7 +29,7 @@ def logs(
     if stream is not None and stream not in STREAMS:
         raise UsageError(f"there is no stream `{stream}`", hint="streams are `stdout` and `stderr`")
     records = wiring.existing_store(store)
-    write = child_writer(child_to_stderr=False)
+    write = ChildWriter(child_to_stderr=False)
     for piece in read_log(records, records.find(run), stream, follow=follow):
         write(piece)
     sys.stdout.flush()

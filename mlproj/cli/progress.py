@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from mlproj.cli.controls import printable
 from mlproj.model.events import ChildOutput, Ended, Event, Note, Report, Started, ToolOutput
 from mlproj.model.events import Progress as Advanced
 
@@ -114,4 +115,4 @@ class _Painter:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
+    return printable(text).replace("[", "\\[")

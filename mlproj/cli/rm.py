@@ -10,7 +10,7 @@ from mlproj import wiring
 from mlproj.cli.options import StoreOption
 from mlproj.cli.terminal import say
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -23,7 +23,7 @@ from mlproj.services.run import plan as plan_run
 from mlproj.services.run import run as carry_out
 from mlproj.spec.duration import seconds
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from mlproj.cli.terminal import say
 from mlproj.ports import RunQuery
 from mlproj.services.history import parse_condition
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from mlproj.cli.controls import printable
 from mlproj.cli.terminal import is_terminal
 
 Row = tuple[str, ...]
 
 INDENT = GAP = "  "
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +39,6 @@ def plain_sheet(sections: Sequence[Section]) -> str:
     return "\n".join(_plain(section) for section in sections)
 
 
-def printable(text: str) -> str:
-    """Text that cannot move the cursor or change colours, whoever wrote it."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
-
-
 def aligned(section: Section) -> list[Row]:
     """Headings and rows with every cell but the last of a row padded to its column, lines under lines."""
     rows = [tuple(map(printable, row)) for row in (section.headings, *section.rows) if row]
@@ -62,6 +55,6 @@ def aligned(section: Section) -> list[Row]:
 
 
 def _plain(section: Section) -> str:
-    lines = [section.title] if section.title else []
+    lines = [printable(section.title)] if section.title else []
     lines += (GAP.join(row).rstrip() for row in aligned(section))
     return "\n".join(lines) + "\n"

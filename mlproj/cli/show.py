@@ -10,7 +10,7 @@ from mlproj.cli.options import JsonOption, RunArgument, StoreOption
 from mlproj.cli.pages import run_page
 from mlproj.cli.sheet import print_sheet
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

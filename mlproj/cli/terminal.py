@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from mlproj.cli.controls import printable
 from mlproj.model.events import ChildOutput, Event, Note, Report, Started
 
 SAID_IN_PLAIN = {"clone": "cloning", "resolve": "resolving", "install": "installing"}
@@ -22,7 +23,7 @@ def is_terminal(stream: object) -> bool:
 
 def say(message: str) -> None:
     """A line of talk."""
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(printable(message) + "\n")
     sys.stderr.flush()
 
 
@@ -32,19 +33,21 @@ def reporting(*, child_to_stderr: bool = False) -> Iterator[Report]:
 
     `child_to_stderr` keeps stdout free for a document.
     """
+    writer = ChildWriter(child_to_stderr)
     if is_terminal(sys.stderr):
         progress = importlib.import_module("mlproj.cli.progress")  # Rich, only where it is seen
-        with progress.live(child_writer(child_to_stderr)) as report:
+        with progress.live(writer) as report:
             yield report
     else:
-        yield PlainReport(child_to_stderr)
+        yield PlainReport(writer)
+    writer.end_line()
 
 
 class PlainReport:
     """Says what takes time, once, and passes the child's output on as it comes."""
 
-    def __init__(self, child_to_stderr: bool) -> None:
-        self._write = child_writer(child_to_stderr)
+    def __init__(self, write_child: Callable[[ChildOutput], None]) -> None:
+        self._write = write_child
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, ChildOutput):
@@ -55,7 +58,7 @@ class PlainReport:
             say(f"{SAID_IN_PLAIN[event.stage]} {event.detail}".rstrip())
 
 
-class child_writer:
+class ChildWriter:
     """Writes the child's bytes to our own streams, whole and at once.
 
     A terminal or reader that has gone away must not end the run: what it wrote is in the record.
@@ -66,13 +69,21 @@ class child_writer:
             "stdout": (sys.stderr if child_to_stderr else sys.stdout).buffer,
             "stderr": sys.stderr.buffer,
         }
+        self._open_line = False
 
     def __call__(self, event: ChildOutput) -> None:
         stream = self._streams.get(event.stream)
-        if stream is None:
+        if stream is None or not event.data:
             return
+        self._open_line = not event.data.endswith(b"\n")
         try:
             stream.write(event.data)
             stream.flush()
         except OSError:
             del self._streams[event.stream]
+
+    def end_line(self) -> None:
+        """Ends a line that the child left open, where our talk would be glued to it."""
+        if self._open_line and os.path.sameopenfile(1, 2):
+            say("")
+        self._open_line = False

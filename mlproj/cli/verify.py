@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from mlproj import wiring
+from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
-from mlproj.cli.sheet import printable
 from mlproj.cli.terminal import reporting, say
 from mlproj.errors import Altered
 from mlproj.services.verify import verify as check_records
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

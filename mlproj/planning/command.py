@@ -119,15 +119,18 @@ def _extras(extras: Sequence[Value], texts: Mapping[str, str], parts: list[_Part
 
 def _without_end(text: str) -> str:
     """`text` without newlines at its end, continued ones (an odd number of backslashes before) included."""
-    while True:
-        shorter = text.rstrip("\n")
-        backslashes = len(shorter) - len(shorter.rstrip("\\"))
-        if shorter != text and backslashes % 2:
-            shorter = shorter[:-1]
-        shorter = shorter.rstrip(" \t") if shorter != text else shorter
-        if shorter == text:
-            return text
-        text = shorter
+    while text.endswith("\n"):
+        text = text[:-1]
+        if _ends_escaped(text):
+            text = text[:-1]
+        shorter = text.rstrip(" \t")
+        if not _ends_escaped(shorter):
+            text = shorter
+    return text
+
+
+def _ends_escaped(text: str) -> bool:
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
 def _places(parts: Sequence[_Part]) -> tuple[Place, ...]:
@@ -142,7 +145,8 @@ def _places(parts: Sequence[_Part]) -> tuple[Place, ...]:
             marks.append(mark(start=size, length=len(text.encode()), known=text != word))
         script += text
         size += len(text.encode("utf-8", "surrogateescape"))
-    found: tuple[Place, ...] = shell.places(script, marks)
+    # The grammar takes a continued line with none after it for an error, and bash does not.
+    found: tuple[Place, ...] = shell.places(_without_end(script), marks)
     return found
 
 

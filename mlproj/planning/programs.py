@@ -19,18 +19,21 @@ _OPTION_WITH_VALUE = re.compile(r"[-+]\w*[oO]")
 _ASSIGNMENT = re.compile(r"\w+\+?=.*", re.DOTALL)
 _ELEVATES = re.compile(r"-\w*[si]\w*|--shell|--login")
 _BY_NAME = re.compile(r"-\w*[vRp]\w*")
+_CALLS_BACK = re.compile(r"-\w*C.*", re.DOTALL)
+_IN_PLACE = re.compile(r"-\w*i.*|--in-place.*", re.DOTALL)
 
 WRAPPERS = _set(
     "env timeout nohup xargs sudo doas nice ionice stdbuf setsid time taskset numactl chrt srun mpirun find "
     "exec command builtin conda mamba micromamba poetry pipenv pdm uv docker podman apptainer singularity "
-    "kubectl strace ltrace perf gdb valgrind unbuffer faketime caffeinate catchsegv proxychains"
+    "kubectl strace ltrace perf gdb valgrind unbuffer faketime caffeinate catchsegv proxychains "
+    "setarch linux32 linux64 i386 x86_64 prlimit choom"
 )
 """Programs whose arguments are another command."""
 
 _RUNNERS = _set(
     "ssh rsh mosh dsh pdsh clush su runuser parallel sem watch sbatch tmux screen at batch crontab expect "
     "hyperfine concurrently entr script flock nix-shell chroot unshare nsenter fakeroot inotifywait "
-    "watchexec xterm dtach setpriv capsh"
+    "watchexec xterm dtach setpriv capsh make gmake just qsub bsub sg"
 )
 """Programs that hand their arguments or their input on to a shell."""
 
@@ -43,6 +46,7 @@ _UNSAFE_BUILTINS = _set(
     "export readonly getopts hash enable complete compgen compopt bind fc history coproc caller help"
 )
 _EXECUTING = _set("eval let trap alias fc bind coproc enable complete compgen")
+_NAMING = _set("read mapfile readarray getopts unset")
 _SOURCING = frozenset((".", "source", "eval"))
 _OUTER_BUILTINS = frozenset(("command", "builtin", "exec"))
 
@@ -87,13 +91,28 @@ def starts_shell(words: Sequence[str]) -> bool:
 def executes(words: Sequence[str]) -> bool:
     """Whether the command executes what variables, its input or its arguments hold."""
     name = words[0]
-    wrapped = name in WRAPPERS and any(is_dynamic(word) for word in words)
+    wrapped = _base(name) in WRAPPERS and any(is_dynamic(word) for word in words)
     evaluating = {name, *(words if name in _OUTER_BUILTINS else ())} & _EXECUTING
     streaming = name in _SOURCING and not _is_script(words[1:2])
-    by_name = name in ("test", "[", "printf", "wait", "unset") and len(words) > 1
-    evaluates_names = by_name and any(_BY_NAME.fullmatch(word) or name == "unset" for word in words[1:])
     return bool(
-        is_dynamic(name) or wrapped or evaluating or streaming or evaluates_names or starts_shell(words)
+        is_dynamic(name)
+        or wrapped
+        or evaluating
+        or streaming
+        or _evaluates_names(words)
+        or starts_shell(words)
+    )
+
+
+def evaluates_name(word: str) -> bool:
+    """Whether the word, as a variable's name, has an index, which is arithmetic, or may turn out to."""
+    return is_dynamic(word) or "[" in word
+
+
+def rewrites(words: Sequence[str]) -> bool:
+    """Whether the command changes the files among its arguments by what the others say."""
+    return _base(words[0]) in ("sed", "gsed", "perl", "ruby") and any(
+        _IN_PLACE.fullmatch(word) for word in words[1:]
     )
 
 
@@ -105,6 +124,16 @@ def splits_input(words: Sequence[str]) -> bool:
 def reads_scripts(words: Sequence[str]) -> bool:
     """Whether the command has to do with a shell or sourcing at all: it may execute a file's content."""
     return executes(words) or any(_IS_SHELL.fullmatch(_base(word)) or word in _SOURCING for word in words)
+
+
+def _evaluates_names(words: Sequence[str]) -> bool:
+    """Whether a builtin takes variables' names that have to be evaluated, or code to call for each line."""
+    name, arguments = words[0], words[1:]
+    if name in ("mapfile", "readarray") and any(_CALLS_BACK.fullmatch(word) for word in arguments):
+        return True
+    if name in ("test", "[", "printf", "wait"):
+        return any(_BY_NAME.fullmatch(word) for word in arguments)
+    return name in _NAMING and (name == "unset" or any(evaluates_name(word) for word in arguments))
 
 
 def _commands(words: Sequence[str]) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ _REASONS = {
 _UNCERTAIN = "a part of the command that cannot be parsed for certain"
 
 _SHELL_VARIABLES = re.compile(r"PS\d|PROMPT_COMMAND|BASH\w*|ENV|IFS|SHELLOPTS|CDPATH|HIST\w*|ZDOTDIR")
+_EVALUATED_LATER = re.compile(r"PS\d|PROMPT_COMMAND|BASH_ENV|ENV")
 _TAME_EXPANSION = re.compile(r"\$\{#?\w+(?:(?::?[-+=?]|##?|%%?|//?|\^|,)[^{}\[]*)?\}", re.DOTALL)
 _LAST_COMMAND = re.compile(r"\$\{?_\b|BASH_(?:COMMAND|ARGV|EXECUTION_STRING)|\$\{?[!@*]")
 _TYPED = re.compile(r"[-+]\w*[inaA]\w*")
@@ -160,6 +161,10 @@ def _foreign_part(node: Node, child: Node | None) -> str | None:
             return "a command's name that the shell computes"
         case "case_item" if child in node.children_by_field_name("value"):
             return "a pattern"
+        case "compound_statement" if _first(node) == "((":
+            return "arithmetic"
+        case "file_redirect" if any(part.type in (">&", "<&") for part in node.children):
+            return "`>&` or `<&`, after which the shell expands twice"
         case "test_command" if _first(node) != "[":
             return f"`{_first(node)}`"
         case "test_command" if re.search(r"\s-\w*[vR]\b", _text(node)):
@@ -203,7 +208,11 @@ def _refused_by(script: _Script, command: Node, child: Node | None) -> str | Non
     if not words:
         return None
     own = next((index for index, node in enumerate(nodes) if child is not None and node == child), None)
-    if own is not None and programs.is_dynamic(words[own]) and words[0] in programs.WRAPPERS:
+    if (
+        own is not None
+        and programs.is_dynamic(words[own])
+        and os.path.basename(words[0]) in programs.WRAPPERS
+    ):
         return "a command that the shell computes"
     if words[0] in script.functions and script.executes:
         return "a function's argument in a command that evaluates text"
@@ -248,8 +257,17 @@ def _written(script: _Script, path: Sequence[Node]) -> frozenset[str]:
         if node.type == "pipeline" and child is not None:
             for inner in _later(node, child):
                 found |= {_unquoted(part, script.marks) for part in _destinations(inner)}
-                found |= set(_words(inner, script.marks)[1:]) if inner.type == "command" else set()
+                found |= _arguments(script, inner)
+        if child is not None and child.type == "herestring_redirect":
+            for inner in _walk(node):
+                found |= _arguments(script, inner)
+        if node.type == "command" and (words := _words(node, script.marks)) and programs.rewrites(words):
+            found |= set(words[1:])
     return frozenset(name for name in found if not name.startswith(("/dev/", "-")) and not name.isdigit())
+
+
+def _arguments(script: _Script, node: Node) -> set[str]:
+    return set(_words(node, script.marks)[1:]) if node.type == "command" else set()
 
 
 def _is_mentioned(script: _Script, name: str) -> bool:
@@ -259,7 +277,7 @@ def _is_mentioned(script: _Script, name: str) -> bool:
 
 
 def _destinations(node: Node) -> Iterator[Node]:
-    if node.type == "redirected_statement":
+    if node.type in ("redirected_statement", "function_definition"):
         for redirect in node.children_by_field_name("redirect"):
             yield from redirect.children_by_field_name("destination")
 
@@ -269,9 +287,28 @@ def _evaluates(node: Node) -> bool:
         return True
     if node.type == "test_command":
         return _first(node) != "["
-    if node.type == "expansion":
-        return not _TAME_EXPANSION.fullmatch(_text(node))
-    return node.type == "declaration_command" and _declares_type(node)
+    if node.type == "compound_statement":
+        return _first(node) == "(("
+    if node.type == "array":
+        return any(_text(part).startswith("[") for part in node.named_children)
+    if node.type == "expansion" and not _TAME_EXPANSION.fullmatch(_text(node)):
+        return True
+    if node.type == "declaration_command":
+        return _declares_type(node) or any(
+            part.type != "variable_assignment" and programs.evaluates_name(_text(part))
+            for part in node.named_children
+        )
+    return node.type in ("variable_name", "word") and _is_evaluated_later(node)
+
+
+def _is_evaluated_later(name: Node) -> bool:
+    """Whether it names a variable that the shell evaluates, and something computed gets into that."""
+    if name.parent is None or not _EVALUATED_LATER.fullmatch(_text(name)):
+        return False
+    if name.parent.type == "variable_assignment":
+        value = name.parent.child_by_field_name("value")
+        return value is not None and programs.is_dynamic(_text(value))
+    return name.parent.type != "simple_expansion"
 
 
 def _declares_type(node: Node) -> bool:

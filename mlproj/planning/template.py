@@ -12,6 +12,7 @@ from mlproj.model.project import EntryPoint, Location
 _NAME = re.compile(r"[^\W\d]\w*(?:[-.]\w+)*")
 _FORMATTED = re.compile(r"(?P<name>[^{}!:]+)(?:!(?P<conversion>[ras]))?(?::(?P<spec>[^{}\n]*))?")
 _REACHING = re.compile(r"(?P<name>[^{}!:.\[]+)[.\[][^{}]*")
+_MALFORMED = re.compile(r"(?P<name>[^{}!:]+)[!:].*", re.DOTALL)
 _LONG_WIDTH = re.compile(r"\d{5}")
 
 
@@ -29,7 +30,8 @@ class Placeholder:
 
     @property
     def formatted(self) -> bool:
-        return self.conversion is not None or bool(self.spec)
+        """Whether the braces change the text: `!s` and `:s` do not."""
+        return self.conversion in ("r", "a") or self.spec not in (None, "", "s")
 
 
 Piece = str | Placeholder
@@ -39,7 +41,7 @@ def pieces(template: str, declared: Collection[str], location: Location) -> tupl
     """The template as literal texts and placeholders, in order, scanned from left to right.
 
     `{{` and `}}` are braces, and so is what cannot be a name (`{}`, `{print $1}`, `{1..5}`). Raises SpecError
-    for a name that is not in `declared`, and for one that reaches into its value (`{a.b}`).
+    for a name that is not in `declared`, and for one that is with more around it (`{a.b}`, `{ a }`, `{a!x}`).
     """
     return _scanned(template, lambda content: _placeholder(content, declared, location))
 
@@ -119,6 +121,15 @@ def _placeholder(content: str, declared: Collection[str], location: Location) ->
         return Placeholder(name=match["name"], conversion=match["conversion"], spec=match["spec"])
     if _reaches(content, declared):
         message = f"`{{{content}}}` reaches into a parameter's value, which is a text without parts"
+        raise SpecError(message, hint=_literal(content), file=location.file, line=location.line)
+    if content.strip() in declared:
+        message = f"`{{{content}}}` has blanks within its braces, and names no parameter"
+        raise SpecError(
+            message, hint=f"write `{{{content.strip()}}}`", file=location.file, line=location.line
+        )
+    match = _MALFORMED.fullmatch(content)
+    if match and match["name"] in declared:
+        message = f"`{{{content}}}` is not a format for a text"
         raise SpecError(message, hint=_literal(content), file=location.file, line=location.line)
     if _NAME.fullmatch(content):
         near = did_you_mean(content, declared)

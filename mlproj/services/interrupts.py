@@ -14,14 +14,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Turns a signal into Interrupted, raised in the main thread, except while it is held back."""
+    """Turns a signal into Interrupted, raised in the main thread, except while it is held back.
+
+    What was asked for is kept as well: an exception in the midst of an import or a finaliser gets lost.
+    """
 
     def __init__(self) -> None:
         self._held = False
+        self._asked: int | None = None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Signals are swallowed: what is being written down is written whole."""
+        """Signals wait for the next stretch that allows them: what is being written down is written whole."""
+        self._raise_asked()
         self._held = True
         try:
             yield
@@ -33,13 +38,20 @@ class Interrupts:
         """Inside `held`: a stretch that may be interrupted after all."""
         self._held = False
         try:
+            self._raise_asked()
             yield
+            self._raise_asked()
         finally:
             self._held = True
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
+        self._asked = number
         if not self._held:
             raise Interrupted(number)
+
+    def _raise_asked(self) -> None:
+        if self._asked is not None:
+            raise Interrupted(self._asked)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,14 @@ from __future__ import annotations
 from mlproj.model.environment import DockerSpec
 from mlproj.model.project import Finding
 from mlproj.spec import fields
-from mlproj.spec.documents import Entry, Listing, Node, Scalar, Table, failure, is_null, printed
+from mlproj.spec.documents import Entry, Listing, Node, Scalar, Table, failure, is_false, is_null, printed
 
 KEYS = ("image", "volumes", "environment")
 
 
 def from_entry(entry: Entry, because: str, findings: list[Finding]) -> DockerSpec:
     """The specification that the `docker_env` entry of an MLproject holds. Raises SpecError."""
-    if isinstance(entry.value, Scalar) and not is_null(entry.value):
+    if isinstance(entry.value, Scalar):
         return DockerSpec(image=printed(entry.value), because=because)
     if not isinstance(entry.value, Table):
         message = f"`docker_env` must be a mapping with an `image`, not {fields.kind(entry.value)}"
@@ -27,7 +27,7 @@ def from_entry(entry: Entry, because: str, findings: list[Finding]) -> DockerSpe
 
 def _volumes(table: Table) -> tuple[str, ...]:
     entry = table.find("volumes")
-    if entry is None or is_null(entry.value):
+    if entry is None or is_false(entry.value):
         return ()
     items = fields.scalars(entry.value, "docker_env.volumes", entry.location)
     for item in items:
@@ -39,7 +39,7 @@ def _volumes(table: Table) -> tuple[str, ...]:
 
 def _environment(table: Table) -> tuple[tuple[str, str | None], ...]:
     entry = table.find("environment")
-    if entry is None or is_null(entry.value):
+    if entry is None or is_false(entry.value):
         return ()
     if not isinstance(entry.value, Listing):
         message = f"`docker_env.environment` must be a list, not {fields.kind(entry.value)}"
@@ -54,7 +54,7 @@ def _variable(item: Node) -> tuple[str, str | None]:
     if isinstance(item, Scalar) and item.kind == "str":
         return item.text, None
     if isinstance(item, Listing):
-        texts = [part.text for part in item.items if isinstance(part, Scalar) and part.kind == "str"]
+        texts = [printed(part) for part in item.items if isinstance(part, Scalar) and not is_null(part)]
         if len(texts) == len(item.items) == 2:
             return texts[0], texts[1]
     message = f"`docker_env.environment` holds {fields.kind(item)} that is neither a name nor a pair of texts"

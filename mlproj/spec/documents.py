@@ -80,6 +80,11 @@ def is_null(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.kind == "null")
 
 
+def is_false(node: Node) -> bool:
+    """Whether Python takes the value for false, which MLflow takes for missing: `''`, `{}`, `[]`, `false`."""
+    return not _value(node)
+
+
 def printed(node: Node) -> str:
     """The text that Python's `str` gives for the value as YAML's safe loader reads it (`True`, `[1, 2]`).
 
@@ -93,15 +98,28 @@ def parse(text: str, file: str, findings: list[Finding]) -> Node | None:
 
     Raises SpecError for anything that the safe loader would refuse, and for what goes over the bounds.
     """
-    loader: _Parser | None = None
     try:
-        loader = _parser(text)
-        return _Builder(loader=loader, file=file, findings=findings).document()
+        return _document(_parser, text, file, findings)
     except yaml.YAMLError as error:
-        raise _translated(error, file) from error
+        refusal = error
+    try:
+        # What libyaml refuses, PyYAML's own parser, and so MLflow, may read: `{type:int, default:[1]}`.
+        return _document(yaml.SafeLoader, text, file, findings)
+    except yaml.YAMLError:
+        raise _translated(refusal, file) from refusal
+
+
+def _document(parser: Callable[[str], _Parser], text: str, file: str, findings: list[Finding]) -> Node | None:
+    loader: _Parser | None = None
+    found: list[Finding] = []
+    try:
+        loader = parser(text)
+        root = _Builder(loader=loader, file=file, findings=found).document()
     finally:
         if loader is not None:
             loader.dispose()
+    findings.extend(found)
+    return root
 
 
 def _translated(error: yaml.YAMLError, file: str) -> SpecError:
@@ -181,7 +199,7 @@ class _Builder:
             if not isinstance(key, Scalar):
                 raise failure("a key must be a plain word, not a list or a mapping", key.location)
             if key.kind == "merge":
-                merged.extend(_merge_sources(value))
+                merged[:0] = _merge_sources(value)
                 continue
             self._add(own, Entry(key=printed(key), value=value, location=key.location))
         for table in merged:

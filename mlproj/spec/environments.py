@@ -13,7 +13,7 @@ from mlproj.errors import NotSupportedYet, SpecError, UsageError, did_you_mean, 
 from mlproj.model.environment import CondaSpec, DockerSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.project import Finding, Location, Project
 from mlproj.spec import conda, docker, fields, python_env, requirements, text
-from mlproj.spec.documents import Entry, Scalar, Table, failure, is_null
+from mlproj.spec.documents import Entry, Scalar, Table, failure, is_false
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -43,7 +43,11 @@ def choose(directory: Path, root: Table | None, file: str | None, findings: list
     if len(declared) > 1:
         names = " and ".join(f"`{entry.key}`" for entry in declared)
         raise failure(f"a project has one environment, and this names {names}", declared[1].location)
-    if not declared or is_null(declared[0].value):
+    if declared and is_false(declared[0].value):
+        message = f"`{declared[0].key}` is empty, and counts as missing"
+        findings.append(fields.warning(message, declared[0].location))
+        return _fallback(directory, findings)
+    if not declared:
         return _fallback(directory, findings)
     return _declared(directory, declared[0], file or "MLproject", findings)
 

@@ -72,7 +72,7 @@ def _entry_points(root: Table | None, findings: list[Finding]) -> tuple[EntryPoi
     if root is None:
         return ()
     job = root.find("databricks_spark_job")
-    if job is not None:
+    if job is not None and not is_null(job.value):
         raise failure(
             "`databricks_spark_job` runs on Databricks only, and mlproj cannot run it", job.location
         )

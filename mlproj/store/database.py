@@ -114,6 +114,11 @@ def _bring_up_to_date(connection: sqlite3.Connection, root: Path) -> None:
     if _version(connection, root) == VERSION:
         return
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables and any((root / "blobs").glob("sha256/*/*")):
+        raise StoreError(
+            f"the database of the store `{root}` is empty, and there is content that it should know of",
+            hint="restore it from a copy; the files under `blobs` are not affected",
+        )
     if not tables:
         connection.execute("PRAGMA journal_mode = WAL")
         with transaction(connection):
@@ -121,7 +126,13 @@ def _bring_up_to_date(connection: sqlite3.Connection, root: Path) -> None:
                 connection.execute(statement)
     elif "alembic_version" in tables:
         _back_up(connection, root)
-        importlib.import_module("mlproj.store.migrating").upgrade(connection)
+        try:
+            importlib.import_module("mlproj.store.migrating").upgrade(connection)
+        except ValueError as error:
+            raise StoreError(
+                f"the database of the store `{root}` is damaged ({error})",
+                hint="restore it from a copy; the files under `blobs` are not affected",
+            ) from error
     else:
         raise StoreError(f"`{root / FILE}` is not a database of mlproj")
 

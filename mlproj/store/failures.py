@@ -21,6 +21,9 @@ def explained(root: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise explain(root, error) from error
+    except UnicodeDecodeError as error:
+        # In a complaint of SQLite's, which quotes what it cannot read.
+        raise explain(root, sqlite3.DatabaseError("malformed database schema")) from error
     except OSError as error:
         if error.errno in _FULL:
             raise _full(root) from error

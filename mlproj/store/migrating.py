@@ -8,8 +8,10 @@ from pathlib import Path
 import alembic.command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -21,14 +23,20 @@ def head() -> str | None:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Brings the database to the newest version, in one transaction with the note of that version."""
+    """Brings the database to the newest version, in one transaction with the note of that version.
+
+    Raises ValueError where it is of no version that the migrations know, or not what that version says.
+    """
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     event.listen(engine, "connect", _own_transactions)
     event.listen(engine, "begin", _begin)
     config = _config()
-    with engine.begin() as transaction:
-        config.attributes["connection"] = transaction
-        alembic.command.upgrade(config, "head")
+    try:
+        with engine.begin() as transaction:
+            config.attributes["connection"] = transaction
+            alembic.command.upgrade(config, "head")
+    except (CommandError, DatabaseError, AssertionError) as error:
+        raise ValueError(str(error).partition("\n")[0] or "its version is empty") from error
 
 
 def statements() -> tuple[str, ...]:

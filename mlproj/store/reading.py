@@ -10,12 +10,14 @@ from typing import Any
 from mlproj.errors import Altered
 from mlproj.model.digest import Digest
 from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombstone
-from mlproj.model.index import DETAILS, Index
+from mlproj.model.index import DETAILS, Index, number_in
 from mlproj.model.record import Entry, EntryKind, read_document, read_import
 from mlproj.model.run import Amendment, Run, Status
 from mlproj.store.machine import Machine
 
 _AT_ONCE = 200
+_MOST_ENTRIES = 2**53 - 1
+"""JSON has no whole numbers beyond."""
 _INDEXED = (*(field.name for field in fields(Index) if field.name not in DETAILS), "record", "sequence")
 _ROW = (
     "SELECT r.run_id, r.name, r.created, r.status, r.deleted, r.opening, r.record, r.sequence, r.supervisor,"
@@ -109,6 +111,8 @@ def read_head(connection: sqlite3.Connection) -> tuple[int, Digest]:
     row = connection.execute("SELECT sequence, link FROM chain WHERE id = 1").fetchone()
     if row is None:
         raise Altered("the note of the chain's last entry is gone")
+    if not isinstance(row[0], int):
+        raise Altered("the note of the chain's last entry holds no number")
     return row[0], text_digest(row[1])
 
 
@@ -152,6 +156,8 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         raise Altered(
             f"entry {sequence} of the chain, of run `{run_id}`, is of no known kind: `{kind}`"
         ) from error
+    if abs(sequence) > _MOST_ENTRIES:
+        raise Altered(f"the chain has an entry with the number {sequence}, which none can have")
     return Entry(
         sequence=sequence,
         kind=known,
@@ -169,7 +175,11 @@ def _details(connection: sqlite3.Connection, run_id: str) -> dict[str, object]:
         return connection.execute(f"{query} WHERE run_id = ?", (run_id,)).fetchall()
 
     return {
-        "params": {key: (value, kind) for key, value, kind in rows('SELECT "key", value, type FROM params')},
+        "params": {
+            # The value is searched as a number, too: one that is not its own makes what fits nothing.
+            str(key): (value, kind) if number == number_in(str(value)) else (value, kind, number)
+            for key, value, kind, number in rows('SELECT "key", value, type, number FROM params')
+        },
         "metrics": {
             key: (_metric(value), step)
             for key, value, step in rows('SELECT "key", value, step FROM latest_metrics')

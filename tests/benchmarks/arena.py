@@ -62,6 +62,11 @@ class Arena:
         return self.folder / "cache"
 
     @property
+    def built(self) -> tuple[Path, Path]:
+        """What a new specification finds nothing of: resolved locks and built environments."""
+        return self.cache / "locks", self.cache / "environments"
+
+    @property
     def mlflow_environments(self) -> Path:
         return self.folder / "mlflow-environments"
 
@@ -92,7 +97,7 @@ def find_mlflow(given: str | None) -> str | None:
     program = folder / "bin" / "mlflow"
     if not program.exists():
         print(f"installing mlflow into {folder} (once)", file=sys.stderr)
-        install = f'"{UV}" venv --clear "$1" && "{UV}" pip install --python "$1" "mlflow>=3.10,<4"'
+        install = f'"{UV}" venv -q --clear "$1" && "{UV}" pip install -q --python "$1" "mlflow>=3.10,<4"'
         if subprocess.run(("bash", "-c", install, "-", folder), stdout=sys.stderr).returncode != 0:
             return None
     return str(program)

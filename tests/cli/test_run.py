@@ -231,6 +231,53 @@ def test_a_signal_ends_the_child_and_its_children_and_the_run_is_killed(
     assert run["status"] == "KILLED" and run["record"] is not None
 
 
+def test_what_a_project_holds_cannot_steer_the_terminal(make_project: ProjectMaker, mlproj: Mlproj) -> None:
+    text = 'entry_points:\n  "a\\e[2J\\u202e":\n    description: "\\e]0;x\\a"\n    command: "true"\n'
+    project = make_project({"MLproject": text})
+    told = [
+        mlproj("check", project),
+        mlproj("run", project, "--help-project"),
+        mlproj("run", project, *LOCAL),  # which lists the entry points there are
+        mlproj("run", project, "-e", "a\x1b[2J\u202e", "--run-name", "\x1b[31mred", *LOCAL),
+        mlproj("runs"),
+        mlproj("show"),
+    ]
+    for answer in told:
+        assert not set("\x1b\x07\u202e") & set(answer.stdout + answer.stderr)
+    assert "\\x1b[2J\\u202e" in told[2].stderr
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_before_the_run_begins_ends_with_its_number_and_a_word(
+    make_project: ProjectMaker, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    text = "entry_points:\n  main:\n    outputs: [out]\n    command: 'touch begun; cat'\n"
+    project = make_project({"MLproject": text})
+
+    def start(*options: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            (*COMMAND, "run", ".", *LOCAL, *options),
+            cwd=project,
+            env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    first = start()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not (project / "begun").exists():
+        time.sleep(0.05)
+    second = start("--json")
+    assert second.stderr is not None
+    assert b"waiting for another run" in second.stderr.readline()
+    second.send_signal(number)
+    stdout, _ = second.communicate(timeout=20)
+    first.communicate(timeout=20)
+    assert second.returncode == code
+    assert json.loads(stdout)["exit_code"] == code
+
+
 def test_a_killed_runner_leaves_no_run_that_runs_for_ever(
     make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path
 ) -> None:
@@ -354,3 +401,18 @@ def test_an_environment_of_a_later_version_is_told_and_local_runs(
     refused = mlproj("run", ".", cwd=project)
     assert refused.code == 4 and kind in refused.stderr and "--env-manager local" in refused.stderr
     assert mlproj("run", ".", *LOCAL, cwd=project).stdout == "ran\n"
+
+
+def test_what_is_said_after_the_child_starts_on_a_line_of_its_own(
+    make_project: ProjectMaker, tmp_path: Path
+) -> None:
+    project = make_project({"MLproject": single("'printf unfinished'")})
+    done = subprocess.run(
+        (*COMMAND, "run", ".", *LOCAL),
+        cwd=project,
+        env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.stdout.splitlines()[0] == "unfinished"

@@ -107,6 +107,7 @@ def test_an_untouched_store_is_sound(recorded: Recorded) -> None:
         ("UPDATE runs SET sequence = 99 WHERE run_id = :id", {"index.sequence"}),
         ("UPDATE runs SET experiment_id = 99 WHERE run_id = :id", {"index.experiment"}),
         ("UPDATE params SET value = '0.4' WHERE run_id = :id AND \"key\" = 'alpha'", {"index.params"}),
+        ("UPDATE params SET number = 9 WHERE run_id = :id AND \"key\" = 'alpha'", {"index.params"}),
         ("DELETE FROM params WHERE run_id = :id", {"index.params"}),
         ("UPDATE latest_metrics SET value = 0.1 WHERE run_id = :id", {"index.metrics"}),
         ("UPDATE latest_metrics SET value = NULL WHERE run_id = :id", {"index.metrics"}),
@@ -167,6 +168,11 @@ def test_swapped_entries_are_noticed(recorded: Recorded) -> None:
     assert recorded.parts() >= {("second", "link"), ("third", "link")}
 
 
+def test_an_entry_of_no_possible_number_ends_in_a_sentence(recorded: Recorded) -> None:
+    recorded.execute("UPDATE entries SET sequence = ? WHERE sequence = 2", 2**62)
+    assert (None, "database") in recorded.parts()
+
+
 def test_an_entry_of_no_known_kind_ends_in_a_sentence(recorded: Recorded) -> None:
     recorded.execute("UPDATE entries SET kind = 'wibble' WHERE run_id = ?", recorded.run.run_id)
     (problem, *_) = recorded.problems()
@@ -217,6 +223,8 @@ def test_a_record_in_another_spelling_is_named(recorded: Recorded) -> None:
 def test_the_note_of_the_chains_end_is_checked(recorded: Recorded) -> None:
     recorded.execute("UPDATE chain SET link = ?", GENESIS)
     assert recorded.parts() == {(None, "chain")}
+    recorded.execute("UPDATE chain SET sequence = 'text'")
+    assert recorded.parts() == {(None, "database")}
     recorded.execute("DELETE FROM chain")
     assert recorded.parts() == {(None, "database")}
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlproj.errors import MlprojError
-from mlproj.model.project import Project
+from mlproj.model.project import Finding, Project
 from mlproj.spec import environment_for, read_project
-from mlproj.spec.documents import Table, parse, printed
+from mlproj.spec.documents import Node, Table, is_null, parse, printed
 from tests.spec.making import MAIN, project, refused
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -63,6 +63,34 @@ def test_merged_mappings_give_way_to_the_keys_beside_them() -> None:
     merged = root.find("b")
     assert merged is not None and isinstance(merged.value, Table)
     assert {entry.key: printed(entry.value) for entry in merged.value.entries} == {"x": "1", "y": "3"}
+
+
+@pytest.mark.parametrize(("text", "value"), [("<<: [{a: 1}, {a: 2}]", "1"), ("<<: {a: 1}\n<<: {a: 2}", "2")])
+def test_among_merged_mappings_a_lists_first_and_the_last_key_count(text: str, value: str) -> None:
+    root = parse(text, "f", [])
+    assert isinstance(root, Table)
+    assert [(entry.key, printed(entry.value)) for entry in root.entries] == [("a", value)]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("{type:int, default:[1]}", {"type:int": "None", "default": "[1]"}),
+        ("{type: string, default:}", {"type": "string", "default": "None"}),
+        ("{type: int, default:'x'}", {"type": "int", "default:'x'": "None"}),
+        ("{a: 1, a: 2, b:}", {"a": "2", "b": "None"}),
+    ],
+)
+def test_what_libyaml_refuses_and_mlflow_reads_is_read(text: str, read: dict[str, str]) -> None:
+    findings: list[Finding] = []
+    root = parse(text, "f", findings)
+    assert isinstance(root, Table)
+    assert {entry.key: str(_plain(entry.value)) for entry in root.entries} == read
+    assert len(findings) == text.count("a: 2")
+
+
+def _plain(node: Node) -> object:
+    return None if is_null(node) else printed(node)
 
 
 def test_a_folder_or_a_pipe_in_the_files_place_is_refused_at_once(tmp_path: Path) -> None:

@@ -121,24 +121,34 @@ def test_docker_env_holds_image_volumes_and_variables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("{}", "names no `image`"),
         ("{volumes: [a]}", "names no `image`"),
-        ("null", "the project names no environment"),
         ("[a]", "must be a mapping with an `image`"),
         ("{image: a, volumes: b}", "`docker_env.volumes` must be a list"),
         ("{image: a, volumes: [1]}", "`docker_env.volumes` must be a list of texts"),
         ("{image: a, environment: {A: b}}", "`docker_env.environment` must be a list"),
         ("{image: a, environment: [[A, b, c]]}", "neither a name nor a pair"),
-        ("{image: a, environment: [[A, 1]]}", "neither a name nor a pair"),
+        ("{image: a, environment: [1]}", "neither a name nor a pair"),
+        ("{image: a, environment: [[A, null]]}", "neither a name nor a pair"),
     ],
 )
 def test_a_docker_env_that_mlflow_refuses_is_refused(tmp_path: Path, value: str, said: str) -> None:
     text = f"name: x\ndocker_env: {value}\n"
-    if value == "null":
-        environment = project(tmp_path, {"MLproject": text}).environment
-        assert environment == SystemSpec(because=said)
-        return
     assert said in refused(tmp_path, {"MLproject": text}).message
+
+
+@pytest.mark.parametrize("value", ["", "null", "''", "false", "[]", "{}"])
+@pytest.mark.parametrize("key", ["python_env", "conda_env", "docker_env"])
+def test_an_environment_that_is_empty_counts_as_missing(tmp_path: Path, key: str, value: str) -> None:
+    found = project(tmp_path, {"MLproject": f"name: x\n{key}: {value}\n"})
+    assert found.environment == SystemSpec(because="the project names no environment")
+    assert [item.message for item in found.findings] == [f"`{key}` is empty, and counts as missing"]
+
+
+def test_a_docker_env_may_hold_numbers_for_texts_and_nothing_for_lists(tmp_path: Path) -> None:
+    text = "name: x\ndocker_env: {image: a, volumes: {}, environment: [[PORT, 8080], HOME]}\n"
+    found = project(tmp_path, {"MLproject": text}).environment
+    assert isinstance(found, DockerSpec)
+    assert (found.volumes, found.environment) == ((), (("PORT", "8080"), ("HOME", None)))
 
 
 def test_a_docker_env_that_is_a_bare_text_is_the_image(tmp_path: Path) -> None:
@@ -365,6 +375,11 @@ def test_entry_points_that_are_null_are_none(tmp_path: Path) -> None:
 )
 def test_what_gives_a_traceback_elsewhere_gives_a_sentence_here(tmp_path: Path, text: str, said: str) -> None:
     assert said in refused(tmp_path, {"MLproject": text}).message
+
+
+def test_a_spark_job_that_is_null_is_none(tmp_path: Path) -> None:
+    found = project(tmp_path, {"MLproject": "databricks_spark_job:\n" + MAIN})
+    assert found.entry_point("main") is not None
 
 
 def test_an_unquoted_python_version_is_read_from_its_text_and_told(tmp_path: Path) -> None:

@@ -279,6 +279,27 @@ def test_damaged_pages_end_in_a_sentence(root: Path, store: FolderStore, sealed:
         open_store(root, create=False).find(sealed.run_id)
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_database_that_was_emptied_is_not_made_anew(
+    root: Path, store: FolderStore, sealed: Run, left: int
+) -> None:
+    store.close()
+    for file in root.glob(f"{FILE}-*"):
+        file.unlink()
+    os.truncate(root / FILE, left)
+    with pytest.raises(StoreError, match="is empty"):
+        open_store(root, create=True)
+
+
+def test_a_schema_that_is_no_text_ends_in_a_sentence(root: Path, store: FolderStore, sealed: Run) -> None:
+    store.close()
+    content = (root / FILE).read_bytes()
+    assert b"CREATE TABLE runs" in content
+    (root / FILE).write_bytes(content.replace(b"CREATE TABLE runs", b"CREATE TABLE \xff\x98ns"))
+    with pytest.raises(StoreError, match="damaged"):
+        open_store(root, create=False)
+
+
 def test_a_store_that_stays_busy_is_told(store: FolderStore, root: Path) -> None:
     store._connection.execute("PRAGMA busy_timeout = 50")
     with contextlib.closing(sqlite3.connect(root / FILE)) as other:

@@ -46,6 +46,22 @@ def test_an_older_database_is_migrated_with_a_copy_kept(tmp_path: Path) -> None:
         assert copy.execute("SELECT name FROM sqlite_master").fetchall() == [("alembic_version",)]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE alembic_version SET version_num = ''",
+        "UPDATE alembic_version SET version_num = '0000'",
+        "DELETE FROM alembic_version",
+    ],
+)
+def test_a_database_of_no_known_version_is_told(tmp_path: Path, statement: str) -> None:
+    open_store(tmp_path / "store", create=True).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "store" / FILE)) as damaged, damaged:
+        damaged.execute(statement)
+    with pytest.raises(StoreError, match="damaged"):
+        open_store(tmp_path / "store", create=True)
+
+
 def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     open_store(tmp_path / "store", create=True).close()
     with contextlib.closing(sqlite3.connect(tmp_path / "store" / FILE)) as newer, newer:
