@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlproj import wiring
-from mlproj.model.events import Event, Report
+from mlproj.model.events import Report, silent
 from mlproj.model.plan import Plan
 from mlproj.model.project import Project
 from mlproj.model.run import Run
@@ -15,10 +15,6 @@ from mlproj.ports import RunStore
 from mlproj.services import run as service
 from mlproj.services.request import RunRequest
 from mlproj.spec import read_project
-
-
-def silent(event: Event) -> None:
-    """A report that shows nothing."""
 
 
 def run(
@@ -40,7 +36,18 @@ def run(
     seconds; `store` a folder (else found as the command line finds it); `report` gets events, the child's
     output among them. Raises MlprojError where nothing could be run.
     """
-    request = _request(uri, entry_point, parameters, version, env_manager, experiment_name, run_name, timeout)
+    request = RunRequest(
+        uri=uri,
+        caller=Path.cwd(),
+        environ=dict(os.environ),
+        entry_point=entry_point,
+        parameters=_texts(parameters),
+        revision=version,
+        environment_manager=env_manager,
+        experiment=experiment_name,
+        run_name=run_name,
+        timeout=timeout,
+    )
     return service.run(request, wiring.tools(os.environ, request.caller, store), report)
 
 
@@ -56,7 +63,16 @@ def plan(
 ) -> Plan:
     """What `run` with the same arguments would carry out; its `identity` is None while its lock is not
     resolved. Writes neither store nor project. Raises MlprojError."""
-    request = _request(uri, entry_point, parameters, version, env_manager, None, None, timeout)
+    request = RunRequest(
+        uri=uri,
+        caller=Path.cwd(),
+        environ=dict(os.environ),
+        entry_point=entry_point,
+        parameters=_texts(parameters),
+        revision=version,
+        environment_manager=env_manager,
+        timeout=timeout,
+    )
     return service.plan(request, wiring.tools(os.environ, request.caller), report).plan
 
 
@@ -70,25 +86,5 @@ def open_store(path: str | Path | None = None) -> RunStore:
     return wiring.existing_store(None if path is None else str(path))
 
 
-def _request(
-    uri: str,
-    entry_point: str,
-    parameters: Mapping[str, object] | None,
-    version: str | None,
-    env_manager: str | None,
-    experiment_name: str | None,
-    run_name: str | None,
-    timeout: float | None,
-) -> RunRequest:
-    return RunRequest(
-        uri=uri,
-        caller=Path.cwd(),
-        environ=dict(os.environ),
-        entry_point=entry_point,
-        parameters={name: str(value) for name, value in (parameters or {}).items()},
-        revision=version,
-        environment_manager=env_manager,
-        experiment=experiment_name,
-        run_name=run_name,
-        timeout=timeout,
-    )
+def _texts(parameters: Mapping[str, object] | None) -> dict[str, str]:
+    return {name: str(value) for name, value in (parameters or {}).items()}

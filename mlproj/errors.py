@@ -15,6 +15,9 @@
     ├── NotReproduced        6
     └── Altered              7   a record, blob or chain that is not what was sealed
 
+    KeyboardInterrupt
+    └── Interrupted      128 + n   signal n asked mlproj to stop
+
 An error is data: it holds a message, a hint and an exit code, and prints nothing.
 """
 

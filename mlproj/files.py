@@ -1,13 +1,18 @@
-"""Files written whole or not at all, and locks that end with the process that holds them."""
+"""Files written whole or not at all, their digests, and locks that end with the process that holds them."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from mlproj.model.digest import Digest
+
+_PIECE = 1024 * 1024
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
@@ -28,6 +33,23 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, sync: boo
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Writes everything, however little the system takes at once."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def digest_of(path: Path) -> tuple[Digest, int]:
+    """The digest and the size in bytes of what is in a file now. Raises OSError."""
+    hasher, size = hashlib.sha256(), 0
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            hasher.update(piece)
+            size += len(piece)
+    return Digest.from_hex(hasher.hexdigest()), size
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Every seam on one page: what each stage of a run needs of the world, as Protocols of few methods.
 
-A run goes through them in this order: Source fetches, Observer looks, Environments locks and builds,
-Executor runs, Store records. Each has one module per way of doing it, one table in `wiring` that names
+A run goes through them in this order: Source fetches, Observer looks, Environment locks and builds,
+Executor runs, RunStore records. Each has one module per way of doing it, one table in `wiring` that names
 them, and one contract suite in `tests/contracts` that all of them pass.
 """
 
@@ -84,7 +84,7 @@ class Observer(Protocol):
     def variables(self, environ: Mapping[str, str]) -> Variables: ...
 
     def secret(self, value: str) -> bool:
-        """Whether a parameter's value has a secret's form (a token, a key, a URL with a password)."""
+        """Whether a value (a parameter's, a tag's) looks like a token, a key or a URL with a password."""
         ...
 
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from mlproj.errors import MlprojError
-
 GIT_ENVIRONMENT: Mapping[str, str | None] = {
     **dict.fromkeys(
         (
@@ -41,8 +39,12 @@ GIT_ENVIRONMENT: Mapping[str, str | None] = {
 called us, nothing in it is refreshed or fetched on the side, nobody is asked, and messages are English."""
 
 
-class ProgramMissing(MlprojError):
-    """The program is not on this machine."""
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that ask mlproj, and what it runs, to stop."""
+
+
+class ProgramMissing(Exception):
+    """The program is not on this machine. Whoever called it tells a person what it was wanted for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +85,9 @@ def run(
     """Runs a program to its end and returns what came of it, whatever its exit code.
 
     `on_line` gets each line of its standard error as it comes; a carriage return ends one too, as in
-    progress. Secrets are passed by `patch` or `stdin`,
-    never as arguments. An exception in here (an interrupt, too) ends the program first. Raises
-    ProgramMissing where there is no such program, and `subprocess.TimeoutExpired` after `timeout` seconds.
+    progress. It goes neither with `stdin` nor with `timeout`. Secrets are passed by `patch` or `stdin`, never
+    as arguments. An exception in here (an interrupt, too) ends the program first. Raises ProgramMissing where
+    there is no such program, and `subprocess.TimeoutExpired` after `timeout` seconds.
     """
     arguments = tuple(os.fspath(argument) for argument in command)
     environ = patched(os.environ, patch or {})

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from mlproj.cli.ending import ended_by
 from mlproj.cli.loading import load
+from mlproj.errors import UsageError, did_you_mean
 from mlproj.version import __version__
 
 COMMANDS: dict[str, str] = {
@@ -46,7 +47,10 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
-            return None
+            if ctx.resilient_parsing:  # completion asks, and wants no complaint
+                return None
+            hint = did_you_mean(name, COMMANDS) or "`mlproj --help` lists the commands"
+            raise UsageError(f"there is no command `{cmd_name}`", hint=hint)
         module = load(f"mlproj.cli.{name}")
         command = typer.main.get_command(module.app)
         command.name = name
@@ -67,7 +71,7 @@ app = typer.Typer(
     cls=LazyGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -80,11 +84,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def mlproj(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Run machine learning projects, and know afterwards exactly what ran."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(UsageError.exit_code)
 
 
 def invoke(arguments: Sequence[str]) -> int:

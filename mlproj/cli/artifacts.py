@@ -12,10 +12,10 @@ from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, RunArgument, StoreOption
 from mlproj.cli.sheet import Section, print_sheet
 from mlproj.cli.terminal import say
-from mlproj.cli.words import size
+from mlproj.cli.words import content
 from mlproj.errors import UsageError
-from mlproj.services.history import artifacts as list_artifacts
-from mlproj.services.history import get_artifact
+from mlproj.services.artifacts import artifacts as list_artifacts
+from mlproj.services.artifacts import get_artifact
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -23,10 +23,10 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command()
 def artifacts(
     run: RunArgument = "last",
-    action: Annotated[
-        str | None, typer.Argument(metavar="[get PATH]", help="`get` copies a file or folder out.")
+    action: Annotated[str | None, typer.Argument(metavar="[get]", help="Copy a file or folder out.")] = None,
+    path: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="Which, as it is listed; `.` for all.")
     ] = None,
-    path: Annotated[str | None, typer.Argument(metavar="", help="Which; `.` for all.", hidden=True)] = None,
     to: Annotated[
         Path | None, typer.Option("--to", "-o", metavar="PLACE", help="Copy to; else here.")
     ] = None,
@@ -48,8 +48,7 @@ def artifacts(
     if as_json:
         print_document({"schema": "mlproj/artifacts/1", "run_id": found.run_id, "artifacts": kept})
     elif kept:
-        rows = tuple((item.path, item.state, size(item.size), str(item.digest or "")) for item in kept)
-        print_sheet([Section(rows=rows)])
+        print_sheet([Section(rows=tuple((item.path, item.state, *content(item)) for item in kept))])
     else:
         say("the run left no files that were declared or put into its output folder")
     return 0

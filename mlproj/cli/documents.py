@@ -6,10 +6,10 @@ import json
 import sys
 from typing import Any
 
-from mlproj.cli.pages import latest_points
 from mlproj.model.digest import plain
+from mlproj.model.plan import Plan
+from mlproj.model.project import EntryPoint, Project
 from mlproj.model.run import Job, Outcome, Run
-from mlproj.services.prepare import Prepared
 
 RUN_SCHEMA = "mlproj/run/1"
 
@@ -46,14 +46,23 @@ def run_document(run: Run) -> dict[str, Any]:
     }
 
 
-def plan_document(prepared: Prepared) -> dict[str, Any]:
+def project_document(project: Project) -> dict[str, Any]:
+    """What a project offers."""
+    return {
+        "schema": "mlproj/project/1",
+        "name": project.name,
+        "environment": {"because": project.environment.because},
+        "entry_points": [_entry_point(entry) for entry in project.entry_points],
+    }
+
+
+def plan_document(plan: Plan, job: Job) -> dict[str, Any]:
     """What a dry run gives: the plan's identity, what it is the digest of, and the same facts as a run's."""
-    plan = prepared.plan
     return {
         "schema": "mlproj/plan/1",
         "plan": plan.identity,
         "entry_point": plan.entry_point,
-        **_job(prepared.job),
+        **_job(job),
         "outputs": list(plan.outputs),
         "metrics": list(plan.metrics),
         "timeout": plan.timeout,
@@ -87,12 +96,35 @@ def _job(job: Job | None) -> dict[str, Any]:
     }
 
 
+def _entry_point(entry: EntryPoint) -> dict[str, Any]:
+    parameters = {
+        parameter.name: {
+            "type": parameter.declared_type,
+            "default": parameter.default,
+            "choices": list(parameter.choices),
+            "secret": parameter.secret,
+            "description": parameter.description,
+        }
+        for parameter in entry.parameters
+    }
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        "command": entry.command,
+        "parameters": parameters,
+        "inputs": list(entry.inputs),
+        "outputs": list(entry.outputs),
+        "metrics": list(entry.metrics),
+        "timeout": entry.timeout,
+    }
+
+
 def _outcome(outcome: Outcome | None) -> dict[str, Any]:
     if outcome is None:
         return {"outputs": [], "metrics": {}, "started": None, "ended": None, "usage": None}
     return {
         "outputs": [plain(output) for output in outcome.outputs],
-        "metrics": latest_points(outcome.metrics),
+        "metrics": outcome.latest,
         "started": outcome.started,
         "ended": outcome.ended,
         "usage": plain(outcome.usage),

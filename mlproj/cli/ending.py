@@ -64,8 +64,6 @@ def _told(kind: str, message: str, hint: str | None, code: int) -> Ending:
 def _usage(error: BaseException, message: str) -> Ending:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "mlproj"
-    if not message:  # a group called without a command has printed its help
-        return Ending(code=USAGE)
     return _told("UsageError", message[:1].lower() + message[1:].rstrip("."), f"`{path} --help`", USAGE)
 
 

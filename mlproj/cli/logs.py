@@ -11,7 +11,8 @@ from mlproj import wiring
 from mlproj.cli.options import RunArgument, StoreOption
 from mlproj.cli.terminal import ChildWriter
 from mlproj.errors import UsageError
-from mlproj.services.history import STREAMS, read_log
+from mlproj.model.run import STREAMS
+from mlproj.services.logs import read_log
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mlproj.cli.sheet import Row, Section
-from mlproj.cli.words import duration, number, short, size, sparkline
+from mlproj.cli.words import content, counted, duration, number, short, size, sparkline
 from mlproj.model.plan import Plan
 from mlproj.model.project import Project
-from mlproj.model.run import Job, MetricPoint, Outcome, Run, Status
-from mlproj.services.prepare import Prepared
+from mlproj.model.run import Job, Outcome, Run, Status
 
 
 def run_summary(run: Run) -> Iterator[str]:
@@ -20,9 +19,8 @@ def run_summary(run: Run) -> Iterator[str]:
     word = {Status.FINISHED: "finished", Status.KILLED: "was stopped"}.get(run.status, "failed")
     reason = f": {outcome.reason}" if outcome.reason else ""
     yield f"run `{run.name}` ({run.run_id[:8]}) {word} in {duration(outcome.usage.wall_s)}{reason}"
-    metrics = latest_points(outcome.metrics)
-    if metrics:
-        yield "metrics: " + ", ".join(f"{key} {number(value)}" for key, value in metrics.items())
+    if outcome.latest:
+        yield "metrics: " + ", ".join(f"{key} {number(value)}" for key, value in outcome.latest.items())
     for output in outcome.outputs:
         told = f"{size(output.size)}, sha256 {short(output.digest)}" if output.digest else output.state
         yield f"output: {output.path} ({told})"
@@ -61,16 +59,17 @@ def run_page(run: Run) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def plan_page(prepared: Prepared) -> tuple[Section, ...]:
+def plan_page(plan: Plan, job: Job) -> tuple[Section, ...]:
     """What a run would be."""
-    identity = prepared.plan.identity
+    identity = plan.identity
     told = "none yet: the environment's lock is not resolved" if identity is None else str(identity)
-    return (Section(rows=(("plan", told),)), *_job_sections(prepared.job, prepared.plan))
+    return (Section(rows=(("plan", told),)), *_job_sections(job, plan))
 
 
 def project_page(project: Project) -> tuple[Section, ...]:
     """The project's entry points and what each takes."""
-    sections = [Section(rows=(("project", project.name or ""), ("environment", project.environment.because)))]
+    named = (("project", project.name),) if project.name else ()
+    sections = [Section(rows=(*named, ("environment", project.environment.because)))]
     for entry in project.entry_points:
         rows = tuple(
             (
@@ -86,8 +85,13 @@ def project_page(project: Project) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def latest_points(points: tuple[MetricPoint, ...]) -> dict[str, float | str]:
-    return {point.key: point.value for point in points}
+def runs_table(runs: Sequence[Run]) -> Section:
+    """One row a run."""
+    headings = ("RUN", "NAME", "STATUS", "ENTRY", "CREATED (UTC)", "TIME", "METRICS")
+    projects = {run.job.project for run in runs if run.job is not None}
+    return Section(
+        headings=headings, rows=tuple(_run_row(run, name_project=len(projects) > 1) for run in runs)
+    )
 
 
 def _outcome_rows(outcome: Outcome) -> list[Row]:
@@ -97,12 +101,9 @@ def _outcome_rows(outcome: Outcome) -> list[Row]:
         rows.append(("exit code", str(outcome.exit_code)))
     if outcome.reason is not None:
         rows.append(("reason", outcome.reason))
-    rows.append(
-        (
-            "usage",
-            f"{duration(usage.wall_s)}, {duration(usage.cpu_s)} of CPU, {size(usage.peak_rss_bytes)} at most",
-        )
-    )
+    if usage.wall_s:
+        took, cpu, memory = duration(usage.wall_s), duration(usage.cpu_s), size(usage.peak_rss_bytes)
+        rows.append(("usage", f"{took}, {cpu} of CPU, {memory} at most"))
     return rows
 
 
@@ -130,9 +131,7 @@ def _job_sections(job: Job, plan: Plan | None) -> list[Section]:
         )
         for item in job.parameters
     )
-    inputs = tuple(
-        (state.name, state.path, size(state.size), str(state.digest or "no digest")) for state in job.inputs
-    )
+    inputs = tuple((state.name, state.path, *content(state, "no digest")) for state in job.inputs)
     variables = (() if plan is None else plan.variables) + job.variables
     return [
         Section(title="job", rows=tuple(rows)),
@@ -162,7 +161,7 @@ def _source_rows(job: Job) -> Iterator[Row]:
         yield ("subfolder", source.subfolder)
     for submodule in source.submodules:
         yield ("submodule", f"{submodule.path} {submodule.commit or ''}{' dirty' if submodule.dirty else ''}")
-    yield ("snapshot", f"{source.snapshot} ({source.files} files)")
+    yield ("snapshot", f"{source.snapshot} ({counted(source.files, 'file')})")
     for omitted in source.omitted:
         yield ("left out", f"{omitted.path}: {omitted.reason}")
 
@@ -173,7 +172,7 @@ def _environment_rows(job: Job) -> Iterator[Row]:
     yield ("because", environment.because)
     yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")
     yield ("platform", environment.platform)
-    yield ("lock", f"{environment.lock or 'not resolved'} ({environment.packages} packages)")
+    yield ("lock", f"{environment.lock or 'not resolved'} ({counted(environment.packages, 'package')})")
     if environment.key is not None:
         yield ("key", environment.key)
 
@@ -182,7 +181,7 @@ def _host_rows(job: Job) -> Iterator[Row]:
     host = job.host
     yield ("name", host.name)
     yield ("system", f"{host.system} {host.release} {host.machine}" + (f", {host.libc}" if host.libc else ""))
-    yield ("processor", f"{host.cpu}, {host.cores} cores")
+    yield ("processor", f"{host.cpu}, {counted(host.cores, 'core')}")
     yield ("memory", size(host.memory_bytes))
     if host.container is not None:
         yield ("container", host.container)
@@ -195,9 +194,7 @@ def _outcome_sections(outcome: Outcome) -> list[Section]:
     for point in outcome.metrics:
         series.setdefault(point.key, []).append(point.value)
     metrics = tuple((key, number(values[-1]), sparkline(values)) for key, values in series.items())
-    outputs = tuple(
-        (output.path, output.state, size(output.size), str(output.digest or "")) for output in outcome.outputs
-    )
+    outputs = tuple((output.path, output.state, *content(output)) for output in outcome.outputs)
     logs = tuple((log.name, size(log.size), str(log.digest)) for log in outcome.logs)
     return [
         Section(title="metrics", rows=metrics),
@@ -205,15 +202,6 @@ def _outcome_sections(outcome: Outcome) -> list[Section]:
         Section(title="logs", rows=logs),
         Section(title="notes", rows=tuple((note,) for note in outcome.notes)),
     ]
-
-
-def runs_table(runs: Sequence[Run]) -> Section:
-    """One row a run."""
-    headings = ("RUN", "NAME", "STATUS", "ENTRY", "CREATED (UTC)", "TIME", "METRICS")
-    projects = {run.job.project for run in runs if run.job is not None}
-    return Section(
-        headings=headings, rows=tuple(_run_row(run, name_project=len(projects) > 1) for run in runs)
-    )
 
 
 def _run_row(run: Run, *, name_project: bool) -> Row:
@@ -225,11 +213,10 @@ def _run_row(run: Run, *, name_project: bool) -> Row:
         run.status.value + (" (hidden)" if run.deleted else ""),
         f"{project}: {entry_point}" if project else entry_point,
         run.created[:16].replace("T", " "),
-        "" if run.outcome is None else duration(run.outcome.usage.wall_s),
+        duration(run.outcome.usage.wall_s) if run.outcome is not None and run.outcome.usage.wall_s else "",
         "" if run.outcome is None else _metrics_in_short(run.outcome),
     )
 
 
 def _metrics_in_short(outcome: Outcome) -> str:
-    points = latest_points(outcome.metrics)
-    return " ".join(f"{key}={number(value)}" for key, value in list(points.items())[:4])
+    return " ".join(f"{key}={number(value)}" for key, value in list(outcome.latest.items())[:4])

@@ -9,22 +9,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from mlproj.cli.controls import printable
+from mlproj.cli.terminal import SAID_IN_PLAIN
 from mlproj.model.events import ChildOutput, Ended, Event, Note, Report, Started, ToolOutput
 from mlproj.model.events import Progress as Advanced
 
 LABELS = {
     "fetch": "fetching",
-    "clone": "cloning",
-    "download": "downloading",
+    "checkout": "checking out",
+    "unpack": "unpacking",
     "hash": "hashing",
-    "snapshot": "reading the source",
     "lock": "looking up the lock",
-    "resolve": "resolving",
     "build": "looking at the environment",
     "create": "creating the environment",
-    "install": "installing",
     "collect": "collecting outputs",
     "seal": "sealing",
+    "verify": "verifying",
+    **SAID_IN_PLAIN,
 }
 
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from mlproj import wiring
-from mlproj.cli.documents import plan_document, print_document, run_document
+from mlproj.cli.documents import plan_document, print_document, project_document, run_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages import plan_page, project_page, run_summary
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
-from mlproj.errors import NotSupportedYet, UsageError
+from mlproj.errors import RUN_FAILED, NotSupportedYet, UsageError
 from mlproj.model.run import Run, Status
 from mlproj.planning.parameters import parse_assignments
 from mlproj.services.describe import describe
@@ -152,9 +152,7 @@ def run(
         require_clean=require_clean,
     )
     if help_project:
-        with reporting() as report:
-            print_sheet(project_page(describe(request, tools, report)))
-        return 0
+        return _describe(request, tools, as_json)
     for option, given in (("-A", docker_args), ("--build-image", build_image), ("-c", backend_config)):
         if given and not as_json:
             say(f"note: `{option}` means nothing to this project's environment, and is ignored")
@@ -163,13 +161,23 @@ def run(
     return _run(request, tools, as_json)
 
 
+def _describe(request: RunRequest, tools: Tools, as_json: bool) -> int:
+    with reporting() as report:
+        project = describe(request, tools, report)
+    if as_json:
+        print_document(project_document(project))
+    else:
+        print_sheet(project_page(project))
+    return 0
+
+
 def _dry_run(request: RunRequest, tools: Tools, as_json: bool) -> int:
     with reporting() as report:
         prepared = plan_run(request, tools, report)
     if as_json:
-        print_document(plan_document(prepared))
+        print_document(plan_document(prepared.plan, prepared.job))
     else:
-        print_sheet(plan_page(prepared))
+        print_sheet(plan_page(prepared.plan, prepared.job))
     return 0
 
 
@@ -188,4 +196,4 @@ def exit_code(run: Run) -> int:
     """What the command ends with: 1 for a failed run, 128 and the signal's number for an interrupted one."""
     if run.outcome is not None and run.outcome.interrupted is not None:
         return 128 + run.outcome.interrupted
-    return 0 if run.status is Status.FINISHED else 1
+    return 0 if run.status is Status.FINISHED else RUN_FAILED

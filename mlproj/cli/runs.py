@@ -13,7 +13,7 @@ from mlproj.cli.pages import runs_table
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import say
 from mlproj.ports import RunQuery
-from mlproj.services.history import parse_condition
+from mlproj.services.conditions import parse_condition
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -48,14 +48,17 @@ def runs(
     conditions = [parse_condition(text) for text in where or ()]
     if experiment is not None:
         conditions.append(parse_condition(f"experiment = {experiment!r}"))
-    query = RunQuery(
-        conditions=tuple(conditions), sort=sort, limit=None if everything else limit, deleted=deleted
-    )
-    found = wiring.existing_store(store).search(query)
+    # One more than is shown tells whether there are any.
+    wanted = None if everything else limit + 1
+    query = RunQuery(conditions=tuple(conditions), sort=sort, limit=wanted, deleted=deleted)
+    matching = wiring.existing_store(store).search(query)
+    found = matching if everything else matching[:limit]
     if as_json:
         print_document({"schema": "mlproj/runs/1", "runs": [run_document(run) for run in found]})
     elif found:
         print_sheet([runs_table(found)])
+        if len(matching) > len(found):
+            say("hint: there are more: `--all` lists every one, `--limit` as many as you like")
     else:
         say("no runs here yet" if not conditions else "no run matches")
     return 0

@@ -12,7 +12,13 @@ from typing import BinaryIO
 from mlproj.cli.controls import printable
 from mlproj.model.events import ChildOutput, Event, Note, Report, Started
 
-SAID_IN_PLAIN = {"clone": "cloning", "resolve": "resolving", "install": "installing"}
+SAID_IN_PLAIN = {
+    "clone": "cloning",
+    "download": "downloading",
+    "resolve": "resolving",
+    "install": "installing",
+}
+"""What may take minutes, in the word that a person is told."""
 
 
 def is_terminal(stream: object) -> bool:

@@ -11,7 +11,9 @@ from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.terminal import reporting, say
+from mlproj.cli.words import counted
 from mlproj.errors import Altered
+from mlproj.services.verify import Problem
 from mlproj.services.verify import verify as check_records
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -36,13 +38,22 @@ def verify(
         print_document({"schema": "mlproj/verify/1", "sound": found.sound, "verification": found})
         return 0 if found.sound else Altered.exit_code
     for problem in found.problems:
-        whose = f"run `{problem.run_name}` ({problem.run_id[:8]})" if problem.run_id else "the chain"
-        typer.echo(printable(f"{whose}: {problem.part}: {problem.message}"))
+        typer.echo(printable(f"{_whose(problem)}: {problem.part}: {problem.message}"))
     for removed in found.removed:
         say(f"run {removed[:8]} was removed, with a tombstone")
-    told = f"{found.entries} entries, {found.runs} runs and {found.blobs} blobs were checked"
+    entries, runs = counted(found.entries, "entry", "entries"), counted(found.runs, "run")
+    told = f"{entries}, {runs} and {counted(found.blobs, 'blob')} were checked"
     if found.sound:
         say(f"{told}: all are what was recorded")
         return 0
-    say(f"{told}: {len(found.problems)} are not what was recorded")
+    wrong = len(found.problems)
+    say(f"{told}: {wrong} {'is' if wrong == 1 else 'are'} not what was recorded")
     return Altered.exit_code
+
+
+def _whose(problem: Problem) -> str:
+    if problem.run_id is None:
+        return "the chain"
+    if problem.run_name is None:
+        return f"run {problem.run_id[:8]}"
+    return f"run `{problem.run_name}` ({problem.run_id[:8]})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from mlproj.model.digest import Digest
 
@@ -28,6 +29,27 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+def counted(number: int, thing: str, things: str | None = None) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
+class Content(Protocol):
+    """What has a size and, where its bytes are known, a digest."""
+
+    @property
+    def digest(self) -> Digest | None: ...
+    @property
+    def size(self) -> int: ...
+
+
+def content(item: Content, unknown: str = "") -> tuple[str, str]:
+    """Size and digest in words; where nobody looked into it, `unknown`, and no size that nobody told."""
+    if item.digest is None:
+        return (size(item.size) if item.size else "", unknown)
+    return (size(item.size), str(item.digest))
 
 
 def short(digest: Digest | None) -> str:

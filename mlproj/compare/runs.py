@@ -195,7 +195,7 @@ def _outputs(run: Run) -> dict[str, str | None]:
 
 
 def _last(run: Run) -> dict[str, float | str]:
-    return {} if run.outcome is None else {point.key: point.value for point in run.outcome.metrics}
+    return {} if run.outcome is None else run.outcome.latest
 
 
 def _metrics(

@@ -70,7 +70,7 @@ def complaint(folder: Path) -> str | None:
 def _build(folder: Path, fill: Callable[[], None], found: str, report: Report) -> None:
     if (folder / _MARKER).exists():
         report(Note(message=f"the environment {folder.name} is built anew: {found}"))
-    report(Started(stage="build", detail=folder.name))
+    report(Started(stage="create", detail=folder.name))
     _discard(folder)
     try:
         fill()
@@ -84,7 +84,7 @@ def _build(folder: Path, fill: Callable[[], None], found: str, report: Report) -
     except BaseException:
         _discard(folder)
         raise
-    report(Ended(stage="build", detail=folder.name))
+    report(Ended(stage="create", detail=folder.name))
 
 
 def _discard(folder: Path) -> None:

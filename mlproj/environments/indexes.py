@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlproj.model.redaction import without_credentials
+from mlproj.model.redaction import MASK, without_credentials
 
 _SECTIONS = ("global", "install")
 
@@ -43,7 +43,7 @@ def redacted(text: str, environ: Mapping[str, str], *more: str) -> str:
     told = without_credentials(text)
     values = [value for name, value in environ.items() if name.startswith(("PIP_", "UV_"))]
     for secret in passwords(*values, *more):
-        told = told.replace(secret, "***")
+        told = told.replace(secret, MASK)
     return told
 
 

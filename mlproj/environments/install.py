@@ -47,7 +47,7 @@ def install_with_uv(
                 directory=project,
                 variables=variables,
                 report=report,
-                stage="build",
+                stage="install",
             )
             if done.code == 0 or not any(words in done.complaint for words in _NOT_CACHED):
                 break

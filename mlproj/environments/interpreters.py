@@ -101,10 +101,10 @@ class Interpreters:
 
     def _install(self, uv: Uv, wanted: str, report: Report) -> str:
         """Has uv download it; returns uv's complaint where it cannot."""
-        report(Started(stage="lock", detail=f"installing Python {wanted}"))
+        report(Started(stage="install", detail=f"Python {wanted}"))
         command = ("python", "install", "--no-bin", wanted)
-        done = uv.run(command, directory=Path("/"), variables={}, report=report, stage="lock")
-        report(Ended(stage="lock"))
+        done = uv.run(command, directory=Path("/"), variables={}, report=report, stage="install")
+        report(Ended(stage="install"))
         if done.code == 0:
             return ""
         # The first line says what failed, the last why.

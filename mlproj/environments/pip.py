@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ import msgspec
 
 from mlproj import process
 from mlproj.environments.indexes import redacted
+from mlproj.environments.requirements import INCLUDE
 from mlproj.environments.skeletons import make_virtualenv
 from mlproj.environments.uv import last_lines
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Interpreter
 from mlproj.model.events import Report, ToolOutput
-
-_INCLUDE = re.compile(r"(?P<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,9 @@ def resolve_with_pip(
         (folder / "requirements.txt").write_text("".join(f"{_rooted(line, project)}\n" for line in lines))
         options = ("--dry-run", "--ignore-installed", "--quiet", "--report", folder / "report.json")
         command = (*_pip(folder / "virtualenv"), *options, "-r", folder / "requirements.txt")
-        done = process.run(command, directory=project, patch=_PATCH, on_line=_teller(report, "lock", environ))
+        done = process.run(
+            command, directory=project, patch=_PATCH, on_line=_teller(report, "resolve", environ)
+        )
         if done.code != 0:
             words = last_lines(redacted(done.complaint, environ, *lines))
             if "no such option: --dry-run" in words or "no such option: --report" in words:
@@ -72,9 +72,7 @@ def resolve_with_pip(
             raise EnvironmentFailed(
                 f"the environment cannot be resolved for Python {python.version}:\n{words}"
             )
-        return _pylock(
-            msgspec.json.decode((folder / "report.json").read_bytes(), type=_Installation), project
-        )
+        return _pylock(msgspec.json.decode((folder / "report.json").read_bytes(), type=_Installation))
 
 
 def install_with_pip(
@@ -104,7 +102,7 @@ def _install(
         file.write("".join(f"{line}\n" for line in lines))
         file.flush()
         command = (*_pip(folder), "--no-deps", *options, "-r", file.name)
-        done = process.run(command, patch=_PATCH, on_line=_teller(report, "build", environ))
+        done = process.run(command, patch=_PATCH, on_line=_teller(report, "install", environ))
     if done.code != 0:
         words = last_lines(redacted(done.complaint, environ, *lines))
         raise EnvironmentFailed(f"pip could not install the environment:\n{words}")
@@ -118,26 +116,26 @@ def _pip(virtualenv: Path) -> tuple[str | Path, ...]:
     return (virtualenv / "bin" / "python", "-m", "pip", *options, "install", "--progress-bar", "off")
 
 
-def _teller(report: Report, stage: str, environ: Mapping[str, str]) -> Any:
+def _teller(report: Report, stage: str, environ: Mapping[str, str]) -> Callable[[str], None]:
     return lambda line: report(ToolOutput(stage=stage, line=redacted(line, environ)))
 
 
 def _rooted(line: str, project: Path) -> str:
     """The line with a rooted path: a file is looked for beside the one that includes it, here elsewhere."""
-    included = _INCLUDE.fullmatch(line)
+    included = INCLUDE.fullmatch(line)
     if included is None or "://" in included["file"]:
         return line
     return f"{included['option']} {project / included['file']}"
 
 
-def _pylock(installation: _Installation, project: Path) -> str:
+def _pylock(installation: _Installation) -> str:
     items = sorted(installation.install, key=lambda item: str(item.metadata["name"]).lower())
-    requests = [f"# pip: {_request(item, project)}" for item in items]
+    requests = [f"# pip: {_request(item)}" for item in items]
     head = ['lock-version = "1.0"', 'created-by = "mlproj"']
-    return "\n".join([*requests, *head, *(_table(item, project) for item in items)]) + "\n"
+    return "\n".join([*requests, *head, *(_table(item) for item in items)]) + "\n"
 
 
-def _request(item: _Item, project: Path) -> str:
+def _request(item: _Item) -> str:
     """The line of a requirements file that installs exactly this."""
     name, version, source = item.metadata["name"], item.metadata["version"], item.download_info
     if source.dir_info is not None:
@@ -150,7 +148,7 @@ def _request(item: _Item, project: Path) -> str:
     return f"{name} @ {source.url}{hashed}" if item.is_direct else f"{name}=={version}{hashed}"
 
 
-def _table(item: _Item, project: Path) -> str:
+def _table(item: _Item) -> str:
     source = item.download_info
     lines = ["", "[[packages]]", f"name = {_quoted(item.metadata['name'])}"]
     if source.dir_info is not None:

@@ -49,6 +49,8 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
+    """A probe as it is kept, with what it was an answer about."""
+
     path: str
     stamp: tuple[str, int, int]
     probe: Probe

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import packaging.utils
 
 from mlproj.environments.requirements import EDITABLE, LOCAL, LocalPackage, content_of
 from mlproj.environments.system import normalized
+from mlproj.files import digest_of
 from mlproj.model.environment import Interpreter, LockedPackage
 
 if sys.version_info >= (3, 11):
@@ -150,11 +150,7 @@ def _artifact_hashes(artifact: Mapping[str, Any], project: Path) -> list[str]:
     local = artifact.get("path") or (unquote(address.path) if address.scheme == "file" else None)
     if local is None or not (project / local).is_file():
         return []
-    with (project / local).open("rb") as file:
-        summary = hashlib.sha256()
-        while piece := file.read(1 << 20):
-            summary.update(piece)
-    return [f"sha256:{summary.hexdigest()}"]
+    return [str(digest_of(project / local)[0])]
 
 
 def _best(wheels: Sequence[Mapping[str, Any]], target: Target) -> Mapping[str, Any] | None:

@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from mlproj.environments.system import normalized
 
-_INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>.+)")
+INCLUDE = re.compile(r"(?P<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>.+)")
+"""A line that takes in another file."""
+
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s*=\s*|\s+|(?<=-e))(?P<what>.+)")
 _NAME = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^]]*\])?\s*(?P<rest>.*)")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
@@ -137,7 +139,7 @@ def _statements(text: str) -> Iterator[str]:
 
 
 def _with_included(line: str, folder: Path, files: list[Path]) -> Iterator[str]:
-    included = _INCLUDE.fullmatch(line)
+    included = INCLUDE.fullmatch(line)
     if included is None:
         yield line
         return

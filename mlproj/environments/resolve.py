@@ -98,7 +98,7 @@ def _compiled(
         directory=question.project,
         variables=dict((*question.settings.variables, *question.settings.resolving)),
         report=report,
-        stage="lock",
+        stage="resolve",
         stdin="".join(f"{line}\n" for line in wanted).encode(),
     )
     if done.code != 0:
@@ -122,7 +122,7 @@ def _exported(question: Question, uv: Uv | None, report: Report) -> Lock:
         directory=folder,
         variables={"UV_PYTHON_DOWNLOADS": "never"},
         report=report,
-        stage="lock",
+        stage="resolve",
         stdin=b"",
     )
     if done.code != 0:

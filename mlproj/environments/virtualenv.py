@@ -140,7 +140,7 @@ class VirtualenvEnvironment:
         return lock
 
     def _resolved(self, question: Question, report: Report) -> Lock:
-        report(Started(stage="lock", detail=f"resolving for Python {question.python.version}"))
+        report(Started(stage="resolve", detail=f"the environment for Python {question.python.version}"))
         for note in self._settings.notes:
             report(Note(message=note))
         # The bare virtualenv is made while uv waits for the network.
@@ -150,25 +150,27 @@ class VirtualenvEnvironment:
         finally:
             if preparing is not None:
                 preparing.join()
-        report(Ended(stage="lock", detail=f"{len(lock.packages)} packages"))
+        report(Ended(stage="resolve", detail=f"{len(lock.packages)} packages"))
         return lock
 
     def _fill(self, folder: Path, lock: Lock, python: Interpreter, project: Path, report: Report) -> None:
+        report(Started(stage="install", detail=f"{len(lock.packages)} packages"))
         if self._uv is None:
             _with_pip().install_with_pip(
                 lock.text.decode(), python, folder, self._cache, self._environ, report
             )
-            return
-        self._skeletons.put(python, folder)
-        install_with_uv(
-            lock,
-            folder,
-            uv=self._uv,
-            project=project,
-            settings=self._settings,
-            origins=self._origins,
-            report=report,
-        )
+        else:
+            self._skeletons.put(python, folder)
+            install_with_uv(
+                lock,
+                folder,
+                uv=self._uv,
+                project=project,
+                settings=self._settings,
+                origins=self._origins,
+                report=report,
+            )
+        report(Ended(stage="install"))
 
 
 def _virtualenv(spec: EnvironmentSpec) -> VirtualenvSpec:
@@ -219,7 +221,7 @@ def _translated(cache: Path) -> Iterator[None]:
     try:
         yield
     except ProgramMissing as error:
-        raise EnvironmentFailed(error.message, hint=error.hint) from error
+        raise EnvironmentFailed(str(error)) from error
     except OSError as error:
         raise EnvironmentFailed(
             f"the environment cannot be put into the cache: {error.strerror or error} (`{error.filename}`)",

@@ -15,9 +15,8 @@ from mlproj.execution.streams import Channel, Recorder
 from mlproj.execution.supervision import Limits, Supervision
 from mlproj.model.events import Report
 from mlproj.model.moment import timestamp
+from mlproj.model.run import STREAMS
 from mlproj.ports import Execution, Task
-
-STREAMS = (("stdout", 1), ("stderr", 2))
 
 
 class LocalExecutor:
@@ -45,7 +44,7 @@ class LocalExecutor:
             recorder = stack.enter_context(Recorder(task.logs, report))
             channels = [
                 stack.enter_context(streams.opened(name, shown_on=descriptor if shown else None))
-                for (name, descriptor), shown in zip(STREAMS, self._terminal, strict=True)
+                for descriptor, (name, shown) in enumerate(zip(STREAMS, self._terminal, strict=True), start=1)
             ]
             began_at, begun = time.time(), time.monotonic()
             process = _start(task, channels)

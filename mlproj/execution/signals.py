@@ -8,8 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What asks a run to stop. One that was ignored before us (`nohup`, a script's `&`) stays ignored."""
+from mlproj.process import STOPPING
 
 
 @contextlib.contextmanager
@@ -53,6 +52,7 @@ def read(descriptor: int) -> tuple[int, ...]:
 
 
 def _heard() -> tuple[signal.Signals, ...]:
+    """What is listened for; a signal that was ignored before us (`nohup`, a script's `&`) stays ignored."""
     asked = tuple(number for number in STOPPING if signal.getsignal(number) not in (signal.SIG_IGN, None))
     return (*asked, *((signal.SIGWINCH,) if signal.getsignal(signal.SIGWINCH) is not None else ()))
 

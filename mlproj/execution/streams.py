@@ -12,7 +12,9 @@ from io import FileIO
 from pathlib import Path
 
 from mlproj.errors import StoreError
+from mlproj.files import write_all
 from mlproj.model.events import ChildOutput, Report
+from mlproj.model.run import LOGS
 
 PIECE = 256 * 1024
 """Bytes read at once, at most: the size that our pipes have."""
@@ -95,7 +97,7 @@ class Recorder:
 
     def __enter__(self) -> Recorder:
         with self._translated():
-            for name in ("stdout", "stderr", "times"):
+            for name in LOGS:
                 file = open(self._logs / name, "ab", buffering=0)
                 self._files[name] = self._stack.enter_context(file)
         return self
@@ -107,7 +109,7 @@ class Recorder:
     def add(self, stream: str, data: bytes, seconds: float) -> None:
         """Records a piece that was read `seconds` after the start, then tells of it."""
         with self._translated():
-            _write_all(self._files[stream], data)
+            write_all(self._files[stream].fileno(), data)
         self._times.append(f"{seconds:.6f} {stream} {len(data)}\n")
         if len(self._times) >= 1000:
             self.flush()
@@ -118,7 +120,7 @@ class Recorder:
         if self._times:
             lines, self._times = "".join(self._times), []
             with self._translated():
-                _write_all(self._files["times"], lines.encode())
+                write_all(self._files["times"].fileno(), lines.encode())
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -126,12 +128,6 @@ class Recorder:
             yield
         except OSError as error:
             raise StoreError(f"the logs in `{self._logs}` cannot be written: {error.strerror}") from error
-
-
-def _write_all(file: FileIO, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def _as_written(terminal: int) -> None:

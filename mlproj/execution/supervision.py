@@ -18,6 +18,7 @@ from mlproj.execution.processes import Family, Process, send
 from mlproj.execution.streams import Channel, Recorder
 from mlproj.model.events import Note
 from mlproj.model.run import Usage
+from mlproj.process import STOPPING
 
 FIRST_GLANCE = 0.001
 FIRST_LOOK = 0.01
@@ -141,7 +142,7 @@ class Supervision:
                 if self.ended is None:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(self._pid, signal.SIGWINCH)
-            elif number in signals.STOPPING:
+            elif number in STOPPING:
                 self.interrupted = self.interrupted or number
                 self._stopping = True
                 self._ladder.hasten(time.monotonic())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A stage began: `fetch`, `read`, `hash`, `lock`, `build`, `snapshot`, `run`, `collect`, `seal`."""
+    """A stage began: `fetch`, `lock`, `build`, `run`, `collect`, `seal` or `verify`, or, within one of these,
+    what takes its time: `clone`, `checkout`, `download`, `unpack`, `resolve`, `create`, `install`."""
 
     stage: str
     detail: str = ""
@@ -16,7 +17,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a stage is, in its own unit (bytes, files, packages); `total` None where nobody knows."""
+    """How far a stage is, in its own unit (bytes, files, packages); `total` None where nobody knows.
+
+    `hash` has no beginning and no end: it goes on beside the others.
+    """
 
     stage: str
     done: int
@@ -26,6 +30,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
+    """A stage ended; `detail` is what came of it."""
+
     stage: str
     detail: str = ""
 
@@ -55,3 +61,7 @@ class ChildOutput:
 
 Event = Started | Progress | Ended | Note | ToolOutput | ChildOutput
 Report = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
+    """A report that shows nothing."""

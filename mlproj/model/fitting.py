@@ -10,7 +10,7 @@ from mlproj.model.plan import BOOLEANS
 from mlproj.model.project import Parameter, ParameterType
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+", re.DOTALL)
-_REMOTE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/.*", re.DOTALL)
+_REMOTE = re.compile(r"(?!(?i:file):)[A-Za-z][A-Za-z0-9+.-]+:/.*", re.DOTALL)
 
 
 def misfit(parameter: Parameter, text: str) -> str | None:

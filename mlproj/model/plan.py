@@ -76,6 +76,8 @@ class PlanParameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanInput:
+    """A piece of data as it counts for the plan's identity: by its content."""
+
     name: str
     digest: Digest
 

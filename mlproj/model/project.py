@@ -82,7 +82,8 @@ class Project:
 
     `environment` is what the file declares or the folder falls back on; its `because` says which. Where the
     environment's own files cannot be read, `environment_failure` says why: an error for whoever wants that
-    environment, and nothing to one who runs in the caller's own.
+    environment, and nothing to one who runs in the caller's own. `unreadable` are the entry points that
+    cannot be read, by name, with the reason: an error for whoever wants one of these.
     """
 
     name: str | None
@@ -91,6 +92,7 @@ class Project:
     environment: EnvironmentSpec
     findings: tuple[Finding, ...] = ()
     environment_failure: Finding | None = None
+    unreadable: tuple[tuple[str, Finding], ...] = ()
 
     def entry_point(self, name: str) -> EntryPoint | None:
         return next((entry for entry in self.entry_points if entry.name == name), None)

@@ -29,6 +29,8 @@ class InputState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
+    """A graphics processor, with the version of its driver."""
+
     name: str
     driver: str
     memory_bytes: int

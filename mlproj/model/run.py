@@ -10,6 +10,10 @@ from mlproj.model.plan import Plan
 from mlproj.model.provenance import Host, InputState
 from mlproj.model.source import SourceState
 
+STREAMS = ("stdout", "stderr")
+LOGS = (*STREAMS, "times")
+"""What is kept of a command's output: the two streams, and which piece of which of them came when."""
+
 
 class Status(str, Enum):
     """A run's status, in MLflow's terms. `UNKNOWN` is shown for a running one on a host we cannot ask."""
@@ -107,7 +111,7 @@ class MetricPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFile:
-    """A recorded stream: `stdout`, `stderr`, or `times` (which piece of which stream came when)."""
+    """A recorded stream, or `times`. `name` is one of LOGS."""
 
     name: str
     digest: Digest
@@ -133,6 +137,11 @@ class Outcome:
     notes: tuple[str, ...] = ()
     lost: tuple[Digest, ...] = ()
     """Blobs that the plan or the job names and the store never got, since the runner ended too early."""
+
+    @property
+    def latest(self) -> dict[str, float | str]:
+        """Each metric's current value."""
+        return {point.key: point.value for point in self.metrics}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submodule:
+    """A repository within the source's: `commit` is the one that is checked out, None where none is known."""
+
     path: str
     commit: str | None
     dirty: bool

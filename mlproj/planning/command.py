@@ -12,11 +12,8 @@ from mlproj.errors import ParameterError, unreachable
 from mlproj.model.plan import Value
 from mlproj.model.project import EntryPoint, Finding, Location
 from mlproj.model.redaction import MASK
-from mlproj.planning.paths import fill, fill_known
 from mlproj.planning.quoting import HEREDOC, Place, Quotes
 from mlproj.planning.template import Placeholder, formatted, names, pieces
-
-__all__ = ["fill", "fill_known", "render", "unsafe_placeholders"]
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 

@@ -6,7 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
-from mlproj.errors import UsageError, did_you_mean
+from mlproj.errors import SpecError, UsageError, did_you_mean
 from mlproj.model.project import EntryPoint, Location, Project
 
 _SCRIPTS = (".py", ".sh", ".R")
@@ -15,11 +15,16 @@ _SCRIPTS = (".py", ".sh", ".R")
 def find_entry_point(project: Project, name: str, directory: Path) -> EntryPoint:
     """The entry point called `name`, else the script of that name (`.py`, `.sh`, `.R`) without parameters.
 
-    `directory` is the project's folder. Raises UsageError, listing what there is, where nothing has the name.
+    `directory` is the project's folder. Raises SpecError where that entry point cannot be read, and
+    UsageError, listing what there is, where nothing has the name.
     """
     declared = project.entry_point(name)
     if declared is not None:
         return declared
+    for unreadable, finding in project.unreadable:
+        if unreadable == name:
+            place = finding.location
+            raise SpecError(finding.message, hint=finding.hint, file=place.file, line=place.line)
     command = _script(name)
     if command is None or "\0" in name:
         raise _unknown(project, name)
@@ -48,13 +53,16 @@ def _script(name: str) -> str | None:
 
 
 def _unknown(project: Project, name: str) -> UsageError:
-    near = did_you_mean(name, [entry.name for entry in project.entry_points])
+    # Nobody mistyped the default.
+    near = None if name == "main" else did_you_mean(name, [entry.name for entry in project.entry_points])
     scripts = ", ".join(f"`{suffix}`" for suffix in _SCRIPTS)
     message = f"there is no entry point `{name}`, and it is not the name of a script ({scripts})"
     return UsageError(message, hint=near or _listing(project))
 
 
 def _listing(project: Project) -> str:
+    if project.file is None:
+        return "the folder holds no MLproject: `mlproj init` writes one, `-e train.py` runs a script as it is"
     if not project.entry_points:
-        return "the project declares no entry points; `mlproj init` writes an MLproject"
+        return f"`{project.file}` declares no entry points; `mlproj check` says what is wrong with it"
     return "entry points are " + ", ".join(f"`{entry.name}`" for entry in project.entry_points)

@@ -9,9 +9,6 @@ from mlproj.errors import DataError, ParameterError, did_you_mean
 from mlproj.model.fitting import is_remote, misfit
 from mlproj.model.plan import Origin, Value
 from mlproj.model.project import EntryPoint, Parameter, ParameterType
-from mlproj.planning.entry import find_entry_point
-
-__all__ = ["Locate", "bind", "find_entry_point", "parse_assignments"]
 
 Locate = Callable[[str, Origin], "tuple[Path, str] | None"]
 """Looks a path up on the disk: where it is and relative to which folder, or None where it is nowhere."""
@@ -136,9 +133,9 @@ def _located(
         return found
     if is_remote(text):
         return None, "uri"
-    where = "the project's folder and the current one"
+    anchored = text.startswith("/") or ":/" in text
     raise DataError(
         f"parameter `{parameter.name}` is a path, and there is no file or folder `{text}` "
         f"({parameter.location})",
-        hint=f"looked in {where}",
+        hint=None if anchored else "looked in the project's folder and the current one",
     )

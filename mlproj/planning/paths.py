@@ -34,6 +34,13 @@ def fill_known(template: str, texts: Mapping[str, str]) -> str | None:
         return None
 
 
+def usual_outputs(entry: EntryPoint) -> tuple[str, ...]:
+    """What `entry` declares that it writes, as far as the defaults of its parameters tell."""
+    texts = {item.name: item.default for item in entry.parameters if item.default is not None}
+    filled = (fill_known(template, texts) for template in (*entry.outputs, *entry.metrics))
+    return tuple(path for path in filled if path is not None)
+
+
 def _filled(template: str, texts: Mapping[str, str], location: Location) -> str:
     return "".join(
         piece if isinstance(piece, str) else formatted(piece, texts[piece.name], location)

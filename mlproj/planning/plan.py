@@ -6,26 +6,25 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlproj.model.digest import Digest
 from mlproj.model.environment import LockedEnvironment
 from mlproj.model.plan import Plan, PlanInput, PlanParameter, Value
 from mlproj.model.project import EntryPoint
-from mlproj.model.provenance import InputState
+from mlproj.model.provenance import InputState, Variables
+from mlproj.model.source import SourceState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was observed for a plan: the project's folder and its place in its tree, the digests, the lock,
-    the variables."""
+    """What was observed for a plan: the project's folder, the source it belongs to, the data, the lock, the
+    variables. `outputs` and `metrics` are paths relative to the project's folder."""
 
     directory: Path
-    subfolder: str
-    snapshot: Digest
+    source: SourceState
     inputs: tuple[InputState, ...]
     outputs: tuple[str, ...]
     metrics: tuple[str, ...]
     environment: LockedEnvironment
-    variables: tuple[tuple[str, str], ...]
+    variables: Variables
     timeout: float | None
 
 
@@ -33,8 +32,8 @@ def plan_run(entry: EntryPoint, values: tuple[Value, ...], facts: Facts) -> Plan
     """The plan of running `entry` with `values`. Pure: equal arguments give equal plans."""
     environment = facts.environment
     return Plan(
-        snapshot=facts.snapshot,
-        subfolder=facts.subfolder,
+        snapshot=facts.source.snapshot,
+        subfolder=facts.source.subfolder,
         entry_point=entry.name,
         command=entry.command,
         parameters=tuple(_parameter(value, facts) for value in values),
@@ -50,7 +49,7 @@ def plan_run(entry: EntryPoint, values: tuple[Value, ...], facts: Facts) -> Plan
         lock=None if environment.lock is None else environment.lock.digest,
         python=None if environment.python is None else environment.python.version,
         platform=environment.platform,
-        variables=facts.variables,
+        variables=facts.variables.planned,
     )
 
 
@@ -67,5 +66,5 @@ def _parameter(value: Value, facts: Facts) -> PlanParameter:
     if value.secret:
         text = None
     elif value.located is not None:
-        text = place(value.located, facts.directory, facts.subfolder) or f"input:{value.name}"
+        text = place(value.located, facts.directory, facts.source.subfolder) or f"input:{value.name}"
     return PlanParameter(name=value.name, type=value.type, text=text, extra=value.extra)

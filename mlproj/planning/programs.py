@@ -13,7 +13,7 @@ def _set(words: str) -> frozenset[str]:
 
 _SHELL = r"(?:ba|z|k|mk|pdk|da|a|c|tc|fi|r|rba|ya|o|y|xon)?sh|busybox|pwsh|elvish|nu"
 _IS_SHELL = re.compile(_SHELL)
-_STARTS_SHELL = re.compile(rf"(?<![\w.-])(?:{_SHELL})(?![\w.-]).*\s-\w*c\b", re.DOTALL)
+_STARTS_SHELL = re.compile(rf"(?<![\w.-])(?:{_SHELL})(?![\w.-]).*[\s=]-\w*c\b", re.DOTALL)
 _TAKES_CODE = re.compile(r"[-+]\w*[cs]\w*|--command(?:=.*)?|--(?:rc|init)-?file(?:=.*)?|-", re.IGNORECASE)
 _OPTION_WITH_VALUE = re.compile(r"[-+]\w*[oO]")
 _ASSIGNMENT = re.compile(r"\w+\+?=.*", re.DOTALL)
@@ -37,10 +37,6 @@ _RUNNERS = _set(
 )
 """Programs that hand their arguments or their input on to a shell."""
 
-_SAFE_BUILTINS = _set(
-    "echo printf cd pushd popd dirs pwd true false : [ test exit return break continue shift kill exec "
-    "command builtin type times umask ulimit wait jobs disown suspend bg fg logout"
-)
 _UNSAFE_BUILTINS = _set(
     ". source eval let trap alias unalias read readarray mapfile set shopt unset declare typeset local "
     "export readonly getopts hash enable complete compgen compopt bind fc history coproc caller help"
@@ -54,6 +50,11 @@ _OUTER_BUILTINS = frozenset(("command", "builtin", "exec"))
 def is_dynamic(word: str) -> bool:
     """Whether only the shell will know what the word is."""
     return any(sign in word for sign in ("$", "`", "<(", ">("))
+
+
+def mentions_evaluation(script: str) -> bool:
+    """Whether a variable of the script may hold a command that executes text."""
+    return _STARTS_SHELL.search(script) is not None or re.search(r"\b(?:eval|source)\b", script) is not None
 
 
 def refuses(words: Sequence[str], own: int | None) -> str | None:

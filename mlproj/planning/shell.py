@@ -123,7 +123,7 @@ def _place(script: _Script, mark: Mark, second: Quotes | None) -> Place:
     leaf = script.root.descendant_for_byte_range(mark.start, mark.start + mark.length)
     path = tuple(_upward(leaf))
     quotes = _quotes(path)
-    reason = _foreign(path) or _nested(script, mark, path) or _carried(script, path)
+    reason = _foreign(path) or _nested(script, path) or _carried(script, path)
     if reason is None and (script.root.has_error or second is not quotes):
         reason = _UNCERTAIN
     return Place(quotes=quotes, unsafe=reason)
@@ -167,7 +167,7 @@ def _foreign_part(node: Node, child: Node | None) -> str | None:
             return "`>&` or `<&`, after which the shell expands twice"
         case "test_command" if _first(node) != "[":
             return f"`{_first(node)}`"
-        case "test_command" if re.search(r"\s-\w*[vR]\b", _text(node)):
+        case "test_command" if _tests_name(node):
             return "a test of a variable's name"
         case "variable_assignment":
             return _foreign_assignment(node)
@@ -175,6 +175,10 @@ def _foreign_part(node: Node, child: Node | None) -> str | None:
             return _foreign_declaration(node, child)
         case _:
             return None
+
+
+def _tests_name(test: Node) -> bool:
+    return re.search(r"\s-\w*[vR]\b", _text(test)) is not None
 
 
 def _foreign_assignment(node: Node) -> str | None:
@@ -190,7 +194,7 @@ def _foreign_declaration(node: Node, child: Node | None) -> str | None:
     return None
 
 
-def _nested(script: _Script, mark: Mark, path: Sequence[Node]) -> str | None:
+def _nested(script: _Script, path: Sequence[Node]) -> str | None:
     """Why a command round the value hands it on to a shell, or a later stage of its pipe does."""
     for child, node in zip((None, *path), path, strict=False):
         if node.type == "command":
@@ -216,7 +220,7 @@ def _refused_by(script: _Script, command: Node, child: Node | None) -> str | Non
         return "a command that the shell computes"
     if words[0] in script.functions and script.executes:
         return "a function's argument in a command that evaluates text"
-    if programs.is_dynamic(words[0]) and own != 0 and re.search(r"\b(?:eval|source)\b", _text(script.root)):
+    if programs.is_dynamic(words[0]) and own != 0 and programs.mentions_evaluation(_text(script.root)):
         return "a command that the shell computes"
     return programs.refuses(words, own)
 
@@ -254,6 +258,11 @@ def _written(script: _Script, path: Sequence[Node]) -> frozenset[str]:
     found: set[str] = set()
     for child, node in zip((None, *path), path, strict=False):
         found |= {_unquoted(part, script.marks) for part in _destinations(node)}
+        if node.type == "function_definition":
+            # Where it is called, its output may go anywhere.
+            for inner in _walk(script.root):
+                found |= {_unquoted(part, script.marks) for part in _destinations(inner)}
+                found |= _arguments(script, inner) if _is_piped(inner) else set()
         if node.type == "pipeline" and child is not None:
             for inner in _later(node, child):
                 found |= {_unquoted(part, script.marks) for part in _destinations(inner)}
@@ -264,6 +273,10 @@ def _written(script: _Script, path: Sequence[Node]) -> frozenset[str]:
         if node.type == "command" and (words := _words(node, script.marks)) and programs.rewrites(words):
             found |= set(words[1:])
     return frozenset(name for name in found if not name.startswith(("/dev/", "-")) and not name.isdigit())
+
+
+def _is_piped(node: Node) -> bool:
+    return any(above.type == "pipeline" for above in _upward(node))
 
 
 def _arguments(script: _Script, node: Node) -> set[str]:
@@ -286,7 +299,7 @@ def _evaluates(node: Node) -> bool:
     if node.type in ("arithmetic_expansion", "c_style_for_statement", "subscript"):
         return True
     if node.type == "test_command":
-        return _first(node) != "["
+        return _first(node) != "[" or _tests_name(node)
     if node.type == "compound_statement":
         return _first(node) == "(("
     if node.type == "array":

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from mlproj.model.digest import readable
-from mlproj.model.events import Event
+from mlproj.model.events import silent
 from mlproj.model.source import Snapshot
 from mlproj.ports import SnapshotRules
 from mlproj.provenance.rules import Sieve
@@ -22,10 +22,6 @@ def changed_files(snapshot: Snapshot, cache: Path) -> tuple[str, ...]:
     before |= {file.path: (file.mode, file.digest) for file in snapshot.omitted if file.digest is not None}
     paths = [path.encode("utf-8", "surrogateescape") for path in before]
     everything = Sieve(SnapshotRules(size_limit=sys.maxsize), "")
-    after = take_snapshot(snapshot.root, paths, {}, everything, cache, _silent)
+    after = take_snapshot(snapshot.root, paths, {}, everything, cache, silent)
     now = {file.path: (file.mode, file.digest) for file in after.files}
     return tuple(readable(path) for path, was in sorted(before.items()) if now.get(path) != was)
-
-
-def _silent(event: Event) -> None:
-    del event

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from mlproj.errors import MlprojError
 from mlproj.model.digest import Digest, readable
-from mlproj.model.events import Event
+from mlproj.model.events import silent
 from mlproj.model.provenance import InputState
 from mlproj.model.redaction import without_credentials
 from mlproj.ports import ObservedInput
@@ -34,7 +34,7 @@ def observed_remote(name: str, uri: str, cache: Path, timeout: float) -> Observe
             size = int(length) if length.isdecimal() else 0
         elif parts.scheme == "file" and parts.netloc in ("", "localhost"):
             path = Path(unquote(parts.path))
-            state = observed_data(name, path, path, declared=True, cache=cache, report=_silent).state
+            state = observed_data(name, path, path, declared=True, cache=cache, report=silent).state
             digest, size, files = state.digest, state.size, state.files
     except (MlprojError, OSError, http.client.HTTPException, ValueError):
         pass
@@ -56,7 +56,3 @@ def _headers(parts: SplitResult, timeout: float) -> tuple[tuple[str, str], ...]:
     request = urllib.request.Request(bare, method="HEAD", headers={"User-Agent": "mlproj"})
     with urllib.request.urlopen(request, timeout=timeout) as answer:
         return tuple((key, answer.headers[key]) for key in _TOLD if answer.headers[key])
-
-
-def _silent(event: Event) -> None:
-    del event

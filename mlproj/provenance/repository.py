@@ -73,6 +73,8 @@ def find_work_tree(checkout: Checkout, report: Report) -> WorkTree | None:
         done = _git("rev-parse", "--show-toplevel", directory=checkout.directory, ceiling=ceiling)
         if done.code != 0:
             raise GitFailed(done.complaint.partition("\n")[0].removeprefix("fatal: "))
+        if not os.path.lexists(Path(done.text, ".git")):
+            raise GitFailed(f"its settings put its work tree elsewhere, at `{done.text}`")
         return work_tree(Path(done.text))
     except (GitFailed, ProgramMissing) as error:
         reason = without_credentials(str(error))

@@ -8,39 +8,31 @@ from dataclasses import replace
 
 from mlproj.errors import DataError, Interrupted, MlprojError
 from mlproj.model.environment import Activation
-from mlproj.model.events import Ended, Note, Report, Started
-from mlproj.model.run import LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
+from mlproj.model.events import Ended, Note, Started
+from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
 from mlproj.ports import Execution, RunStore, Task
 from mlproj.process import patched
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.collect import Marks, collect, is_written, mark
 from mlproj.services.metrics import read_metrics
 from mlproj.services.prepare import SHELL, Prepared
-from mlproj.services.request import RunRequest, Tools
-
-LOGS = ("stdout", "stderr", "times")
+from mlproj.services.request import Context
 
 
 class Attempt:
     """Builds, executes and collects; keeps what came of each stage, so that `seal` can tell all of it."""
 
     def __init__(
-        self,
-        opening: Run,
-        prepared: Prepared,
-        claims: str,
-        request: RunRequest,
-        tools: Tools,
-        store: RunStore,
-        report: Report,
+        self, context: Context, opening: Run, prepared: Prepared, claims: str, store: RunStore
     ) -> None:
+        self._request = context.request
+        self._tools = context.tools
+        self._report = context.report
+        self._directory = context.checkout.directory
         self._opening = opening
         self._prepared = prepared
         self._claims = claims
-        self._request = request
-        self._tools = tools
         self._store = store
-        self._report = report
         self._workspace = store.workspace(opening.run_id)
         self._logs = self._workspace / "logs"
         self._artifacts = self._workspace / "artifacts"
@@ -54,8 +46,7 @@ class Attempt:
         activation = self._build()
         for folder in (self._logs, self._artifacts):
             folder.mkdir(parents=True, exist_ok=True)
-        directory, products = self._prepared.checkout.directory, self._prepared.products
-        marks = mark(directory, products)
+        marks = mark(self._directory, self._prepared.products)
         self._report(Started(stage="run", detail=self._prepared.job.command))
         self._execution = self._tools.executor().execute(self._task(activation), self._report)
         self._report(Ended(stage="run"))
@@ -74,8 +65,7 @@ class Attempt:
 
     def _build(self) -> Activation:
         self._report(Started(stage="build", detail=self._prepared.locked.because))
-        directory = self._prepared.checkout.directory
-        activation = self._prepared.environment.build(self._prepared.locked, directory, self._report)
+        activation = self._prepared.environment.build(self._prepared.locked, self._directory, self._report)
         self._report(Ended(stage="build"))
         return activation
 
@@ -95,30 +85,28 @@ class Attempt:
             patch["MLFLOW_EXPERIMENT_NAME"] = self._request.experiment
         return Task(
             argv=(*SHELL, self._prepared.command),
-            directory=self._prepared.checkout.directory,
+            directory=self._directory,
             environ=patched(environ, patch),
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
         )
 
     def _collect(self, marks: Marks) -> None:
-        directory, report = self._prepared.checkout.directory, self._report
         products, blobs = self._prepared.products, self._store.blobs
-        collected = collect(directory, products, marks, self._artifacts, blobs, report)
+        collected = collect(self._directory, products, marks, self._artifacts, blobs, self._report)
         self._outputs = collected.outputs
         self._notes += collected.notes
-        for path in self._prepared.metrics:
+        for path in self._prepared.plan.metrics:
             self._read_metrics(path, marks)
 
     def _read_metrics(self, path: str, marks: Marks) -> None:
         """Takes in a metrics file that the run wrote. One that cannot be read is noted, and no failure."""
-        directory = self._prepared.checkout.directory
-        if not is_written(directory, path, marks):
-            left = "was not written by this run" if (directory / path).exists() else "is missing"
+        if not is_written(self._directory, path, marks):
+            left = "was not written by this run" if (self._directory / path).exists() else "is missing"
             self._note(f"the metrics file `{path}` {left}")
             return
         try:
-            self._metrics += read_metrics(directory / path)
+            self._metrics += read_metrics(self._directory / path)
         except DataError as error:
             self._note(error.message)
 

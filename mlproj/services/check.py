@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
 
 from mlproj.errors import MlprojError, SpecError, did_you_mean
 from mlproj.model.fitting import is_remote
 from mlproj.model.plan import Origin
 from mlproj.model.project import EntryPoint, Finding, Location, Parameter, ParameterType, Project
 from mlproj.planning.command import unsafe_placeholders
+from mlproj.planning.paths import usual_outputs
 from mlproj.planning.template import names, placeholders, undeclared
 from mlproj.services.locate import locate
 from mlproj.spec import read_project
+
+_ESCAPED_BLANK = re.compile(r"(?:^|\s)\\[ \t]")
 
 
 def check(directory: Path) -> tuple[Finding, ...]:
@@ -27,7 +30,15 @@ def check(directory: Path) -> tuple[Finding, ...]:
         return (_of_error(error, Location(file=error.file or "MLproject", line=error.line)),)
     found = [*project.findings, *_of_project(project)]
     for entry in project.entry_points:
-        found += _of_entry_point(entry, directory)
+        made = [
+            path
+            for other in project.entry_points
+            if other.name != entry.name
+            for path in usual_outputs(other)
+        ]
+        found += _of_entry_point(entry)
+        for parameter in entry.parameters:
+            found += _missing_path(parameter, directory, made)
     return tuple(sorted(dict.fromkeys(found), key=_place))
 
 
@@ -45,22 +56,22 @@ def _warning(message: str, location: Location, hint: str | None = None) -> Findi
 
 
 def _of_project(project: Project) -> Iterator[Finding]:
+    broken = (name for name, _ in project.unreadable)
     if project.file is None:
         message = "there is no MLproject: only scripts can be run, by their names"
         yield _warning(message, Location(file="MLproject"), "`mlproj init` writes one")
-    elif project.entry_points and project.entry_point("main") is None:
+    elif project.entry_points and "main" not in (*(entry.name for entry in project.entry_points), *broken):
         known = ", ".join(f"`{entry.name}`" for entry in project.entry_points)
         message = f"there is no entry point `main`: a run has to name one of {known}"
         yield _warning(message, project.entry_points[0].location)
 
 
-def _of_entry_point(entry: EntryPoint, directory: Path) -> Iterator[Finding]:
+def _of_entry_point(entry: EntryPoint) -> Iterator[Finding]:
     yield from _undeclared(entry)
     yield from _unused(entry)
     yield from _misplaced(entry)
+    yield from _escaped_blank(entry)
     yield from _outside(entry)
-    for parameter in entry.parameters:
-        yield from _missing_path(parameter, directory)
 
 
 def _undeclared(entry: EntryPoint) -> Iterator[Finding]:
@@ -95,6 +106,17 @@ def _misplaced(entry: EntryPoint) -> Iterator[Finding]:
         yield _of_error(error, entry.command_location or entry.location)
 
 
+def _escaped_blank(entry: EntryPoint) -> Iterator[Finding]:
+    """Backslashes of lines that are one in a folded text, or that end in a blank."""
+    if _ESCAPED_BLANK.search(entry.command):
+        message = (
+            f"a backslash stands before a blank in the command of entry point `{entry.name}`: "
+            "it continues no line, and the program gets the blank"
+        )
+        hint = "leave the backslashes out of a folded text (`>`), and end lines right after them elsewhere"
+        yield _warning(message, entry.command_location or entry.location, hint)
+
+
 def _outside(entry: EntryPoint) -> Iterator[Finding]:
     """Paths of `inputs`, `outputs` and `metrics` that no value could bring into the project."""
     for key, templates in (("inputs", entry.inputs), ("outputs", entry.outputs), ("metrics", entry.metrics)):
@@ -105,9 +127,12 @@ def _outside(entry: EntryPoint) -> Iterator[Finding]:
                 yield Finding(severity="error", message=message, location=entry.location)
 
 
-def _missing_path(parameter: Parameter, directory: Path) -> Iterator[Finding]:
+def _missing_path(parameter: Parameter, directory: Path, made: Sequence[str]) -> Iterator[Finding]:
+    """A default that is no path yet, unless another entry point makes it (`made`): a step of a pipeline."""
     default = parameter.default
     if parameter.type is not ParameterType.PATH or not default or is_remote(default):
+        return
+    if any(PurePath(default).is_relative_to(path) for path in made):
         return
     if locate(default, Origin.DEFAULT, caller=directory, project=directory) is None:
         message = f"the default of `{parameter.name}` is a path, and there is no file or folder `{default}`"

@@ -32,10 +32,10 @@ def claim(
 ) -> Iterator[str]:
     """Holds the run's outputs for the length of the `with`, waiting (with a note) while another run does.
 
-    Lock files lie in `folder`, one per path: an output is locked exclusively and every folder
-    above it shared, so two outputs exclude each other just when one is the other or lies in it. A run that
-    waits holds nothing meanwhile, so no two can wait for each other. `inherited` is the value of `VARIABLE`
-    in our environment; what comes out is its value for the child's.
+    Lock files lie in `folder`, one per path: an output is locked exclusively and every folder above it
+    shared, so two outputs exclude each other just when one is the other or lies in it. A run that waits holds
+    nothing meanwhile, so no two can wait for each other. `inherited` is the value of `VARIABLE` in our
+    environment; what comes out is its value for the child's.
     """
     outer = tuple(json.loads(inherited)) if inherited else ()
     resolved = {os.path.realpath(project / output): output for output in outputs}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlproj.errors import StoreError
+from mlproj.files import digest_of
 from mlproj.model.digest import Digest, folder_manifest, readable
 from mlproj.model.events import Progress, Report
 from mlproj.model.run import Output
@@ -21,8 +21,6 @@ Stamp = tuple[int, int, int, int]
 
 ARTIFACTS = "artifacts"
 """The folder under which the content of the run's output folder is listed."""
-
-_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +71,8 @@ def collect(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Collecting:
+    """Takes things in, with a note (each once) on what cannot be."""
+
     blobs: BlobStore
     report: Report
     notes: list[str] = field(default_factory=list)
@@ -126,7 +126,7 @@ class _Collecting:
             self.report(Progress(stage="collect", done=done, total=len(names), unit="files"))
             place = Path(os.path.realpath(folder / name))
             try:
-                digested.append((name, place, *_digest(place)))
+                digested.append((name, place, *digest_of(place)))
             except OSError as error:
                 self._note(_unreadable(name, error.strerror))
         changed = set(self.blobs.add_files((place, digest) for _, place, digest, _ in digested))
@@ -169,15 +169,6 @@ def _moving(name: str) -> str:
 
 def _unreadable(name: str, reason: str | None) -> str:
     return f"`{readable(name)}` was written but cannot be kept: {reason}"
-
-
-def _digest(path: Path) -> tuple[Digest, int]:
-    algorithm, size = hashlib.sha256(), 0
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK):
-            algorithm.update(chunk)
-            size += len(chunk)
-    return Digest.from_hex(algorithm.hexdigest()), size
 
 
 def _stamps(place: Path) -> dict[str, Stamp]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mlproj.errors import MlprojError
 from mlproj.ports import RunQuery, RunStore
-from mlproj.process import ProgramMissing, run
+from mlproj.process import Completed, ProgramMissing, run
 from mlproj.version import __version__
 
 
@@ -53,8 +53,12 @@ def _program(name: str, command: tuple[str, ...], hint: str) -> Check:
     except (ProgramMissing, OSError, subprocess.TimeoutExpired):
         return Check(name=name, state="missing", detail="not found on the PATH", hint=hint)
     if answer.code != 0:
-        return Check(name=name, state="failed", detail=answer.complaint.splitlines()[-1:][0], hint=hint)
+        return Check(name=name, state="failed", detail=_failure(answer), hint=hint)
     return Check(name=name, state="ok", detail=answer.text.splitlines()[0] if answer.text else "")
+
+
+def _failure(answer: Completed) -> str:
+    return answer.complaint.rpartition("\n")[2] or f"it ended with code {answer.code}"
 
 
 def _uv(path: Path | None) -> Check:
@@ -78,7 +82,7 @@ def _cache(cache: Path) -> Check:
             hint="set MLPROJ_CACHE_DIR to a folder that can",
         )
     built = cache / "environments"
-    count = sum(1 for entry in built.iterdir() if not entry.name.startswith(".")) if built.is_dir() else 0
+    count = sum(1 for entry in built.glob("[!.]*") if entry.is_dir())
     free = shutil.disk_usage(nearest).free // 10**9
     return Check(name="cache", state="ok", detail=f"{cache}: {count} environments, {free} GB free")
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from mlproj.errors import Interrupted
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from mlproj.process import STOPPING
 
 
 class Interrupts:
@@ -65,7 +64,7 @@ def interruptible() -> Iterator[Interrupts]:
     earlier = {}
     try:
         if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
+            for number in STOPPING:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     earlier[number] = signal.signal(number, interrupts.handle)
         yield interrupts

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 ADJECTIVES = """
-         amber ample brave brisk calm clear crisp deft eager early even fair fleet fond frank free
-    fresh gentle glad     grand green hale happy hardy keen kind light lively lucid mellow merry
-    mild neat noble patient plain proud     quick quiet rapid ready sharp silent silver simple smart
+    amber ample brave brisk calm clear crisp deft eager early even fair fleet fond frank free
+    fresh gentle glad grand green hale happy hardy keen kind light lively lucid mellow merry
+    mild neat noble patient plain proud quick quiet rapid ready sharp silent silver simple smart
     solid spry steady sunny swift tidy true vivid warm wise
 """
 ANIMALS = """
-         badger beaver bison bittern crane curlew dunlin eagle egret falcon ferret finch fox gannet
-    grebe hare heron     hound ibex ibis jackdaw jay kestrel kite lark linnet lynx magpie marten
-    merlin mole newt nightjar otter owl     oyster petrel pike pipit plover puffin quail raven robin
-    rook seal shrew skua snipe stoat stork swan swift tern     thrush tit toad trout turtle vole
+    badger beaver bison bittern crane curlew dunlin eagle egret falcon ferret finch fox gannet
+    grebe hare heron hound ibex ibis jackdaw jay kestrel kite lark linnet lynx magpie marten
+    merlin mole newt nightjar otter owl oyster petrel pike pipit plover puffin quail raven robin
+    rook seal shrew skua snipe stoat stork swan swift tern thrush tit toad trout turtle vole
     wagtail weasel wren
 """
 

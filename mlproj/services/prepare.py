@@ -7,140 +7,129 @@ from pathlib import Path
 
 from mlproj.errors import Refused
 from mlproj.model.digest import Digest
-from mlproj.model.environment import LockedEnvironment
-from mlproj.model.events import Ended, Report, Started
+from mlproj.model.environment import EnvironmentSpec, LockedEnvironment
+from mlproj.model.events import Ended, Started
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.plan import Plan, Value
 from mlproj.model.project import EntryPoint, Project
+from mlproj.model.redaction import MASK
 from mlproj.model.run import EnvironmentState, Job, ShownParameter
-from mlproj.model.source import Checkout, Snapshot, SourceState
+from mlproj.model.source import Snapshot, SourceState
 from mlproj.planning.command import render
 from mlproj.planning.entry import find_entry_point
-from mlproj.planning.paths import fill, fill_known
+from mlproj.planning.paths import fill, usual_outputs
 from mlproj.planning.plan import Facts, plan_run
 from mlproj.ports import Environment, SnapshotRules
 from mlproj.services.background import Background
 from mlproj.services.inputs import bound, observed
-from mlproj.services.request import RunRequest, Tools
+from mlproj.services.request import Context
 from mlproj.spec import environment_for, read_project
 from mlproj.version import __version__
 
-MASK = "***"
 SHELL = ("bash", "-c")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A run that is decided and not begun. `products` are the declared outputs and metric files, relative
-    to the project folder; `command` is what bash gets, secrets in it."""
+    """A run that is decided and not begun. `command` is what bash gets, secrets in it."""
 
-    project: Project
-    entry: EntryPoint
-    checkout: Checkout
     plan: Plan
     job: Job
     command: str
-    products: tuple[str, ...]
-    metrics: tuple[str, ...]
     snapshot: Snapshot
     environment: Environment
     locked: LockedEnvironment
-    notes: tuple[str, ...] = ()
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """What the run is to write: the declared outputs and metric files, relative to the project folder."""
+        return _unique(*self.plan.outputs, *self.plan.metrics)
 
 
-def prepare(
-    request: RunRequest, checkout: Checkout, tools: Tools, report: Report, *, storage: Path | None
-) -> Prepared:
+def prepare(context: Context, *, storage: Path | None) -> Prepared:
     """Everything that is decided before anything runs. `storage` is the folder for data that is downloaded.
 
     Without it (a dry run) nothing is: an environment whose lock is not known yet stays unlocked too, and the
     plan without an identity. Raises UsageError, ProjectError or EnvironmentFailed.
     """
-    project = read_project(checkout.directory)
-    entry = find_entry_point(project, request.entry_point, checkout.directory)
-    values = bound(request, entry, checkout, tools, storage, report)
+    request, tools, directory = context.request, context.tools, context.checkout.directory
+    project = read_project(directory)
+    entry = find_entry_point(project, request.entry_point, directory)
+    values = bound(context, entry, storage)
     metrics = tuple(fill(template, values, entry) for template in entry.metrics)
     outputs = _unique(*(fill(template, values, entry) for template in (*entry.outputs, *request.outputs)))
-    products = _unique(*outputs, *metrics)
-    specification = environment_for(project, checkout.directory, request.environment_manager)
+    specification = environment_for(project, directory, request.environment_manager)
     environment = tools.environments(specification)
 
-    rules = SnapshotRules(outputs=_unique(*products, *_outputs_of_others(project, entry)), keep=request.keep)
-    observing = Background(lambda: tools.observer.source(checkout, rules, report))
-    report(Started(stage="lock", detail=specification.because))
-    locked = environment.lock(
-        specification, checkout.directory, report, refresh=request.refresh, resolve=storage is not None
-    )
-    report(Ended(stage="lock"))
-    inputs = observed(request, entry, values, checkout, tools, report)
-    state, snapshot = observing.result()
+    written = _unique(*outputs, *metrics, *_outputs_of_others(project, entry))
+    rules = SnapshotRules(outputs=written, keep=request.keep)
+    observing = Background(lambda: tools.observer.source(context.checkout, rules, context.report))
+    locked = _locked(context, environment, specification, resolve=storage is not None)
+    inputs = observed(context, entry, values)
+    source, snapshot = observing.result()
     if request.require_clean:
-        _require_clean(state)
+        _require_clean(source)
 
-    variables = tools.observer.variables(request.environ)
-    plan = plan_run(
-        entry,
-        values,
-        Facts(
-            directory=checkout.directory,
-            subfolder=state.subfolder,
-            snapshot=snapshot.digest,
-            inputs=inputs,
-            outputs=outputs,
-            metrics=metrics,
-            environment=locked,
-            variables=variables.planned,
-            timeout=request.timeout or entry.timeout,
-        ),
-    )
-    command = render(entry, values, {value.name: _execution_text(value) for value in values})
-    masked = render(entry, values, {value.name: _masked_text(value) for value in values})
-    job = Job(
-        project=project.name or checkout.directory.name,
-        uri=checkout.uri,
-        experiment=request.experiment or DEFAULT_EXPERIMENT,
-        directory=str(checkout.directory),
-        argv=(*SHELL, masked),
-        command=masked,
-        backend="local",
-        user=tools.user(),
-        parameters=tuple(_shown(value, entry) for value in values),
-        source=state,
-        environment=_environment_state(locked),
+    facts = Facts(
+        directory=directory,
+        source=source,
         inputs=inputs,
-        host=tools.observer.host(),
-        variables=variables.recorded,
-        tags=request.tags,
-        parent=request.environ.get("MLPROJ_RUN_ID"),
-        mlproj_version=__version__,
+        outputs=outputs,
+        metrics=metrics,
+        environment=locked,
+        variables=tools.observer.variables(request.environ),
+        timeout=request.timeout or entry.timeout,
     )
     return Prepared(
-        project=project,
-        entry=entry,
-        checkout=checkout,
-        plan=plan,
-        job=job,
-        command=command,
-        products=products,
-        metrics=metrics,
+        plan=plan_run(entry, values, facts),
+        job=_job(context, project, entry, values, facts),
+        command=render(entry, values, {value.name: _execution_text(value) for value in values}),
         snapshot=snapshot,
         environment=environment,
         locked=locked,
     )
 
 
+def _locked(
+    context: Context, environment: Environment, specification: EnvironmentSpec, *, resolve: bool
+) -> LockedEnvironment:
+    context.report(Started(stage="lock", detail=specification.because))
+    refresh, directory = context.request.refresh, context.checkout.directory
+    locked = environment.lock(specification, directory, context.report, refresh=refresh, resolve=resolve)
+    context.report(Ended(stage="lock"))
+    return locked
+
+
+def _job(
+    context: Context, project: Project, entry: EntryPoint, values: tuple[Value, ...], facts: Facts
+) -> Job:
+    request, tools = context.request, context.tools
+    masked = render(entry, values, {value.name: _masked_text(value) for value in values})
+    return Job(
+        project=project.name or facts.directory.name,
+        uri=context.checkout.uri,
+        experiment=request.experiment or DEFAULT_EXPERIMENT,
+        directory=str(facts.directory),
+        argv=(*SHELL, masked),
+        command=masked,
+        backend="local",
+        user=tools.user(),
+        parameters=tuple(_shown(value, entry) for value in values),
+        source=facts.source,
+        environment=_environment_state(facts.environment),
+        inputs=facts.inputs,
+        host=tools.observer.host(),
+        variables=facts.variables.recorded,
+        tags=tuple((name, MASK if tools.observer.secret(text) else text) for name, text in request.tags),
+        parent=request.environ.get("MLPROJ_RUN_ID"),
+        mlproj_version=__version__,
+    )
+
+
 def _outputs_of_others(project: Project, entry: EntryPoint) -> tuple[str, ...]:
     """What the project's other entry points declare, as far as their defaults tell: no source either."""
-    found: list[str] = []
-    for other in project.entry_points:
-        if other.name == entry.name:
-            continue
-        texts = {item.name: item.default for item in other.parameters if item.default is not None}
-        for template in (*other.outputs, *other.metrics):
-            filled = fill_known(template, texts)
-            if filled is not None:
-                found.append(filled)
-    return tuple(found)
+    others = (other for other in project.entry_points if other.name != entry.name)
+    return tuple(path for other in others for path in usual_outputs(other))
 
 
 def _require_clean(state: SourceState) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlproj.model.environment import EnvironmentSpec
 from mlproj.model.events import Report
+from mlproj.model.source import Checkout
 from mlproj.ports import Environment, Executor, Observer, RunStore, Source
 
 
@@ -57,3 +58,13 @@ class Tools:
     new_id: Callable[[], str]
     user: Callable[[], str]
     cache: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A request whose source is fetched: what the stages of a run have in common."""
+
+    request: RunRequest
+    checkout: Checkout
+    tools: Tools
+    report: Report

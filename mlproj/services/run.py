@@ -21,7 +21,7 @@ from mlproj.services.claims import claim
 from mlproj.services.interrupts import interruptible
 from mlproj.services.names import run_name
 from mlproj.services.prepare import Prepared, prepare
-from mlproj.services.request import RunRequest, Tools
+from mlproj.services.request import Context, RunRequest, Tools
 
 SOURCE_ATTEMPTS = 3
 """How often a tree that changes under our hands is looked at again before we give up."""
@@ -30,7 +30,8 @@ SOURCE_ATTEMPTS = 3
 def plan(request: RunRequest, tools: Tools, report: Report) -> Prepared:
     """What `--dry-run` shows: everything decided, nothing written to store or project."""
     with interruptible(), _fetched(request, tools, report) as checkout:
-        return prepare(request, checkout, tools, report, storage=None)
+        context = Context(request=request, checkout=checkout, tools=tools, report=report)
+        return prepare(context, storage=None)
 
 
 def run(request: RunRequest, tools: Tools, report: Report) -> Run:
@@ -48,7 +49,8 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
         if request.experiment_id is not None:
             request = replace(request, experiment=store.experiment(request.experiment_id))
         run_id = _run_id(request, tools)
-        prepared = _kept(request, checkout, storage, tools, store, report)
+        context = Context(request=request, checkout=checkout, tools=tools, report=report)
+        prepared = _kept(context, storage, store)
         opening = Run(
             run_id=run_id,
             name=request.run_name or run_name(run_id),
@@ -67,7 +69,7 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
             interrupts.held(),
             store.begin(opening),
         ):
-            attempt = Attempt(opening, prepared, claims, request, tools, store, report)
+            attempt = Attempt(context, opening, prepared, claims, store)
             try:
                 with interrupts.allowed():
                     attempt.carry_out()
@@ -109,13 +111,11 @@ def _storage(request: RunRequest, tools: Tools) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _kept(
-    request: RunRequest, checkout: Checkout, storage: Path, tools: Tools, store: RunStore, report: Report
-) -> Prepared:
+def _kept(context: Context, storage: Path, store: RunStore) -> Prepared:
     """A prepared run whose source and lock are in the store, exactly as the plan names them."""
     changed: tuple[Path, ...] = ()
     for _ in range(SOURCE_ATTEMPTS):
-        prepared = prepare(request, checkout, tools, report, storage=storage)
+        prepared = prepare(context, storage=storage)
         changed = _keep_source(prepared, store.blobs)
         if not changed:
             if prepared.locked.lock is not None:

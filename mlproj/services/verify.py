@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mlproj.errors import Altered, RunNotFound, StoreError
+from mlproj.files import digest_of
 from mlproj.model.digest import Digest, canonical, read_manifest, readable
 from mlproj.model.entries import read_amendment, read_tombstone
-from mlproj.model.events import Ended, Event, Progress, Report, Started
+from mlproj.model.events import Ended, Progress, Report, Started, silent
 from mlproj.model.index import index_of
 from mlproj.model.record import (
     GENESIS,
@@ -24,8 +24,6 @@ from mlproj.model.record import (
 )
 from mlproj.model.run import Run, Status
 from mlproj.ports import RunQuery, RunStore
-
-_PIECE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +51,12 @@ class Verification:
         return not self.problems
 
 
-def verify(store: RunStore, run: Run | None = None, report: Report | None = None) -> Verification:
+def verify(store: RunStore, run: Run | None = None, report: Report = silent) -> Verification:
     """Checks the whole chain, and the content of every run or of `run` alone.
 
     A damaged database is a problem like another, so this raises nothing for what it finds.
     """
-    return _Check(store, None if run is None else run.run_id, report or _silent).everything()
-
-
-def _silent(_event: Event) -> None:
-    pass
+    return _Check(store, None if run is None else run.run_id, report).everything()
 
 
 @dataclass(slots=True)
@@ -249,14 +243,11 @@ class _Check:
     def _read_blob(self, digest: Digest) -> str | None:
         if digest not in self._store.blobs:
             return "is missing"
-        hasher = hashlib.sha256()
         try:
-            with self._store.blobs.path(digest).open("rb") as file:
-                while piece := file.read(_PIECE):
-                    hasher.update(piece)
+            found, _ = digest_of(self._store.blobs.path(digest))
         except (OSError, StoreError) as error:
             return f"cannot be read: {error}"
-        return None if hasher.hexdigest() == digest.hex else "has been altered"
+        return None if found == digest else "has been altered"
 
     def _name(self, run_id: str) -> str:
         return self._names.get(run_id, "")

@@ -61,17 +61,18 @@ class ArchiveSource:
                 hint="leave the revision out, or give a git repository",
             )
         with temporary_tree(self._checkouts) as tree:
-            report(Started(stage="fetch", detail=name))
             archive = address.path or _download(
                 address.url, tree.parent / "download.zip", self._limits, report
             )
+            report(Started(stage="unpack", detail=name))
             _unpack(archive, tree, name, self._limits, report)
-            report(Ended(stage="fetch"))
+            report(Ended(stage="unpack"))
             yield Checkout(directory=enter(tree, address), root=tree, uri=name, own=True)
 
 
 def _download(url: str, target: Path, limits: Limits, report: Report) -> Path:
     shown_url = shown(ArchiveAddress(url=url))
+    report(Started(stage="download", detail=shown_url))
     try:
         with (
             urllib.request.urlopen(_request(url), timeout=limits.timeout) as answer,
@@ -84,7 +85,7 @@ def _download(url: str, target: Path, limits: Limits, report: Report) -> Path:
                 if done > limits.size:
                     raise SourceError(f"`{shown_url}` is larger than {limits.size} bytes")
                 file.write(piece)
-                report(Progress(stage="fetch", done=done, total=total, unit="bytes"))
+                report(Progress(stage="download", done=done, total=total, unit="bytes"))
     except urllib.error.HTTPError as error:
         with error:
             hint = "check the address, and the credentials if it needs any" if error.code < 500 else None
@@ -96,6 +97,7 @@ def _download(url: str, target: Path, limits: Limits, report: Report) -> Path:
         raise SourceError(
             f"cannot download `{shown_url}`: {reason}", hint="check the address and the network"
         ) from error
+    report(Ended(stage="download"))
     return target
 
 
@@ -131,7 +133,7 @@ def _unpack(archive: Path, tree: Path, name: str, limits: Limits, report: Report
                 else:
                     _unpack_entry(zipped, entry, tree / path, name)
                 if number % 500 == 0:
-                    report(Progress(stage="fetch", done=number, total=len(entries), unit="files"))
+                    report(Progress(stage="unpack", done=number, total=len(entries), unit="files"))
             # links come last, so that nothing is written through one
             _make_links(links, tree, name)
     except FileNotFoundError as error:

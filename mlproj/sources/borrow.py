@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlproj.errors import SourceError, did_you_mean
-from mlproj.model.events import Ended, Report, Started
+from mlproj.model.events import Ended, Report, Started, silent
 from mlproj.model.redaction import without_credentials
 from mlproj.sources.gitcommand import Git, check_revision, quiet_environment
 
@@ -36,7 +36,7 @@ class Repository:
 
 def find_repository(folder: Path) -> Repository | None:
     """The repository that `folder` lies in, or None."""
-    answer = _git(lambda _: None).ask(
+    answer = _git(silent).ask(
         "rev-parse", "--git-common-dir", "--show-object-format", "--is-bare-repository", directory=folder
     )
     if answer is None:
@@ -44,7 +44,7 @@ def find_repository(folder: Path) -> Repository | None:
     git_dir, object_format, bare = answer.rsplit("\n", 2)
     top, prefix = None, ""
     if bare == "false":
-        place = _git(lambda _: None).ask("rev-parse", "--show-toplevel", "--show-prefix", directory=folder)
+        place = _git(silent).ask("rev-parse", "--show-toplevel", "--show-prefix", directory=folder)
         text, _, prefix = (place or str(folder)).partition("\n")
         top = Path(text)
     return Repository(
@@ -61,14 +61,14 @@ def borrowed_checkout(repository: Repository, revision: str | None, tree: Path, 
 
     Raises SourceError where there is no such revision, or a submodule cannot be had.
     """
-    report(Started(stage="fetch", detail=str(repository.folder)))
+    report(Started(stage="checkout", detail=str(repository.folder)))
     git = _git(report)
     commit, branch = _resolve(git, repository, revision)
     _attach(git, repository, tree)
     _copy_remotes(git, repository, tree)
     _check_out(git, tree, commit, branch, what=f"`{revision or 'HEAD'}` of `{repository.folder}`")
     _submodules(git, repository, tree)
-    report(Ended(stage="fetch", detail=commit[:12]))
+    report(Ended(stage="checkout", detail=commit[:12]))
 
 
 def _git(report: Report) -> Git:

@@ -65,6 +65,8 @@ def _by_urllib(uri: str, target: Path, report: Report) -> None:
 
 
 def _by_fsspec(uri: str, target: Path) -> None:
+    if "://" not in uri:  # `runs:/…`: fsspec would take it for a local path
+        raise ValueError(f"nothing here reads `{uri.partition(':')[0]}:` addresses")
     system, path = fsspec.core.url_to_fs(uri)
     if target.exists():
         shutil.rmtree(target)

@@ -56,7 +56,7 @@ def _fill(address: GitAddress, revision: str | None, tree: Path, report: Report)
         borrowed_checkout(repository, revision, tree, report)
         return
     url, credentials = _take_credentials(_check_url(address.url))
-    report(Started(stage="fetch", detail=without_credentials(url)))
+    report(Started(stage="clone", detail=without_credentials(url)))
     ssh = not url.lower().startswith(("http://", "https://", "git://"))
     git = Git(report=report, patch={**quiet_environment(ssh=ssh), **credentials})
     if revision is None:
@@ -69,7 +69,7 @@ def _fill(address: GitAddress, revision: str | None, tree: Path, report: Report)
             *("submodule", "update", "--init", "--recursive", "--progress"),
             directory=tree,
         )
-    report(Ended(stage="fetch", detail=(git.ask("rev-parse", "HEAD", directory=tree) or "")[:12]))
+    report(Ended(stage="clone", detail=(git.ask("rev-parse", "HEAD", directory=tree) or "")[:12]))
 
 
 def _check_url(url: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlproj.errors import SourceError
-from mlproj.model.events import Progress, Report, ToolOutput
+from mlproj.model.events import Progress, Report, ToolOutput, silent
 from mlproj.model.redaction import without_credentials
 from mlproj.process import GIT_ENVIRONMENT, Completed, ProgramMissing, run
 
@@ -68,11 +68,11 @@ class Git:
         if match := _PROGRESS.search(line):
             self.report(
                 Progress(
-                    stage="fetch", done=int(match["done"]), total=int(match["total"]), unit=match["unit"]
+                    stage="clone", done=int(match["done"]), total=int(match["total"]), unit=match["unit"]
                 )
             )
         elif line.strip() and not _OTHER_PROGRESS.match(line):
-            self.report(ToolOutput(stage="fetch", line=without_credentials(line)))
+            self.report(ToolOutput(stage="clone", line=without_credentials(line)))
 
 
 def quiet_environment(*, ssh: bool) -> dict[str, str | None]:
@@ -81,7 +81,9 @@ def quiet_environment(*, ssh: bool) -> dict[str, str | None]:
     if "GIT_ASKPASS" not in os.environ:
         patch["GIT_ASKPASS"] = ""
     if ssh and not os.environ.keys() & {"GIT_SSH_COMMAND", "GIT_SSH"}:
-        own = Git(report=lambda _: None).ask("config", "--get", "core.sshCommand")
+        # Asked from the top, where no repository is: the caller's may be anybody's, and this is a command.
+        top = Path(os.path.abspath(os.sep))
+        own = Git(report=silent).ask("config", "--get", "core.sshCommand", directory=top)
         patch["GIT_SSH_COMMAND"] = f"{own or 'ssh'} -o BatchMode=yes"
     return patch
 

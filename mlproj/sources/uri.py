@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mlproj.errors import SourceError
-from mlproj.model.redaction import without_credentials as without_credentials
+from mlproj.model.redaction import without_credentials
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SCP_LIKE = re.compile(r"[^/]+:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -106,7 +107,7 @@ def parse(text: str, file: str, findings: list[Finding]) -> Node | None:
         # What libyaml refuses, PyYAML's own parser, and so MLflow, may read: `{type:int, default:[1]}`.
         return _document(yaml.SafeLoader, text, file, findings)
     except yaml.YAMLError:
-        raise _translated(refusal, file) from refusal
+        raise _translated(refusal, text, file) from refusal
 
 
 def _document(parser: Callable[[str], _Parser], text: str, file: str, findings: list[Finding]) -> Node | None:
@@ -122,12 +123,29 @@ def _document(parser: Callable[[str], _Parser], text: str, file: str, findings: 
     return root
 
 
-def _translated(error: yaml.YAMLError, file: str) -> SpecError:
+def _translated(error: yaml.YAMLError, text: str, file: str) -> SpecError:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
-    hint = "indent with blanks, not with tabs" if "'\\t'" in problem or "tab" in problem else None
     line = mark.line + 1 if mark is not None else None
+    hint = _hint(problem, _character(text, mark))
     return SpecError(f"`{file}` is not valid YAML: {problem}", hint=hint, file=file, line=line)
+
+
+def _character(text: str, mark: yaml.Mark | None) -> str:
+    if mark is None:
+        return ""
+    line = next(itertools.islice(text.split("\n"), mark.line, None), "")
+    return line[mark.column : mark.column + 1]
+
+
+def _hint(problem: str, character: str) -> str | None:
+    if character == "\t" or "tab" in problem:
+        return "indent with blanks, not with tabs"
+    if "cannot start any token" in problem and character:
+        return f"quote a text that begins with `{character}`"
+    if "mapping values are not allowed" in problem:
+        return "quote a text that holds a colon and a blank"
+    return None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mlproj.errors import UsageError, did_you_mean
+from mlproj.errors import SpecError, UsageError, did_you_mean
 from mlproj.model.fitting import misfit
 from mlproj.model.project import EntryPoint, Finding, Location, Parameter, ParameterType
 from mlproj.spec.documents import Entry, Node, Scalar, Table, failure, is_null, printed
 from mlproj.spec.duration import seconds
-from mlproj.spec.fields import kind, text, texts, unknown_keys, warning
+from mlproj.spec.fields import finding_of, kind, text, texts, unknown_keys, warning
 
 ENTRY_POINT_KEYS = (
     "parameters",
@@ -30,14 +30,29 @@ _TYPES: dict[str, ParameterType] = {
 }
 
 
-def read(entry: Entry, findings: list[Finding]) -> tuple[EntryPoint, ...]:
-    """The entry points in the MLproject's `entry_points`. Raises SpecError for what MLflow crashes on."""
+Unreadable = tuple[str, Finding]
+
+
+def read(entry: Entry, findings: list[Finding]) -> tuple[EntryPoint | Unreadable, ...]:
+    """The entry points in the MLproject's `entry_points`, one that cannot be read as the reason why.
+
+    Raises SpecError where they are no mapping.
+    """
     if is_null(entry.value):
         findings.append(warning("`entry_points` is empty: nothing can be run by name", entry.location))
         return ()
     if not isinstance(entry.value, Table):
         raise failure(f"`entry_points` must be a mapping, not {kind(entry.value)}", entry.location)
-    return tuple(_entry_point(item, findings) for item in entry.value.entries)
+    return tuple(_readable(item, findings) for item in entry.value.entries)
+
+
+def _readable(entry: Entry, findings: list[Finding]) -> EntryPoint | Unreadable:
+    try:
+        return _entry_point(entry, findings)
+    except SpecError as error:
+        finding = finding_of(error, entry.location.file)
+        findings.append(finding)
+        return entry.key, finding
 
 
 def _entry_point(entry: Entry, findings: list[Finding]) -> EntryPoint:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from mlproj.errors import NotSupportedYet, SpecError, UsageError, did_you_mean, unreachable
 from mlproj.model.environment import CondaSpec, DockerSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
-from mlproj.model.project import Finding, Location, Project
+from mlproj.model.project import Finding, Project
 from mlproj.spec import conda, docker, fields, python_env, requirements, text
 from mlproj.spec.documents import Entry, Scalar, Table, failure, is_false
 
@@ -124,8 +124,7 @@ def _read(directory: Path, key: str, file: str, because: str, findings: list[Fin
 
 
 def _unreadable(error: SpecError, file: str, findings: list[Finding]) -> Choice:
-    location = Location(file=error.file or file, line=error.line)
-    finding = Finding(severity="error", message=error.sentence, location=location, hint=error.hint)
+    finding = fields.finding_of(error, file)
     findings.append(finding)
     return Choice(spec=SystemSpec(because=f"`{file}` cannot be read"), failure=finding)
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlproj.errors import did_you_mean
+from mlproj.errors import SpecError, did_you_mean
 from mlproj.model.project import Finding, Location
 from mlproj.spec.documents import Listing, Node, Scalar, Table, failure, is_null, printed
 
 
 def warning(message: str, location: Location, hint: str | None = None) -> Finding:
     return Finding(severity="warning", message=message, location=location, hint=hint)
+
+
+def finding_of(error: SpecError, file: str) -> Finding:
+    """What made a part of a file unreadable, as a finding; `file` is named where the error names none."""
+    location = Location(file=error.file or file, line=error.line)
+    return Finding(severity="error", message=error.sentence, location=location, hint=error.hint)
 
 
 def unknown_keys(table: Table, known: Sequence[str], where: str) -> tuple[Finding, ...]:

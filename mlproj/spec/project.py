@@ -28,10 +28,12 @@ def read_project(directory: Path) -> Project:
     if root and root.find("docker_env") and not name:
         message = "MLflow needs a `name` to tag the image of a project with `docker_env`"
         findings.append(warning(message, root.location))
+    entries = _entry_points(root, findings)
     return Project(
         name=name,
         file=file,
-        entry_points=_entry_points(root, findings),
+        entry_points=tuple(entry for entry in entries if isinstance(entry, EntryPoint)),
+        unreadable=tuple(entry for entry in entries if not isinstance(entry, EntryPoint)),
         environment=choice.spec,
         findings=tuple(findings),
         environment_failure=choice.failure,
@@ -68,7 +70,9 @@ def _root(directory: Path, file: str, findings: list[Finding]) -> Table | None:
     return root
 
 
-def _entry_points(root: Table | None, findings: list[Finding]) -> tuple[EntryPoint, ...]:
+def _entry_points(
+    root: Table | None, findings: list[Finding]
+) -> tuple[EntryPoint | entry_points.Unreadable, ...]:
     if root is None:
         return ()
     job = root.find("databricks_spark_job")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mlproj.errors import StoreError
+from mlproj.files import write_all
 from mlproj.model.digest import Digest
 from mlproj.store.failures import explained
 
@@ -42,7 +43,7 @@ class FolderBlobs:
         digest = Digest.of(content)
         with explained(self._root.parent):
             if not self._renew(digest):
-                with self._written(lambda descriptor: _write_all(descriptor, content)) as temporary:
+                with self._written(lambda descriptor: write_all(descriptor, content)) as temporary:
                     self._settle([(temporary, digest)])
         return digest
 
@@ -176,7 +177,7 @@ class _Copy:
         try:
             if self._path.is_symlink():
                 text = os.fsencode(os.readlink(self._path))
-                _write_all(target, text)
+                write_all(target, text)
                 self.digest = Digest.of(text)
             else:
                 with _opened(self._path) as source:
@@ -189,12 +190,6 @@ def _copy(source: int, target: int) -> tuple[Digest, int]:
     hasher, size = hashlib.sha256(), 0
     while piece := os.read(source, _PIECE):
         hasher.update(piece)
-        _write_all(target, piece)
+        write_all(target, piece)
         size += len(piece)
     return Digest.from_hex(hasher.hexdigest()), size
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]

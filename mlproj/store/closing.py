@@ -10,14 +10,13 @@ from pathlib import Path
 from mlproj.files import locked_now
 from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.record import EntryKind, blobs_of, read_document, seal_document
-from mlproj.model.run import LogFile, Outcome, Run, Status, Usage
+from mlproj.model.run import LOGS, LogFile, Outcome, Run, Status, Usage
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import transaction
 from mlproj.store.machine import Machine
 from mlproj.store.writing import close_run, still_open
 
 REASON = "the runner ended without closing the run"
-LOGS = ("stdout", "stderr", "times")
 
 
 def close_dead_runs(

@@ -28,7 +28,7 @@ _ROW = (
 
 def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> Run:
     """The run as it was sealed, or as it was begun. Raises Altered where its document is not what it was."""
-    row = connection.execute(_ROW, (run_id,)).fetchone()
+    row = _row(connection, run_id)
     _, name, _, status, deleted, opening, record, sequence, supervisor, boot_id, kind, digest, payload = row
     try:
         if sequence is None:
@@ -51,6 +51,14 @@ def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> R
         sequence=sequence,
         amendments=amendments,
     )
+
+
+def _row(connection: sqlite3.Connection, run_id: str) -> tuple[Any, ...]:
+    """The row of a run that is listed. Raises SQLite's own error where an index lists what is not there."""
+    row: tuple[Any, ...] | None = connection.execute(_ROW, (run_id,)).fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError(f"malformed: run `{run_id}` is listed, and its row is gone")
+    return row
 
 
 def _document(payload: object, digest: object, kind: object, run_id: str, name: str) -> Run:
@@ -200,7 +208,7 @@ def _metric(value: object) -> object:
 
 
 def _bare_run(connection: sqlite3.Connection, run_id: str) -> Run:
-    row = connection.execute(_ROW, (run_id,)).fetchone()
+    row = _row(connection, run_id)
     _, name, created, status, deleted, _, record, sequence = row[:8]
     return Run(
         run_id=run_id,

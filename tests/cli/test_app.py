@@ -97,3 +97,23 @@ def test_doctor_says_what_is_there(mlproj: Mlproj) -> None:
 def test_a_wrong_option_is_told_without_a_traceback(mlproj: Mlproj, command: str) -> None:
     answer = mlproj(command, "--no-such-thing")
     assert answer.code == 2 and "--no-such-thing" in answer.stderr and "Traceback" not in answer.stderr
+
+
+def test_no_command_gives_the_help_and_a_near_one_a_suggestion(mlproj: Mlproj) -> None:
+    alone = mlproj()
+    assert (alone.code, alone.stdout) == (2, "")
+    assert alone.stderr.startswith("Usage: mlproj [OPTIONS] COMMAND") and "error" not in alone.stderr
+    assert "did you mean `runs`?" in mlproj("rnus").stderr
+
+
+def test_what_a_project_offers_is_told_in_json_too(make_project: ProjectMaker, mlproj: Mlproj) -> None:
+    text = (
+        "entry_points: {main: {parameters: {a: {type: float, default: 1}}, command: 'x {a}', outputs: [m]}}"
+    )
+    folder = make_project({"MLproject": text})
+    told = mlproj("run", ".", "--help-project", "--json", cwd=folder).document
+    assert told["schema"] == "mlproj/project/1" and told["name"] is None
+    (entry,) = told["entry_points"]
+    assert (entry["name"], entry["command"], entry["outputs"]) == ("main", "x {a}", ["m"])
+    assert entry["parameters"]["a"]["type"] == "float" and entry["parameters"]["a"]["default"] == "1"
+    assert not mlproj("check", cwd=folder).stdout.startswith("project "), "no name, no row for it"

@@ -53,6 +53,21 @@ def test_runs_are_listed_filtered_and_ranked(trained: Path, mlproj: Mlproj) -> N
     assert bad.code == 2 and "Traceback" not in bad.stderr
 
 
+def test_a_list_that_is_cut_says_so(trained: Path, mlproj: Mlproj) -> None:
+    cut = mlproj("runs", "-n", "2")
+    assert len(cut.stdout.splitlines()) == 3 and "`--all`" in cut.stderr
+    assert mlproj("runs", "-n", "3").stderr == mlproj("runs", "--all").stderr == ""
+
+
+def test_nothing_is_said_of_what_nobody_looked_into(make_project: ProjectMaker, mlproj: Mlproj) -> None:
+    project = make_project({"MLproject": single("'exit 3'", outputs="[old]"), "old": "there before\n"})
+    assert mlproj("run", ".", *LOCAL, cwd=project).code == 1
+    shown = mlproj("show").stdout
+    assert "old  unchanged\n" in shown and "(1 file)" in shown
+    assert "old  unchanged\n" in mlproj("artifacts").stdout
+    assert mlproj("verify").stderr.startswith("1 entry, 1 run and ")
+
+
 def test_logs_give_each_stream_back(trained: Path, mlproj: Mlproj) -> None:
     both = mlproj("logs", "last")
     assert (both.stdout, both.stderr) == ("out\n", "err\n")

@@ -337,10 +337,12 @@ entry_points:
     script = "import sys; assert sys.argv[1:] == ['hunter2 x', 'https://u:swordfish@h/p', 'bpe'], sys.argv\n"
     project = make_project({"MLproject": text, "check.py": script})
     given = ("-P", "password=hunter2 x", "-P", "url=https://u:swordfish@h/p", "-P", "tokenizer=bpe")
-    answer = mlproj("run", ".", *given, "--json", *LOCAL, cwd=project)
+    tags = ("--tag", "source=https://u:swordfish@h/t", "--tag", "phase=one")
+    answer = mlproj("run", ".", *given, *tags, "--json", *LOCAL, cwd=project)
     assert answer.code == 0, answer.stderr
     assert answer.document["parameters"]["password"]["value"] == "***"
     assert answer.document["parameters"]["tokenizer"]["value"] == "bpe"
+    assert answer.document["tags"] == {"source": "***", "phase": "one"}
     kept = b"".join(path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file())
     source = (project / "check.py").read_bytes()
     for secret in (b"hunter2", b"swordfish"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.console import ROOT, perform, sessions, shown_as, workplace
+from tests.docs.console import ROOT, perform, run, sessions, shown_as, workplace
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "tutorial").glob("*.md")))
 
@@ -19,7 +19,10 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "tutorial").glob("*.md")))
 def test_the_commands_of_the_page_do_what_it_shows(page: Path, tmp_path: Path) -> None:
     steps = sessions(page)
     assert steps, "the page shows commands"
-    folder = workplace(tmp_path)
+    run(
+        "mlproj run example_projects/elasticnet -e train", workplace(tmp_path / "demo")
+    )  # as `make demo` does
+    folder = workplace(tmp_path / "tour")
     for step in steps:
         perform(step, folder)
 

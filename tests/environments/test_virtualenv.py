@@ -69,7 +69,7 @@ def test_the_lock_is_the_same_in_another_folder(
     report = Recorder()
     second = lock(shared, spec, make_project(files, name="two", git=False), report)
     assert first.lock == second.lock and first.key == second.key
-    assert report.began("lock") == 0
+    assert report.began("resolve") == 0
 
 
 def test_a_changed_requirements_file_gives_another_environment(
@@ -99,7 +99,7 @@ def test_refreshing_resolves_again_to_the_same_lock(
 ) -> None:
     first = lock(shared, SIX, tmp_path)
     second = lock(shared, SIX, tmp_path, report, refresh=True)
-    assert report.began("lock") == 1
+    assert report.began("resolve") == 1
     assert first.lock is not None and second.lock is not None
     assert first.lock.digest == second.lock.digest
 
@@ -303,7 +303,7 @@ def test_a_broken_environment_is_noticed_and_rebuilt(shared_cache: Path, tmp_pat
         shutil.rmtree(target) if target.is_dir() else target.unlink()
     report = Recorder()
     environment.build(locked, tmp_path, report)
-    assert report.began("build") == 1
+    assert report.began("create") == 1
     assert python_in(activation, "import six; print(six.__version__)") == "1.16.0"
 
 
@@ -337,7 +337,7 @@ def _script(folder: Path) -> Path:
         from mlproj.model.events import Started
         builds = []
         def report(event):
-            if isinstance(event, Started) and event.stage == "build":
+            if isinstance(event, Started) and event.stage == "create":
                 builds.append(event)
         environment = VirtualenvEnvironment(Path({str(folder / "cache")!r}))
         spec = VirtualenvSpec(python=None, dependencies=("six==1.16.0",), because="")

@@ -85,6 +85,16 @@ def test_a_path_that_is_nowhere_is_refused_and_a_uri_is_kept() -> None:
     assert (bound.text, bound.located, bound.base) == ("s3://bucket/key", None, "uri")
 
 
+@pytest.mark.parametrize(
+    ("text", "looked"),
+    [("a/b", True), ("/a/b", False), ("file:///a", False), ("FILE:///a", False), ("file:a", True)],
+)
+def test_folders_are_named_only_where_they_were_looked_in(text: str, looked: bool) -> None:
+    with pytest.raises(DataError) as caught:
+        bind(entry("t {a}", parameter("a", "path")), {"a": text}, nowhere)
+    assert (caught.value.hint is not None) == looked
+
+
 def test_path_templates_are_filled_and_stay_in_the_project() -> None:
     declared = entry("t", "a")
     assert fill("out/{a}/m{{1}}.json", (value("a", "x y"),), declared) == "out/x y/m{1}.json"

@@ -394,6 +394,17 @@ def test_a_callers_git_variables_do_not_matter(
     assert (state.commit, paths(snapshot)) == (head, ["a"])
 
 
+def test_a_repository_whose_work_tree_is_elsewhere_is_told_and_walked(
+    make_project: ProjectMaker, look: Look, tmp_path: Path
+) -> None:
+    root = make_project({"a": "1"})
+    (tmp_path / "elsewhere").mkdir()
+    git(root, "config", "core.worktree", str(tmp_path / "elsewhere"))
+    state, snapshot = look(root)
+    assert (state.commit, paths(snapshot)) == (None, ["a"])
+    assert len(look.notes) == 1 and "work tree elsewhere" in look.notes[0]
+
+
 def test_a_broken_repository_or_no_git_is_told_and_walked(
     make_project: ProjectMaker, look: Look, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

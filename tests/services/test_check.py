@@ -22,6 +22,8 @@ def told(folder: Path, text: str) -> list[tuple[str, str, str]]:
 def test_a_project_without_faults_has_no_findings(tmp_path: Path) -> None:
     text = "entry_points:\n  main:\n    parameters: {a: float}\n    command: echo '{a}' \"{a}\" {a}\n"
     assert told(tmp_path, text) == []
+    text = "entry_points:\n  main:\n    command: |\n      echo \\\n        my\\ file \\\n        b \\\n"
+    assert told(tmp_path, text) == []
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,18 @@ def test_a_project_without_faults_has_no_findings(tmp_path: Path) -> None:
             "warning",
             "MLproject:4",
             "never uses it",
+        ),
+        (
+            "entry_points:\n  main:\n    command: >\n      python t.py \\\n      --a 1 \\\n      --b 2\n",
+            "warning",
+            "MLproject:3",
+            "a backslash stands before a blank",
+        ),
+        (
+            "entry_points:\n  main:\n    command: |\n      python t.py \\ \n      --a 1\n",
+            "warning",
+            "MLproject:3",
+            "a backslash stands before a blank",
         ),
         (
             "entry_points:\n  main:\n    command: echo {b} {b}\n",
@@ -81,6 +95,24 @@ def test_each_fault_is_found_where_it_is(
     found = told(tmp_path, text)
     assert [(item[0], item[1]) for item in found] == [(severity, place)]
     assert said in found[0][2]
+
+
+def test_a_path_that_another_entry_point_makes_is_not_missed(tmp_path: Path) -> None:
+    text = """\
+entry_points:
+  main:
+    parameters:
+      table: {type: path, default: data/part.csv}
+      model: {type: path, default: model.bin}
+    command: fit {table} {model}
+  prepare:
+    parameters: {out: {default: data}}
+    outputs: ["{out}"]
+    command: prepare {out}
+"""
+    assert [message for *_, message in told(tmp_path, text)] == [
+        "the default of `model` is a path, and there is no file or folder `model.bin`"
+    ]
 
 
 def test_a_requirements_file_that_is_missing_is_found(tmp_path: Path) -> None:

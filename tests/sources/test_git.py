@@ -182,6 +182,22 @@ def test_ssh_addresses_reach_ssh_without_prompts(
     monkeypatch.undo()
 
 
+def test_the_settings_of_the_repository_we_happen_to_be_in_run_nothing(
+    history: History, tmp_path: Path, checkouts: Path, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    git(here, "init", "--quiet")
+    git(here, "config", "core.sshCommand", f"touch {tmp_path}/ran; false")
+    monkeypatch.chdir(here)
+    with (
+        pytest.raises(SourceError),
+        GitSource(checkouts).fetch("ssh://localhost:1/nowhere", None, events.append),
+    ):
+        pass
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_bare_repository_of_this_machine_is_borrowed_from(
     history: History, web: Web, checkouts: Path, events: list[Event]
 ) -> None:

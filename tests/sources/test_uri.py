@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlproj.errors import SourceError
+from mlproj.model.redaction import without_credentials
 from mlproj.sources.uri import (
     Address,
     ArchiveAddress,
@@ -17,7 +18,6 @@ from mlproj.sources.uri import (
     enter,
     read_uri,
     shown,
-    without_credentials,
 )
 from tests.conftest import git
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlproj.errors import SpecError
 from mlproj.model.project import EntryPoint, Finding, Parameter, Project
+from mlproj.planning.entry import find_entry_point
 from mlproj.spec import read_project
 
 MAIN = "entry_points:\n  main:\n    command: echo\n"
@@ -21,9 +22,11 @@ def project(folder: Path, files: dict[str, str | bytes]) -> Project:
 
 
 def refused(folder: Path, files: dict[str, str | bytes]) -> SpecError:
-    """The error that reading these files gives."""
+    """The error that reading these files gives, or asking for the entry point that cannot be read."""
     try:
         found = project(folder, files)
+        for name, _ in found.unreadable:
+            find_entry_point(found, name, folder)
     except SpecError as error:
         return error
     raise AssertionError(f"it was read: {found}")

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mlproj.errors import UsageError
+from mlproj.errors import SpecError, UsageError
 from mlproj.model.project import ParameterType
+from mlproj.planning.entry import find_entry_point
+from mlproj.services.check import check
+from mlproj.spec import read_project
 from mlproj.spec.duration import seconds
 from tests.spec.making import entry, parameter, refused
 
@@ -71,3 +74,17 @@ def test_a_command_keeps_its_lines(tmp_path: Path) -> None:
     main, _ = entry(tmp_path, 'command: |\n  python a.py \\\n    --b {b}\n  echo "c"\nparameters: {b: int}')
     assert main.command == 'python a.py \\\n  --b {b}\necho "c"\n'
     assert str(main.command_location) == "MLproject:3"
+
+
+def test_an_entry_point_that_cannot_be_read_stops_only_whoever_wants_it(tmp_path: Path) -> None:
+    (tmp_path / "MLproject").write_text(
+        "entry_points:\n  main: {command: echo}\n  later: {parameters: {a: 5}, command: x}\n  other:\n"
+    )
+    project = read_project(tmp_path)
+    assert find_entry_point(project, "main", tmp_path).command == "echo"
+    for name, place in (("later", "(MLproject:3)"), ("other", "(MLproject:4)")):
+        with pytest.raises(SpecError) as raised:
+            find_entry_point(project, name, tmp_path)
+        assert raised.value.message.endswith(place)
+    errors = [finding for finding in check(tmp_path) if finding.severity == "error"]
+    assert [finding.location.line for finding in errors] == [3, 4]

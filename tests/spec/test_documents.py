@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlproj.errors import MlprojError
+from mlproj.errors import MlprojError, SpecError
 from mlproj.model.project import Finding, Project
 from mlproj.spec import environment_for, read_project
-from mlproj.spec.documents import Node, Table, is_null, parse, printed
+from mlproj.spec.documents import Table, parse, printed
 from tests.spec.making import MAIN, project, refused
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -73,6 +73,22 @@ def test_among_merged_mappings_a_lists_first_and_the_last_key_count(text: str, v
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\tb: c\n", "indent with blanks, not with tabs"),
+        ("a: {b: @c}\n", "quote a text that begins with `@`"),
+        ("é: `b`\n", "quote a text that begins with ```"),
+        ("a: b: c\n", "quote a text that holds a colon and a blank"),
+        ("a: [\n", None),
+    ],
+)
+def test_what_is_not_yaml_comes_with_what_to_do(text: str, hint: str | None) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(text, "f", [])
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("text", "read"),
     [
         ("{type:int, default:[1]}", {"type:int": "None", "default": "[1]"}),
@@ -85,12 +101,8 @@ def test_what_libyaml_refuses_and_mlflow_reads_is_read(text: str, read: dict[str
     findings: list[Finding] = []
     root = parse(text, "f", findings)
     assert isinstance(root, Table)
-    assert {entry.key: str(_plain(entry.value)) for entry in root.entries} == read
+    assert {entry.key: printed(entry.value) for entry in root.entries} == read
     assert len(findings) == text.count("a: 2")
-
-
-def _plain(node: Node) -> object:
-    return None if is_null(node) else printed(node)
 
 
 def test_a_folder_or_a_pipe_in_the_files_place_is_refused_at_once(tmp_path: Path) -> None:

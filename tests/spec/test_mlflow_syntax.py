@@ -11,7 +11,8 @@ from mlproj.model.environment import CondaSpec, DockerSpec, SystemSpec, Virtuale
 from mlproj.model.plan import Origin
 from mlproj.model.project import ParameterType
 from mlproj.planning.command import render
-from mlproj.planning.parameters import bind, find_entry_point
+from mlproj.planning.entry import find_entry_point
+from mlproj.planning.parameters import bind
 from mlproj.services.locate import locate
 from mlproj.spec import environment_for
 from tests.spec.making import MAIN, entry, parameter, project, refused
@@ -292,6 +293,47 @@ def test_extra_parameters_are_appended_and_a_flag_gets_an_empty_value(tmp_path: 
     main, _ = entry(tmp_path, "command: python t.py")
     bound = bind(main, {"flag": "", "k": "a b"}, lambda text, origin: None)
     assert render(main, bound, {}) == "python t.py --flag '' --k 'a b'"
+
+
+@pytest.mark.parametrize(
+    ("body", "given", "command"),
+    [
+        ("command: >\n  python t.py\n  --a {a}\n  --b 1", {}, "python t.py --a 1e-3 --b 1\n"),
+        ("command: >-\n  python t.py\n    --a {a}\n  --b 1", {}, "python t.py\n  --a 1e-3\n--b 1"),
+        (
+            "command: |\n  python t.py \\\n    --a {a} \\\n    --b 1 \\",
+            {"a": "x y"},
+            "python t.py \\\n  --a 'x y' \\\n  --b 1 \\\n",
+        ),
+        ('command: "python t.py \\\n  --a {a} \\\n  --b 1"', {}, "python t.py --a 1e-3 --b 1"),
+        ('command: "python t.py --a {a}\n  --b 1"', {}, "python t.py --a 1e-3 --b 1"),
+        ("command: 'python t.py --a ''{a}'''", {"a": "0.1"}, "python t.py --a '0.1'"),
+        (
+            "command: python t.py --a={a} pre{a}post http://h:{a}/",
+            {"a": "a b"},
+            "python t.py --a='a b' pre'a b'post http://h:'a b'/",
+        ),
+        (
+            'command: "python t.py x=1 $(echo {a})"',
+            {"a": "b.c=1 d=2"},
+            "python t.py x=1 $(echo 'b.c=1 d=2')",
+        ),
+        ("command: 'VAR={a} python t.py'", {"a": "x y"}, "VAR='x y' python t.py"),
+        ("command: cd .. && python t.py {a}; ls | cat", {}, "cd .. && python t.py 1e-3; ls | cat"),
+        ("command: \"awk '{{print $1}}' {a}\"", {}, "awk '{print $1}' 1e-3"),
+        ("command: python t.py {a} {a!r} {a!s:>6}", {}, "python t.py 1e-3 '1e-3'   1e-3"),
+        (
+            "command: python t.py {a}",
+            {"a": "", "flag": "", "n-x": "a b", "é": "*"},
+            "python t.py '' --flag '' --n-x 'a b' --'é' '*'",
+        ),
+    ],
+)
+def test_a_command_is_the_one_that_mlflow_computes(
+    tmp_path: Path, body: str, given: dict[str, str], command: str
+) -> None:
+    main, _ = entry(tmp_path, f"parameters:\n  a: {{type: str, default: 1e-3}}\n{body}")
+    assert render(main, bind(main, given, lambda text, origin: None), {}) == command
 
 
 def test_a_recorded_value_is_the_value_and_not_its_quoted_form(tmp_path: Path) -> None:

@@ -300,6 +300,19 @@ def test_a_schema_that_is_no_text_ends_in_a_sentence(root: Path, store: FolderSt
         open_store(root, create=False)
 
 
+def test_a_run_that_its_index_does_not_know_ends_in_a_sentence(
+    root: Path, store: FolderStore, sealed: Run
+) -> None:
+    store.close()
+    in_table = (sealed.run_id + sealed.name).encode()
+    content = (root / FILE).read_bytes()
+    assert content.count(in_table) == 1
+    (root / FILE).write_bytes(content.replace(in_table, b"0" * 32 + sealed.name.encode()))
+    damaged = open_store(root, create=False)
+    with contextlib.closing(damaged), pytest.raises(StoreError, match="damaged"):
+        damaged.search(RunQuery())
+
+
 def test_a_store_that_stays_busy_is_told(store: FolderStore, root: Path) -> None:
     store._connection.execute("PRAGMA busy_timeout = 50")
     with contextlib.closing(sqlite3.connect(root / FILE)) as other:
@@ -323,7 +336,7 @@ import ctypes, os, sys
 from pathlib import Path
 from mlproj.errors import StoreError
 from mlproj.ports import RunQuery
-from mlproj.services.history import read_log
+from mlproj.services.logs import read_log
 from mlproj.services.verify import verify
 from mlproj.store.folder import open_store
 store = open_store(Path(sys.argv[1]), create=False)

@@ -1,0 +1,50 @@
+"""Conditions on runs as people write them, MLflow's way included: `metrics.rmse < 0.5`."""
+
+from __future__ import annotations
+
+import re
+
+from mlproj.errors import UsageError
+from mlproj.ports import Condition
+
+_CONDITION = re.compile(
+    r"\s*(?P<field>[^<>=!~]+?)\s*(?P<operator><=|>=|!=|==|=|<|>|~)\s*(?P<value>.*?)\s*", re.DOTALL
+)
+_PREFIXES = {
+    "metric": "metrics",
+    "param": "params",
+    "parameter": "params",
+    "parameters": "params",
+    "tag": "tags",
+}
+_ATTRIBUTE_PREFIXES = ("attribute", "attributes", "attr", "run")
+_ATTRIBUTE_NAMES = {"run_name": "name", "user_id": "user", "start_time": "started", "end_time": "ended"}
+
+
+def parse_condition(text: str) -> Condition:
+    """The comparison that `metrics.rmse < 0.5` means. A bare key is an attribute of the run; the key may
+    stand in backticks or double quotes, the value in quotes of either kind. MLflow's prefixes and names
+    (`attributes.`, `param.`, `run_name`) are understood. Raises UsageError.
+    """
+    match = _CONDITION.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"`{text}` is not a condition", hint="write one such as `metrics.rmse < 0.5` or `status = FAILED`"
+        )
+    operator = "=" if match["operator"] == "==" else match["operator"]
+    return Condition(field=_field(match["field"]), operator=operator, value=_unquoted(match["value"], "'\""))
+
+
+def _field(text: str) -> str:
+    kind, dot, key = text.partition(".")
+    if dot and kind in _ATTRIBUTE_PREFIXES:
+        kind, dot, key = key, "", ""
+    if dot:
+        return f"{_PREFIXES.get(kind, kind)}.{_unquoted(key, '`' + chr(34))}"
+    name = _unquoted(kind, "`" + chr(34))
+    return _ATTRIBUTE_NAMES.get(name, name)
+
+
+def _unquoted(text: str, marks: str) -> str:
+    quoted = len(text) >= 2 and text[0] in marks and text[-1] == text[0]
+    return text[1:-1] if quoted else text

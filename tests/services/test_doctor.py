@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlproj.services.doctor import Check, diagnose
+from mlproj.store.folder import open_store
+
+
+def checks(folder: Path) -> dict[str, Check]:
+    found = diagnose(
+        folder / "cache", lambda: None, lambda: open_store(folder / "nothing here", create=False)
+    )
+    return {check.name: check for check in found}
+
+
+def test_what_is_there_is_told_and_what_is_missing_has_a_hint(tmp_path: Path) -> None:
+    found = checks(tmp_path)
+    assert (found["mlproj"].state, found["git"].state) == ("ok", "ok")
+    assert (found["uv"].state, found["store"].state) == ("missing", "missing")
+    assert found["uv"].hint and found["store"].hint
+
+
+def test_a_program_that_fails_without_a_word_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "docker"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert checks(tmp_path)["docker"].detail == "it ended with code 3"
+
+
+def test_environments_are_counted_without_their_locks(tmp_path: Path) -> None:
+    environments = tmp_path / "cache" / "environments"
+    (environments / "a1b2").mkdir(parents=True)
+    (environments / "a1b2.lock").touch()
+    (environments / ".discarded-c3").mkdir()
+    assert "1 environments" in checks(tmp_path)["cache"].detail
