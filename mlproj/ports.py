@@ -194,6 +194,16 @@ class RunQuery:
     deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A row of a store's list of runs. One that has ended has a record, unless it is `forgotten`."""
+
+    run_id: str
+    name: str
+    ended: bool
+    forgotten: bool
+
+
 class RunStore(Protocol):
     """Where runs are recorded. Content once sealed is never rewritten."""
 
@@ -220,6 +230,14 @@ class RunStore(Protocol):
         ...
 
     def search(self, query: RunQuery) -> tuple[Run, ...]: ...
+
+    def listing(self) -> tuple[Listed, ...]:
+        """Every run of which there is a row, hidden and forgotten ones too, in the order they were begun."""
+        ...
+
+    def faults(self) -> tuple[str, ...]:
+        """What the database finds wrong with its own pages and indexes; empty where it is sound."""
+        ...
 
     def experiment(self, identifier: str) -> str:
         """The name of the experiment with that id (`0` for the one of runs that name none); raises

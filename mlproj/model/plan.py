@@ -107,7 +107,7 @@ class Plan:
 
     def document(self) -> dict[str, Json]:
         """The plan as JSON: what its identity is the digest of."""
-        return {"schema": "mlproj/plan/1", **plain(self)}
+        return {"schema": "mlproj/experiment/1", **plain(self)}
 
     @property
     def identity(self) -> Digest | None:

@@ -10,6 +10,9 @@ from mlproj.model.plan import Value
 from mlproj.model.project import EntryPoint, Location
 from mlproj.planning.template import formatted, pieces
 
+NOBODYS = (".git", ".mlproj")
+"""Folders that are neither data nor a product of anybody's code."""
+
 
 def fill(template: str, values: Sequence[Value], entry: EntryPoint) -> str:
     """The path that `template` names, relative to the project's folder.
@@ -21,7 +24,7 @@ def fill(template: str, values: Sequence[Value], entry: EntryPoint) -> str:
     filled = _filled(template, texts, entry.location)
     path = _inside(filled)
     if path is None:
-        message = f"`{filled}` must be a path below the project's folder"
+        message = f"`{filled}` must be a path below the project's folder, outside of `.git` and `.mlproj`"
         raise SpecError(message, file=entry.location.file, line=entry.location.line)
     return path
 
@@ -50,5 +53,6 @@ def _filled(template: str, texts: Mapping[str, str], location: Location) -> str:
 
 def _inside(filled: str) -> str | None:
     path = os.path.normpath(filled) if filled else "."
-    outside = os.path.isabs(path) or path in (".", "..") or path.startswith("../")
+    first = path.partition("/")[0]
+    outside = os.path.isabs(path) or first in (".", "..", *NOBODYS)
     return None if outside or "\0" in path else path

@@ -109,7 +109,10 @@ class _Collecting:
         return Output(path=path, state="written", digest=kept[0], size=kept[1])
 
     def _folder(self, place: Path, path: str) -> Output:
-        kept = self._keep(place, sorted(_walk(place)))
+        outside: list[str] = []
+        kept = self._keep(place, sorted(_walk(place, outside)))
+        for link in outside:
+            self._note(f"`{readable(os.path.join(path, link))}` links to a folder elsewhere, and is not kept")
         manifest = folder_manifest((os.fsencode(name), digest) for name, digest, _ in kept)
         return Output(
             path=path,
@@ -195,21 +198,19 @@ def _of(state: os.stat_result) -> Stamp:
     return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    """The regular files in a folder, links followed as `find -L` does; paths relative to the folder.
+def _walk(folder: Path, outside: list[str] | None = None) -> Iterator[str]:
+    """The regular files in a folder, links to files followed; paths relative to the folder.
 
-    Pipes, sockets and broken links are passed over, and so is a link to a folder that it lies in.
+    Pipes, sockets and broken links are passed over, and so is a link to a folder: what is in this one is
+    found without it, and one elsewhere may hold the whole disk. Those are added to `outside`.
     """
-    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    top = os.path.realpath(folder)
+    waiting = [""]
     while waiting:
-        inside, above = waiting.pop()
+        inside = waiting.pop()
         try:
-            state = os.stat(folder / inside)
             entries = os.listdir(folder / inside)
         except OSError:
-            continue
-        here = (state.st_dev, state.st_ino)
-        if here in above:
             continue
         for name in entries:
             path = os.path.join(inside, name)
@@ -217,5 +218,12 @@ def _walk(folder: Path) -> Iterator[str]:
                 mode = os.stat(folder / path).st_mode
                 if stat.S_ISREG(mode):
                     yield path
+                elif stat.S_ISDIR(mode) and os.path.islink(folder / path):
+                    if outside is not None and not _lies_in(os.path.realpath(folder / path), top):
+                        outside.append(path)
                 elif stat.S_ISDIR(mode):
-                    waiting.append((path, above | {here}))
+                    waiting.append(path)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return os.path.commonpath((path, folder)) == folder

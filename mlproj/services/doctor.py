@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlproj.errors import MlprojError
-from mlproj.ports import RunQuery, RunStore
+from mlproj.ports import RunStore
 from mlproj.process import Completed, ProgramMissing, run
 from mlproj.version import __version__
 
@@ -90,7 +90,7 @@ def _cache(cache: Path) -> Check:
 def _store(open_store: Callable[[], RunStore]) -> Check:
     try:
         store = open_store()
-        runs = store.search(RunQuery(limit=None, deleted=True))
+        runs = store.listing()
     except MlprojError as error:
         return Check(name="store", state="missing", detail=error.message, hint=error.hint)
     return Check(name="store", state="ok", detail=f"{store.root}: {len(runs)} runs")

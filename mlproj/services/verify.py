@@ -22,8 +22,8 @@ from mlproj.model.record import (
     read_document,
     read_import,
 )
-from mlproj.model.run import Run, Status
-from mlproj.ports import RunQuery, RunStore
+from mlproj.model.run import Run
+from mlproj.ports import Listed, RunStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +84,10 @@ class _Check:
     def everything(self) -> Verification:
         self._report(Started(stage="verify"))
         try:
-            rows = self._store.search(RunQuery(limit=None, deleted=True))
-            self._names = {run.run_id: run.name for run in rows}
+            for fault in self._store.faults():
+                self._problem(None, "database", fault)
+            rows = self._store.listing()
+            self._names = {row.run_id: row.name for row in rows}
             self._read_tombstones()
             self._check_chain()
             self._check_rows(rows)
@@ -201,14 +203,16 @@ class _Check:
                 told = f"says {_shown(found.get(name), value)}, not {_shown(value, found.get(name))}"
                 self._problem(run.run_id, f"index.{name}", f"what is searched of the run {told}")
 
-    def _check_rows(self, rows: tuple[Run, ...]) -> None:
-        """That every run which says that it is sealed is in the chain."""
-        for run in rows:
-            unsealed = run.record is None and run.status in (Status.RUNNING, Status.UNKNOWN)
-            known = run.run_id in self._runs or run.run_id in self._tombstones.runs
-            named = any(problem.run_id == run.run_id for problem in self._problems)
-            if self._only in (None, run.run_id) and not (unsealed or known or named):
-                self._problem(run.run_id, "record", "the chain holds no record of the run")
+    def _check_rows(self, rows: tuple[Listed, ...]) -> None:
+        """That every run which says that it is sealed is in the chain, and one that was removed is too."""
+        named = {problem.run_id for problem in self._problems}
+        for row in rows:
+            if row.run_id in named or self._only not in (None, row.run_id):
+                continue
+            if row.forgotten and row.run_id not in self._tombstones.runs:
+                self._problem(row.run_id, "record", "is hidden as removed, and no tombstone says why")
+            elif row.ended and row.run_id not in (*self._runs, *self._tombstones.runs):
+                self._problem(row.run_id, "record", "the chain holds no record of the run")
 
     def _named(self, run: Run) -> Iterator[tuple[Digest, str]]:
         """Every blob that must be there for the run, with the part that it is."""

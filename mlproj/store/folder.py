@@ -20,7 +20,7 @@ from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.moment import now
 from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
 from mlproj.model.run import Imported, Run, Status
-from mlproj.ports import RunQuery
+from mlproj.ports import Listed, RunQuery
 from mlproj.store import reading, writing
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import close_dead_runs, lock_of
@@ -149,6 +149,15 @@ class FolderStore:
         with self._looking():
             run_ids = matching(self._connection, query, self._machine)
             return reading.read_runs(self._connection, run_ids, self._machine)
+
+    def listing(self) -> tuple[Listed, ...]:
+        self._look_for_dead()
+        with self._looking():
+            return reading.read_listing(self._connection)
+
+    def faults(self) -> tuple[str, ...]:
+        with self._looking():
+            return reading.read_faults(self._connection)
 
     def experiment(self, identifier: str) -> str:
         if identifier == "0":

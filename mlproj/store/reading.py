@@ -13,6 +13,7 @@ from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombsto
 from mlproj.model.index import DETAILS, Index, number_in
 from mlproj.model.record import Entry, EntryKind, read_document, read_import
 from mlproj.model.run import Amendment, Run, Status
+from mlproj.ports import Listed
 from mlproj.store.machine import Machine
 
 _AT_ONCE = 200
@@ -107,6 +108,22 @@ def read_entries(connection: sqlite3.Connection, *, after: int | None) -> tuple[
         (after, after, _AT_ONCE),
     )
     return tuple(map(_entry, rows))
+
+
+def read_listing(connection: sqlite3.Connection) -> tuple[Listed, ...]:
+    rows = connection.execute(
+        "SELECT run_id, name, record IS NOT NULL OR status != 'RUNNING', forgotten FROM runs ORDER BY number"
+    )
+    return tuple(
+        Listed(run_id=str(run_id), name=str(name), ended=bool(ended), forgotten=bool(forgotten))
+        for run_id, name, ended, forgotten in rows
+    )
+
+
+def read_faults(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """What SQLite's own check of pages and indexes tells."""
+    told = (str(row[0]) for row in connection.execute("PRAGMA integrity_check"))
+    return tuple(fault for fault in told if fault != "ok")
 
 
 def read_experiment(connection: sqlite3.Connection, identifier: str) -> str | None:

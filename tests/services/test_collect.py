@@ -171,22 +171,27 @@ def test_an_empty_folder_that_the_run_made_is_written(scene: Scene) -> None:
     assert scene.one(marks) == Output(path="out", state="written", kind="folder", digest=Digest.of(b""))
 
 
-def test_links_are_followed_and_loops_and_pipes_passed_over(scene: Scene, tmp_path: Path) -> None:
+def test_links_to_files_are_followed_and_links_to_folders_and_pipes_passed_over(
+    scene: Scene, tmp_path: Path
+) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").write_text("from outside")
     marks = scene.mark("out", "link")
     folder = scene.project / "out"
     folder.mkdir()
-    (folder / "inner").symlink_to(tmp_path / "outside")
+    (folder / "inner").symlink_to(tmp_path / "outside" / "file")
+    (folder / "everything").symlink_to("/")
     (folder / "again").symlink_to(folder)
     (folder / "broken").symlink_to("nowhere")
     os.mkfifo(folder / "pipe")
     (scene.project / "link").symlink_to(tmp_path / "outside" / "file")
-    out, link = scene.collect(marks).outputs
+    collected = scene.collect(marks)
+    out, link = collected.outputs
     assert out.digest is not None
     manifest = scene.blobs.held[out.digest]
-    assert manifest == f"{Digest.of(b'from outside').hex}  inner/file\n".encode()
+    assert manifest == f"{Digest.of(b'from outside').hex}  inner\n".encode()
     assert link.digest == Digest.of(b"from outside")
+    assert collected.notes == ("`out/everything` links to a folder elsewhere, and is not kept",)
 
 
 def test_an_output_that_is_a_pipe_is_missing_with_a_note(scene: Scene) -> None:

@@ -140,6 +140,11 @@ def test_a_missing_row_of_a_sealed_run_is_named(recorded: Recorded) -> None:
     ]
 
 
+def test_a_run_hidden_as_removed_without_a_tombstone_is_named(recorded: Recorded) -> None:
+    recorded.execute("UPDATE runs SET forgotten = 1 WHERE run_id = ?", recorded.run.run_id)
+    assert recorded.parts() == {("second", "record")}
+
+
 def test_a_row_that_claims_a_seal_without_a_record_is_named(recorded: Recorded) -> None:
     recorded.execute(
         "INSERT INTO runs (run_id, name, experiment_id, status, created)"

@@ -9,6 +9,7 @@ import pytest
 from mlproj.errors import SpecError, UsageError
 from mlproj.model.project import ParameterType
 from mlproj.planning.entry import find_entry_point
+from mlproj.planning.paths import fill
 from mlproj.services.check import check
 from mlproj.spec import read_project
 from mlproj.spec.duration import seconds
@@ -88,3 +89,10 @@ def test_an_entry_point_that_cannot_be_read_stops_only_whoever_wants_it(tmp_path
         assert raised.value.message.endswith(place)
     errors = [finding for finding in check(tmp_path) if finding.severity == "error"]
     assert [finding.location.line for finding in errors] == [3, 4]
+
+
+@pytest.mark.parametrize("path", [".git", ".git/config", "./.git", ".mlproj/store.db", "..", "../x", "/x", "."])
+def test_an_output_lies_in_the_project_and_in_nobody_s_folder(tmp_path: Path, path: str) -> None:
+    main, _ = entry(tmp_path, f"outputs: ['{path}']\ncommand: echo")
+    with pytest.raises(SpecError, match="below the project's folder"):
+        fill(main.outputs[0], (), main)
