@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     changes = {
         "HOME": str(home),
+        # Debian's own Python is called python3 only
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or str(Path.home() / ".cache" / "uv"),
         "MLPROJ_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
         "GIT_CONFIG_GLOBAL": str(git_config),

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from mlproj.environments.indexes import IndexSettings, redacted
 from mlproj.environments.paths import with_absolute_paths
-from mlproj.environments.requirements import LOCAL
 from mlproj.environments.uv import Uv, last_lines
 from mlproj.errors import EnvironmentFailed
-from mlproj.model.environment import Lock
+from mlproj.model.environment import LOCAL, Lock
 from mlproj.model.events import Report
 
 _NOT_CACHED = ("connectivity is disabled", "network was disabled", "in offline mode")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +14,12 @@ import msgspec
 
 from mlproj import process
 from mlproj.environments.indexes import redacted
-from mlproj.environments.requirements import INCLUDE
 from mlproj.environments.skeletons import make_virtualenv
 from mlproj.environments.uv import last_lines
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Interpreter
 from mlproj.model.events import Report, ToolOutput
+from mlproj.spec.requirements import inclusion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +123,10 @@ def _teller(report: Report, stage: str, environ: Mapping[str, str]) -> Callable[
 
 def _rooted(line: str, project: Path) -> str:
     """The line with a rooted path: a file is looked for beside the one that includes it, here elsewhere."""
-    included = INCLUDE.fullmatch(line)
-    if included is None or "://" in included["file"]:
+    included = inclusion(line)
+    if included is None or "://" in included.file:
         return line
-    return f"{included['option']} {project / included['file']}"
+    return f"{included.option} {shlex.quote(str(project / included.file))}"
 
 
 def _pylock(installation: _Installation) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,19 +14,11 @@ import packaging.specifiers
 import packaging.tags
 import packaging.utils
 
-from mlproj.environments.requirements import EDITABLE, LOCAL, LocalPackage, content_of
-from mlproj.environments.system import normalized
+from mlproj.environments.requirements import LocalPackage, content_of
 from mlproj.files import digest_of
 from mlproj.model.environment import Interpreter, LockedPackage
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-
-class Unreadable(ValueError):
-    """The text is no lock file that can be used here; the message says why."""
+from mlproj.spec.locks import Artifact, Package, Unreadable, parse_pylock
+from mlproj.spec.requirements import normalized
 
 
 @dataclass(frozen=True)
@@ -81,33 +72,21 @@ def read_pylock(text: bytes, python: Interpreter, project: Path) -> tuple[Locked
     Each has the hash of the one artifact that is installed here, so that the same packages from another
     index, which holds more files or fewer, are the same lock. Raises Unreadable.
     """
-    document = _document(text)
-    target = Target(python)
-    required = document.get("requires-python")
-    if isinstance(required, str) and not _fits(required, python.version):
+    pylock = parse_pylock(text)
+    required = pylock.requires_python
+    if required is not None and not _fits(required, python.version):
         raise Unreadable(f"it is for Python {required}, and this is {python.version}")
-    packages = document.get("packages", [])
-    if not isinstance(packages, list):
-        raise Unreadable("`packages` is no list")
-    try:
-        return tuple(
-            _package(package, target, project)
-            for package in packages
-            if target.applies(package.get("marker"))
+    target = Target(python)
+    return tuple(
+        LockedPackage(
+            name=normalized(package.name),
+            version=package.shown_version,
+            hashes=tuple(_hashes(package, target, project)),
+            marker=package.marker,
         )
-    except (AttributeError, KeyError, TypeError) as error:
-        raise Unreadable(f"a package in it is not as PEP 751 says ({error})") from error
-
-
-def _document(text: bytes) -> dict[str, Any]:
-    try:
-        document = tomllib.loads(text.decode())
-    except ValueError as error:
-        raise Unreadable(f"it is no TOML: {error}") from error
-    version = document.get("lock-version")
-    if not isinstance(version, str) or version.split(".")[0] != "1":
-        raise Unreadable(f"its `lock-version` is {version!r}, and this version reads 1.0")
-    return document
+        for package in pylock.packages
+        if target.applies(package.marker)
+    )
 
 
 def _fits(required: str, version: str) -> bool:
@@ -117,43 +96,31 @@ def _fits(required: str, version: str) -> bool:
         return True
 
 
-def _package(package: Mapping[str, Any], target: Target, project: Path) -> LockedPackage:
-    folder, hashes = package.get("directory"), tuple(_hashes(package, target, project))
-    if folder is not None:
-        version = EDITABLE if folder.get("editable") else LOCAL
-    else:
-        version = package.get("version", "")
-    return LockedPackage(
-        name=normalized(package["name"]), version=version, hashes=hashes, marker=package.get("marker")
-    )
-
-
-def _hashes(package: Mapping[str, Any], target: Target, project: Path) -> list[str]:
-    if "vcs" in package:
-        return [f"{package['vcs']['type']}:{package['vcs']['commit-id']}"]
-    if "directory" in package:
-        if package["directory"].get("editable"):
+def _hashes(package: Package, target: Target, project: Path) -> list[str]:
+    if package.vcs is not None:
+        return [f"{package.vcs.type}:{package.vcs.commit_id}"]
+    if package.directory is not None:
+        if package.directory.editable:
             return []
-        folder = project / package["directory"]["path"]
-        return [f"sha256:{content_of(LocalPackage(path=folder, editable=False))}"]
-    artifact = package.get("archive") or _best(package.get("wheels", []), target) or package.get("sdist")
+        folder = LocalPackage(path=project / package.directory.path, editable=False)
+        return [f"sha256:{content_of(folder)}"]
+    artifact = package.archive or _best(package.wheels, target) or package.sdist
     return [] if artifact is None else _artifact_hashes(artifact, project)
 
 
-def _artifact_hashes(artifact: Mapping[str, Any], project: Path) -> list[str]:
-    hashes: Mapping[str, str] = artifact.get("hashes") or {}
-    if "sha256" in hashes:
-        return [f"sha256:{hashes['sha256']}"]
-    if hashes:
-        return sorted(f"{name}:{value}" for name, value in hashes.items())
-    address = urlsplit(artifact.get("url", ""))
-    local = artifact.get("path") or (unquote(address.path) if address.scheme == "file" else None)
+def _artifact_hashes(artifact: Artifact, project: Path) -> list[str]:
+    if "sha256" in artifact.hashes:
+        return [f"sha256:{artifact.hashes['sha256']}"]
+    if artifact.hashes:
+        return sorted(f"{name}:{value}" for name, value in artifact.hashes.items())
+    address = urlsplit(artifact.url or "")
+    local = artifact.path or (unquote(address.path) if address.scheme == "file" else None)
     if local is None or not (project / local).is_file():
         return []
     return [str(digest_of(project / local)[0])]
 
 
-def _best(wheels: Sequence[Mapping[str, Any]], target: Target) -> Mapping[str, Any] | None:
+def _best(wheels: Sequence[Artifact], target: Target) -> Artifact | None:
     """The wheel that installers take here."""
     if len(wheels) < 2:
         return wheels[0] if wheels else None
@@ -162,8 +129,8 @@ def _best(wheels: Sequence[Mapping[str, Any]], target: Target) -> Mapping[str, A
     return wheels[min(known)[1]] if known else None
 
 
-def _rank(wheel: Mapping[str, Any], target: Target) -> int | None:
-    name = wheel.get("name") or unquote(urlsplit(wheel.get("url") or wheel["path"]).path).rsplit("/", 1)[-1]
+def _rank(wheel: Artifact, target: Target) -> int | None:
+    name = wheel.name or unquote(urlsplit(wheel.url or wheel.path or "").path).rsplit("/", 1)[-1]
     try:
         *_, tags = packaging.utils.parse_wheel_filename(name)
     except packaging.utils.InvalidWheelFilename:

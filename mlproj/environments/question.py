@@ -21,7 +21,7 @@ from mlproj.model.digest import Digest, Json, canonical
 from mlproj.model.environment import Interpreter, VirtualenvSpec
 from mlproj.model.redaction import without_credentials
 
-_NOTATION = "1"
+_NOTATION = "2"
 """Counts up when the answer to the same question is to be another one."""
 
 _UV_CONFIGURATION = ("pyproject.toml", "uv.toml")

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlproj.environments.system import normalized
-
-INCLUDE = re.compile(r"(?P<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>.+)")
-"""A line that takes in another file."""
+from mlproj.errors import SpecError
+from mlproj.spec import text
+from mlproj.spec.requirements import inclusion, lines, normalized
 
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s*=\s*|\s+|(?<=-e))(?P<what>.+)")
 _NAME = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^]]*\])?\s*(?P<rest>.*)")
@@ -30,10 +29,6 @@ _NOT_CODE = frozenset(
 )
 _LARGEST_CODE = 16 * 1024 * 1024
 _METADATA = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
-
-
-EDITABLE, LOCAL = "editable", "local"
-"""What stands for the version of a package in a folder, which has none until it is built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +59,12 @@ class Requirements:
         return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}/" for part in parts))
 
 
-def read_requirements(lines: Iterable[str], project: Path, environ: Mapping[str, str]) -> Requirements:
-    """Reads lines of a requirements file that lies in the folder `project`; a missing file is left to uv."""
-    outer = tuple(_statements("\n".join(lines)))
+def read_requirements(asked: Iterable[str], project: Path, environ: Mapping[str, str]) -> Requirements:
+    """Reads lines of a requirements file that lies in the folder `project`.
+
+    A file that is missing or cannot be read is left to uv, which tells of it.
+    """
+    outer = tuple(line for _, line in lines("\n".join(asked)))
     files: list[Path] = []
     every = [statement for line in outer for statement in _with_included(line, project, files)]
     names, local, addresses = set(), [], []
@@ -87,10 +85,10 @@ def read_requirements(lines: Iterable[str], project: Path, environ: Mapping[str,
     )
 
 
-def local_packages_of_lock(text: str, folder: Path) -> tuple[LocalPackage, ...]:
+def local_packages_of_lock(content: str, folder: Path) -> tuple[LocalPackage, ...]:
     """The folders whose content a lock file in `folder` installs: those that it names and does not link."""
-    lines = (line for line in text.splitlines() if "editable = true" not in line)
-    paths = (folder / path for line in lines for path in _LOCKED_FOLDER.findall(line))
+    copied = (line for line in content.splitlines() if "editable = true" not in line)
+    paths = (folder / path for line in copied for path in _LOCKED_FOLDER.findall(line))
     return tuple(LocalPackage(path=path, editable=False) for path in paths if path.exists())
 
 
@@ -130,32 +128,23 @@ def _files(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _statements(text: str) -> Iterator[str]:
-    """The lines that mean something, those that end in a backslash joined with the next."""
-    for line in text.replace("\\\n", "").splitlines():
-        statement = re.sub(r"(^|\s)#.*$", "", line).strip()
-        if statement:
-            yield statement
-
-
 def _with_included(line: str, folder: Path, files: list[Path]) -> Iterator[str]:
-    included = INCLUDE.fullmatch(line)
+    included = inclusion(line)
     if included is None:
         yield line
         return
-    path = Path(os.path.normpath(folder / included["file"].strip("\"'")))
-    if "://" in included["file"] or path in files:
+    path = Path(os.path.normpath(folder / included.file))
+    if not included.is_plain or path in files:
         return
     files.append(path)
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except (OSError, ValueError):
+        content = text.read(path.parent, path.name, limit=text.REQUIREMENTS_LIMIT)
+    except SpecError:
         return
-    is_constraint = line.startswith(("-c", "--c"))
-    for statement in _statements(text):
+    for _, statement in lines(content):
         for inner in _with_included(statement, path.parent, files):
             # A constraint asks for nothing; it is read for the files it includes and their credentials.
-            if not is_constraint or inner.startswith("-"):
+            if not included.is_constraint or inner.startswith("-"):
                 yield inner
 
 

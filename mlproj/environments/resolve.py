@@ -18,6 +18,19 @@ from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Interpreter, Lock
 from mlproj.model.events import Note, Report
 from mlproj.model.redaction import without_credentials
+from mlproj.process import Completed
+
+PIPS = (
+    "pip==25.3; python_version >= '3.9'",
+    "pip==25.0.1; python_version == '3.8'",
+    "pip==24.0; python_version == '3.7'",
+    "pip==21.3.1; python_version < '3.7'",
+)
+"""The pip that goes with a `uv.lock`: other versions here make other environments of the same lock files."""
+
+_ATTEMPTS = (("--offline",), (), ("--no-config",))
+"""How pip is looked for: quickly, on the project's indexes, and without what a project says of all packages,
+such as a day that they must not be newer than."""
 
 _CONTRADICTION = re.compile(r"No solution found|incompatible|unsatisfiable|conflict", re.IGNORECASE)
 
@@ -90,25 +103,31 @@ def _compiled(
     question: Question, requirements: Requirements, wanted: Sequence[str], uv: Uv, report: Report
 ) -> str:
     """uv's lock. The lines go in by standard input and the project's folder, where they are at home."""
-    options = ["--quiet", "--no-header", "--no-annotate", "--format", "pylock.toml"]
-    options += ["--python", str(question.python.executable), "--no-python-downloads"]
-    options += [*question.settings.arguments, *(["--refresh"] if question.refresh else [])]
-    done = uv.run(
-        ("pip", "compile", "-", *options),
-        directory=question.project,
-        variables=dict((*question.settings.variables, *question.settings.resolving)),
-        report=report,
-        stage="resolve",
-        stdin="".join(f"{line}\n" for line in wanted).encode(),
-    )
+    refresh = ["--refresh"] if question.refresh else []
+    done = _compile(question, wanted, refresh, question.project, uv, report)
     if done.code != 0:
         words = redacted(done.complaint, question.environ, *wanted, *requirements.addresses)
         raise _failure(question, words.replace("`-`", f"`{question.where}`"))
     return done.stdout.decode()
 
 
+def _compile(
+    question: Question, lines: Sequence[str], more: Sequence[str], directory: Path, uv: Uv, report: Report
+) -> Completed:
+    options = ["--quiet", "--no-header", "--no-annotate", "--format", "pylock.toml"]
+    options += ["--python", str(question.python.executable), "--no-python-downloads"]
+    return uv.run(
+        ("pip", "compile", "-", *options, *question.settings.arguments, *more),
+        directory=directory,
+        variables=dict((*question.settings.variables, *question.settings.resolving)),
+        report=report,
+        stage="resolve",
+        stdin="".join(f"{line}\n" for line in lines).encode(),
+    )
+
+
 def _exported(question: Question, uv: Uv | None, report: Report) -> Lock:
-    """The packages of a `uv.lock`, taken as it stands."""
+    """The packages of a `uv.lock`, taken as it stands, with pip where it has none."""
     assert question.spec.uv_lock is not None
     if uv is None:
         raise EnvironmentFailed(
@@ -127,7 +146,29 @@ def _exported(question: Question, uv: Uv | None, report: Report) -> Lock:
     )
     if done.code != 0:
         raise _failure(question, redacted(done.complaint, question.environ))
-    return _lock(question, with_moved_paths(done.stdout.decode(), folder, question.project))
+    text = with_moved_paths(done.stdout.decode(), folder, question.project)
+    lock = _lock(question, text)
+    if any(package.name == "pip" for package in lock.packages):
+        return lock
+    # An empty lock says so, and a list that was said to be empty cannot be added to.
+    head = text.rstrip().removesuffix("packages = []").rstrip()
+    return _lock(question, f"{head}\n\n{_pip(question, folder, uv, report)}")
+
+
+def _pip(question: Question, folder: Path, uv: Uv, report: Report) -> str:
+    """pip as one of the `[[packages]]` of a lock, for a `uv.lock` that has none: `pip` is not the caller's.
+
+    Its version hangs on the Python alone, so that one `uv.lock` is the same lock on every day and machine.
+    """
+    for attempt in _ATTEMPTS:
+        done = _compile(question, PIPS, ("--no-deps", *attempt), folder, uv, report)
+        if done.code == 0:
+            break
+    if done.code != 0:
+        words = redacted(done.complaint, question.environ)
+        raise _failure(question, f"`{question.spec.uv_lock}` holds no pip, and none can be had:\n{words}")
+    text = done.stdout.decode()
+    return text[text.index("[[packages]]") :]
 
 
 def _lock(question: Question, text: str) -> Lock:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,14 +13,14 @@ from mlproj.model.environment import (
     Activation,
     EnvironmentSpec,
     Interpreter,
-    Lock,
     LockedEnvironment,
     LockedPackage,
 )
 from mlproj.model.events import Report
+from mlproj.spec.locks import installed_lock
+from mlproj.spec.requirements import normalized
 
 _DISTRIBUTION = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-py[\d.]+(-[^-]+)?)?\.(dist|egg)-info")
-_SEPARATORS = re.compile(r"[-_.]+")
 
 
 class SystemEnvironment:
@@ -47,7 +46,7 @@ class SystemEnvironment:
             )
         return LockedEnvironment(
             kind="system",
-            lock=Lock(format="installed", packages=self._installed(described), text=b""),
+            lock=installed_lock(self._installed(described)),
             python=python,
             platform=platform_name(),
             key=None,
@@ -95,11 +94,6 @@ def installed(folders: Iterable[str]) -> tuple[LockedPackage, ...]:
             if match:
                 versions.setdefault(normalized(match["name"]), match["version"])
     return tuple(LockedPackage(name=name, version=versions[name]) for name in sorted(versions))
-
-
-def normalized(name: str) -> str:
-    """A distribution's name in the one spelling that counts (PEP 503)."""
-    return sys.intern(_SEPARATORS.sub("-", name).lower())
 
 
 def _entries(folder: str) -> list[str]:

@@ -19,7 +19,7 @@ from mlproj.environments.interpreters import Interpreters
 from mlproj.environments.locks import LockCache
 from mlproj.environments.probing import platform_name
 from mlproj.environments.question import Question, identity
-from mlproj.environments.requirements import EDITABLE, Requirements
+from mlproj.environments.requirements import Requirements
 from mlproj.environments.resolve import read_committed
 from mlproj.environments.resolve import resolve as resolve_specification
 from mlproj.environments.skeletons import Skeletons
@@ -28,6 +28,7 @@ from mlproj.environments.uv import Uv, find_uv
 from mlproj.errors import EnvironmentFailed, unreachable
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.environment import (
+    EDITABLE,
     Activation,
     CondaSpec,
     DockerSpec,
@@ -56,7 +57,6 @@ class VirtualenvEnvironment:
         self._locks = LockCache(folder=cache / "locks")
         self._skeletons = Skeletons(cache=cache)
         self._settings = index_settings(environ)
-        self._origins: tuple[str, ...] = ()
 
     def lock(
         self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
@@ -77,7 +77,8 @@ class VirtualenvEnvironment:
                 cache=self._cache,
                 refresh=refresh,
             )
-            lock, reason = self._lock(question, report, resolve=resolve)
+            requirements = question.requirements
+            lock, reason = self._lock(question, requirements, report, resolve=resolve)
         return LockedEnvironment(
             kind="virtualenv",
             lock=lock,
@@ -85,22 +86,23 @@ class VirtualenvEnvironment:
             platform=platform_name(),
             key=None if lock is None else _key(lock, python, project),
             because=f"{chosen.because}{reason}",
+            origins=requirements.origins,
         )
 
     def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
         """Has the locked environment in the cache, and says how to enter it. Raises EnvironmentFailed."""
         if locked.lock is None or locked.python is None or locked.key is None:
             raise EnvironmentFailed("the environment is not resolved yet, and cannot be built")
-        lock, python, folder = locked.lock, locked.python, self._cache / "environments" / locked.key
+        folder = self._cache / "environments" / locked.key
         with _translated(self._cache):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            build_once(folder, lambda: self._fill(folder, lock, python, project.absolute(), report), report)
+            build_once(folder, lambda: self._fill(folder, locked, project.absolute(), report), report)
         variables = (("VIRTUAL_ENV", str(folder)), ("PYTHONHOME", None))
         return Activation(path=(folder / "bin",), variables=variables)
 
-    def _lock(self, question: Question, report: Report, *, resolve: bool) -> tuple[Lock | None, str]:
-        requirements = question.requirements
-        self._origins = requirements.origins
+    def _lock(
+        self, question: Question, requirements: Requirements, report: Report, *, resolve: bool
+    ) -> tuple[Lock | None, str]:
         committed = _committed_file(question)
         if committed is not None:
             lock = self._committed(question, committed, requirements, report)
@@ -153,7 +155,9 @@ class VirtualenvEnvironment:
         report(Ended(stage="resolve", detail=f"{len(lock.packages)} packages"))
         return lock
 
-    def _fill(self, folder: Path, lock: Lock, python: Interpreter, project: Path, report: Report) -> None:
+    def _fill(self, folder: Path, locked: LockedEnvironment, project: Path, report: Report) -> None:
+        lock, python = locked.lock, locked.python
+        assert lock is not None and python is not None
         report(Started(stage="install", detail=f"{len(lock.packages)} packages"))
         if self._uv is None:
             _with_pip().install_with_pip(
@@ -167,7 +171,7 @@ class VirtualenvEnvironment:
                 uv=self._uv,
                 project=project,
                 settings=self._settings,
-                origins=self._origins,
+                origins=locked.origins,
                 report=report,
             )
         report(Ended(stage="install"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlproj.model.digest import Digest, canonical
@@ -58,6 +58,10 @@ class DockerSpec:
 EnvironmentSpec = SystemSpec | VirtualenvSpec | CondaSpec | DockerSpec
 
 
+EDITABLE, LOCAL = "editable", "local"
+"""What stands for the version of a package in a folder, which has none until it is built."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPackage:
     """One package that a lock names. `hashes` are `sha256:<hex>` of its artifacts, sorted."""
@@ -103,6 +107,7 @@ class LockedEnvironment:
 
     `lock` is None where nothing was resolved yet (only a dry run may see that). `python` is None where the
     machine has none on its PATH. `key` names the built environment in the cache, None for the caller's own.
+    `origins` are servers as URLs with the credentials that building needs: never shown, recorded or compared.
     """
 
     kind: str
@@ -112,6 +117,7 @@ class LockedEnvironment:
     platform: str
     key: str | None
     because: str
+    origins: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

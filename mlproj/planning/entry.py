@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
+from collections.abc import Callable
 
 from mlproj.errors import SpecError, UsageError, did_you_mean
 from mlproj.model.project import EntryPoint, Location, Project
@@ -12,11 +12,11 @@ from mlproj.model.project import EntryPoint, Location, Project
 _SCRIPTS = (".py", ".sh", ".R")
 
 
-def find_entry_point(project: Project, name: str, directory: Path) -> EntryPoint:
+def find_entry_point(project: Project, name: str, exists: Callable[[str], bool]) -> EntryPoint:
     """The entry point called `name`, else the script of that name (`.py`, `.sh`, `.R`) without parameters.
 
-    `directory` is the project's folder. Raises SpecError where that entry point cannot be read, and
-    UsageError, listing what there is, where nothing has the name.
+    `exists` tells whether the project's folder holds a file. Raises SpecError where that entry point cannot
+    be read, and UsageError, listing what there is, where nothing has the name.
     """
     declared = project.entry_point(name)
     if declared is not None:
@@ -28,7 +28,7 @@ def find_entry_point(project: Project, name: str, directory: Path) -> EntryPoint
     command = _script(name)
     if command is None or "\0" in name:
         raise _unknown(project, name)
-    if not os.path.isfile(directory / name):
+    if not exists(name):
         raise UsageError(
             f"there is no entry point `{name}`, and no script of that name in the project",
             hint=_listing(project),

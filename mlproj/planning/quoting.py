@@ -8,34 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
+
+from mlproj.planning.places import Quotes
 
 _PLAIN_EXPANSION = re.compile(r"\$\{[^{}'\"\\`$]*\}")
 
-HEREDOC = "a here-document"
-
 _CASE = re.compile(r"(?:case|esac)(?![^\s;&|)])")
-
-
-class Quotes(Enum):
-    BARE = "bare"
-    SINGLE = "single"
-    DOUBLE = "double"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a placeholder stands: in which quotes, or, where no value with shell characters may stand, why.
-
-    `inert` says that even a `$` right before it means nothing to the shell.
-    """
-
-    quotes: Quotes
-    unsafe: str | None = None
-
-    @property
-    def inert(self) -> bool:
-        return self.unsafe is None and self.quotes is Quotes.SINGLE
 
 
 def quotes_at(script: str, marks: frozenset[int]) -> dict[int, Quotes]:

@@ -18,6 +18,9 @@ from mlproj.services.metrics import read_metrics
 from mlproj.services.prepare import SHELL, Prepared
 from mlproj.services.request import Context
 
+NOT_FOUND = 127
+"""What a shell ends with where a command names no program (POSIX, 2.8.2)."""
+
 
 class Attempt:
     """Builds, executes and collects; keeps what came of each stage, so that `seal` can tell all of it."""
@@ -161,6 +164,8 @@ def _verdict(execution: Execution | None, failure: BaseException | None) -> tupl
         return Status.FAILED, f"timed out after {execution.usage.wall_s:.1f} s"
     if execution.exit_code < 0:
         return Status.FAILED, f"the entry point was ended by {_signal_name(-execution.exit_code)}"
+    if execution.exit_code == NOT_FOUND:
+        return Status.FAILED, f"the shell did not find a program of the command (exit code {NOT_FOUND})"
     if execution.exit_code > 0:
         return Status.FAILED, f"the entry point ended with exit code {execution.exit_code}"
     return Status.FINISHED, None

@@ -10,7 +10,7 @@ from mlproj.errors import MlprojError, SpecError, did_you_mean
 from mlproj.model.fitting import is_remote
 from mlproj.model.plan import Origin
 from mlproj.model.project import EntryPoint, Finding, Location, Parameter, ParameterType, Project
-from mlproj.planning.command import unsafe_placeholders
+from mlproj.planning.cautions import placeholders_in_programs, unsafe_placeholders
 from mlproj.planning.paths import usual_outputs
 from mlproj.planning.template import names, placeholders, undeclared
 from mlproj.services.locate import locate
@@ -102,6 +102,7 @@ def _misplaced(entry: EntryPoint) -> Iterator[Finding]:
         return
     try:
         yield from unsafe_placeholders(entry)
+        yield from placeholders_in_programs(entry)
     except SpecError as error:
         yield _of_error(error, entry.command_location or entry.location)
 

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from mlproj.compare.runs import Contents, File, FileChange, RunDifference, compare_runs
 from mlproj.errors import Altered
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.environment import LockedPackage
 from mlproj.model.run import Run
 from mlproj.ports import BlobStore, RunStore
+from mlproj.spec.locks import Unreadable, packages_in
 
 SIZE_LIMIT = 512 * 1024
 """A file with more bytes is named as changed, but its lines are not compared."""
@@ -44,24 +43,6 @@ def diff(store: RunStore, before: Run, after: Run) -> Diff:
     return Diff(
         difference=difference,
         patches=tuple(_patch(store.blobs, change) for change in difference.files),
-    )
-
-
-def packages_in(text: bytes, lock_format: str | None) -> tuple[LockedPackage, ...]:
-    """The packages that a lock file names: `pylock` or `uv` in TOML, `installed` as `name==version` lines.
-
-    Raises ValueError where it cannot be read.
-    """
-    if lock_format == "installed":
-        pairs = [line.partition("==")[::2] for line in text.decode("utf-8", "replace").splitlines()]
-        return tuple(
-            LockedPackage(name=name.strip(), version=version.strip()) for name, version in pairs if name
-        )
-    document: dict[str, list[dict[str, object]]] = msgspec.toml.decode(text, type=dict)
-    tables = document.get("packages") or document.get("package") or []
-    return tuple(
-        LockedPackage(name=str(table.get("name", "")), version=str(table.get("version", "")))
-        for table in tables
     )
 
 
@@ -95,7 +76,7 @@ def _packages(
         return None
     try:
         return packages_in(blobs.path(lock_file).read_bytes(), lock_format)
-    except ValueError:
+    except Unreadable:
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
     """
     request, tools, directory = context.request, context.tools, context.checkout.directory
     project = read_project(directory)
-    entry = find_entry_point(project, request.entry_point, directory)
+    entry = find_entry_point(project, request.entry_point, lambda name: os.path.isfile(directory / name))
     values = bound(context, entry, storage)
     metrics = tuple(fill(template, values, entry) for template in entry.metrics)
     outputs = _unique(*(fill(template, values, entry) for template in (*entry.outputs, *request.outputs)))

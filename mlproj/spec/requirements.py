@@ -1,32 +1,73 @@
-"""Lines of requirements files, and the files that they refer to: what a specification is made of."""
+"""Lines of requirements files as pip reads them, and the files that they take in."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlproj.errors import SpecError
 from mlproj.spec import text
 
-_REFERENCE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>\S.*)")
+_INCLUSION = re.compile(
+    r"(?P<option>-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>\S.*)"
+)
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inclusion:
+    """A line that takes in another file: `file` as it is written there, without its quotes."""
+
+    option: str
+    file: str
+
+    @property
+    def is_constraint(self) -> bool:
+        """Whether the file asks for nothing, and only says which versions will do."""
+        return self.option in ("-c", "--constraint")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file is named by its path alone, and not by a URL or with variables."""
+        return "://" not in self.file and "${" not in self.file and "\0" not in self.file
 
 
 def lines(content: str) -> Iterator[tuple[int, str]]:
-    """The lines that say something, with their numbers: joined at backslashes, without comments."""
+    """The lines that say something, with their numbers: joined at backslashes, without comments.
+
+    A line that is a comment as a whole ends what was joined before it, whatever its own end.
+    """
     joined, start = "", 0
     for number, line in enumerate(content.split("\n"), start=1):
         start = start if joined else number
-        if line.endswith("\\"):
+        is_comment = line.lstrip().startswith("#")
+        if line.endswith("\\") and not is_comment:
             joined += line[:-1]
             continue
-        whole, joined = _COMMENT.sub("", joined + line).strip(), ""
+        whole, joined = _COMMENT.sub("", joined + ("" if is_comment else line)).strip(), ""
         if whole:
             yield start, whole
-    if joined.strip():
-        yield start, _COMMENT.sub("", joined).strip()
+    whole = _COMMENT.sub("", joined).strip()
+    if whole:
+        yield start, whole
+
+
+def inclusion(line: str) -> Inclusion | None:
+    """What a line takes in, None for one that takes in no file."""
+    match = _INCLUSION.fullmatch(line)
+    if match is None:
+        return None
+    return Inclusion(option=match["option"], file=match["file"].strip().strip("\"'"))
+
+
+def normalized(name: str) -> str:
+    """A distribution's name in the one spelling that counts (PEP 503)."""
+    return sys.intern(_SEPARATORS.sub("-", name).lower())
 
 
 def referenced(directory: Path, numbered: Iterable[tuple[int | None, str]], file: str) -> tuple[str, ...]:
@@ -53,9 +94,6 @@ def referenced(directory: Path, numbered: Iterable[tuple[int | None, str]], file
 
 def _references(numbered: Iterable[tuple[int | None, str]]) -> Iterator[tuple[int | None, str]]:
     for number, line in numbered:
-        match = _REFERENCE.fullmatch(line)
-        if match is None:
-            continue
-        name = match["file"].strip().strip("\"'")
-        if "://" not in name and "${" not in name and "\0" not in name:
-            yield number, name
+        found = inclusion(line)
+        if found is not None and found.is_plain:
+            yield number, found.file

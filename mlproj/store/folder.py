@@ -291,6 +291,7 @@ def _make_folder(root: Path) -> None:
     root.chmod(0o700)
     _refuse_network(root)
     (root / ".gitignore").write_text("*\n")
+    (root / "blobs").mkdir(mode=0o700, exist_ok=True)  # by which, beside the database, a store is known
 
 
 def _refuse_network(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -142,7 +143,8 @@ def test_verify_names_what_was_altered(trained: Path, mlproj: Mlproj, tmp_path: 
     assert found.code == 7 and run["name"] in found.stdout and "stdout" in found.stdout
     blob.write_bytes(b"out\n")
     assert mlproj("verify").code == 0
-    with sqlite3.connect(tmp_path / "store" / "store.db") as connection:
+    database = tmp_path / "store" / "store.db"
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE runs SET status = 'FINISHED' WHERE run_id = ?", (run["run_id"],))
     altered = mlproj("verify", "--json")
     assert altered.code == 7 and altered.document["sound"] is False

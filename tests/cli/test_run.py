@@ -418,3 +418,15 @@ def test_what_is_said_after_the_child_starts_on_a_line_of_its_own(
         text=True,
     )
     assert done.stdout.splitlines()[0] == "unfinished"
+
+
+def test_a_store_within_the_project_is_no_part_of_its_source(
+    make_project: ProjectMaker, mlproj: Mlproj
+) -> None:
+    project = make_project({"MLproject": single("echo ran")}, git=False)
+    runs = [
+        mlproj("run", ".", "--store", "history", "--json", *LOCAL, cwd=project).document for _ in range(2)
+    ]
+    assert [run["source"]["files"] for run in runs] == [1, 1]
+    assert [run["notes"] for run in runs] == [[], []]
+    assert runs[0]["plan"] == runs[1]["plan"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from mlproj.errors import EnvironmentFailed
 from tests.environments.conftest import (
     Recorder,
     lock,
-    lock_and_build,
     packages,
     python_in,
     specification,
@@ -178,12 +178,13 @@ def test_a_private_index_serves_and_its_password_stays_out_of_the_lock_and_the_c
     else:
         wheel = "mlproj_private-3.2.1-py3-none-any.whl"
         lines = [f"mlproj-private @ http://ada:{PASSWORD}@{private_index}/files/{wheel}"]
-    environment = VirtualenvEnvironment(tmp_path / "cache")
-    locked, activation = lock_and_build(environment, specification(*lines), tmp_path, report)
+    locked = lock(VirtualenvEnvironment(tmp_path / "cache"), specification(*lines), tmp_path, report)
+    # Whoever builds need not be the one who locked.
+    activation = VirtualenvEnvironment(tmp_path / "cache").build(locked, tmp_path, report)
     assert packages(locked)["mlproj-private"] == "3.2.1"
     assert python_in(activation, "import private; print(private.word)") == "secret sauce"
     assert locked.lock is not None and PASSWORD not in locked.lock.text.decode()
-    assert PASSWORD not in repr(report.events)
+    assert PASSWORD not in repr(report.events) and PASSWORD not in repr(locked)
     kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert [path for path in kept if PASSWORD.encode() in path.read_bytes()] == []
 
@@ -198,3 +199,12 @@ def test_a_refused_password_is_not_in_the_message(
         lock(environment, specification("mlproj-private"), tmp_path)
     assert "mlproj-private" in caught.value.message
     assert "wrong-horse" not in caught.value.message
+
+
+def test_credentials_are_carried_from_the_lock_to_the_build_and_not_shown_or_compared(
+    shared: VirtualenvEnvironment, tmp_path: Path
+) -> None:
+    locked = lock(shared, specification("six==1.16.0"), tmp_path)
+    other = replace(locked, origins=(f"https://ada:{PASSWORD}@one.example/",))
+    assert other == locked and hash(other) == hash(locked)
+    assert PASSWORD not in repr(other)

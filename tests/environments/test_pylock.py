@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlproj.environments.paths import with_absolute_paths, with_moved_paths
-from mlproj.environments.pylock import Unreadable, read_pylock
+from mlproj.environments.pylock import read_pylock
 from mlproj.model.environment import Interpreter, LockedPackage
+from mlproj.spec.locks import Unreadable
 
 if sys.version_info >= (3, 11):
     import tomllib

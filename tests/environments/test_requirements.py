@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlproj.environments.requirements import LocalPackage, content_of, read_requirements
-from mlproj.environments.system import normalized
+from mlproj.spec.requirements import normalized
 from tests.conftest import ProjectMaker
 
 

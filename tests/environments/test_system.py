@@ -13,6 +13,7 @@ from mlproj.environments import pyenv
 from mlproj.environments.probing import probe
 from mlproj.environments.system import SystemEnvironment
 from mlproj.model.environment import LockedEnvironment, SystemSpec
+from mlproj.spec.locks import packages_in
 from tests.environments.conftest import Recorder
 
 
@@ -107,3 +108,9 @@ def test_a_shim_is_resolved_as_pyenv_does(
     assert locked.python is not None
     assert locked.python.version == chosen
     assert locked.python.executable == Path(pythons["PYENV_ROOT"]) / "versions" / chosen / "bin" / "python"
+
+
+def test_the_lock_lists_what_is_installed(tmp_path: Path) -> None:
+    locked = locked_in(tmp_path, tmp_path / "cache", {"PATH": str(Path(sys.executable).parent)})
+    assert locked.lock is not None and "pytest" in {package.name for package in locked.lock.packages}
+    assert packages_in(locked.lock.text, locked.lock.format) == locked.lock.packages

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlproj.environments.resolve import PIPS
 from mlproj.environments.virtualenv import VirtualenvEnvironment
 from mlproj.errors import EnvironmentFailed, NotSupportedYet
 from mlproj.model.environment import CondaSpec, DockerSpec
@@ -220,37 +222,84 @@ def test_a_committed_lock_that_cannot_be_used_is_named_and_passed_over(
     assert any("`pylock.toml` is not used" in note for note in report.notes)
 
 
+def uv_project(make_project: ProjectMaker, *dependencies: str, settings: str = "", **files: str) -> Path:
+    """A folder with a `uv.lock` of these dependencies; `settings` are tables of its `pyproject.toml`."""
+    text = (
+        '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.8"\n'
+        f"dependencies = {list(dependencies)}\n{settings}"
+    )
+    project = make_project({"pyproject.toml": text, **files}, git=False)
+    subprocess.run(("uv", "lock", "--quiet"), cwd=project, check=True, env=_with_uv())
+    return project
+
+
+UV_LOCK = specification(uv_lock="uv.lock", files=("uv.lock", "pyproject.toml"))
+
+
 def test_a_changed_uv_lock_gives_a_new_environment(
     shared: VirtualenvEnvironment, make_project: ProjectMaker
 ) -> None:
-    def locked_with(version: str) -> Path:
-        head = '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.8"\n'
-        text = f'{head}dependencies = ["six=={version}"]\n'
-        project = make_project({"pyproject.toml": text}, git=False)
-        subprocess.run(("uv", "lock", "--quiet"), cwd=project, check=True, env=_with_uv())
-        return project
-
-    spec = specification(uv_lock="uv.lock", files=("uv.lock", "pyproject.toml"))
     for version in ("1.16.0", "1.17.0"):
-        locked, activation = lock_and_build(shared, spec, locked_with(version))
-        assert packages(locked) == {"six": version}
+        project = uv_project(make_project, f"six=={version}")
+        locked, activation = lock_and_build(shared, UV_LOCK, project)
+        assert packages(locked).keys() == {"six", "pip"} and packages(locked)["six"] == version
         assert python_in(activation, "import six; print(six.__version__)") == version
+
+
+@pytest.mark.parametrize(
+    "settings", ["", 'constraint-dependencies = ["pip<20"]\n', 'exclude-newer = "2024-12-31T00:00:00Z"\n']
+)
+def test_pip_is_the_environments_own_where_the_uv_lock_has_none(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker, settings: str
+) -> None:
+    project = uv_project(make_project, "six==1.16.0", settings=f"[tool.uv]\n{settings}")
+    locked, activation = lock_and_build(shared, UV_LOCK, project)
+    assert locked.lock is not None
+    (pip,) = (package for package in locked.lock.packages if package.name == "pip")
+    assert f"{pip.name}=={pip.version}" in {line.partition(";")[0] for line in PIPS}
+    assert len(pip.hashes) == 1
+    assert run_in(activation, ("which", "pip")) == str(activation.path[0] / "pip")
+    assert run_in(activation, ("pip", "--version")).startswith(f"pip {pip.version} ")
+
+
+def test_a_uv_lock_without_packages_gives_an_environment_with_pip_alone(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    assert packages(lock(shared, UV_LOCK, uv_project(make_project))).keys() == {"pip"}
+
+
+def test_a_pip_of_the_uv_lock_is_the_one_that_is_installed(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker
+) -> None:
+    project = uv_project(make_project, "pip==25.0")
+    locked = lock(shared, UV_LOCK, project)
+    assert packages(locked) == {"pip": "25.0"}
+
+
+@pytest.mark.parametrize("version", ["3.6.15", "3.8.18", "3.13.0"])
+def test_there_is_a_pip_for_every_python(
+    shared: VirtualenvEnvironment, make_project: ProjectMaker, version: str
+) -> None:
+    need_pyenv_python(version)
+    project = uv_project(make_project, "six==1.16.0 ; python_version > '3'")
+    text = (project / "uv.lock").read_text().replace('">=3.8"', '">=3.6"')
+    (project / "uv.lock").write_text(text)
+    locked = lock(shared, replace(UV_LOCK, python=version), project)
+    assert packages(locked).keys() == {"six", "pip"}
 
 
 def test_a_changed_folder_that_a_uv_lock_names_gives_a_new_environment(
     shared: VirtualenvEnvironment, make_project: ProjectMaker
 ) -> None:
-    text = (
-        '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.8"\ndependencies = ["ours"]\n'
-        '[tool.uv.sources]\nours = { path = "ours" }\n'
+    project = uv_project(
+        make_project,
+        "ours",
+        settings='[tool.uv.sources]\nours = { path = "ours" }\n',
+        **{"ours/pyproject.toml": LOCAL_PACKAGE, "ours/ours.py": "word = 'old'"},
     )
-    files = {"pyproject.toml": text, "ours/pyproject.toml": LOCAL_PACKAGE, "ours/ours.py": "word = 'old'"}
-    project = make_project(files, git=False)
-    subprocess.run(("uv", "lock", "--quiet"), cwd=project, check=True, env=_with_uv())
-    spec = specification(uv_lock="uv.lock", files=("uv.lock", "pyproject.toml"))
     for word in ("old", "new"):
         (project / "ours" / "ours.py").write_text(f"word = {word!r}")
-        _, activation = lock_and_build(shared, spec, project)
+        _, activation = lock_and_build(shared, UV_LOCK, project)
         assert python_in(activation, "import ours; print(ours.word)") == word
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlproj.errors import ParameterError, SpecError
-from mlproj.planning.command import render, unsafe_placeholders
+from mlproj.planning.cautions import unsafe_placeholders
+from mlproj.planning.command import render
 from tests.planning.making import entry, value
 
 NASTY = (
@@ -361,6 +363,42 @@ def test_a_value_with_shell_characters_is_refused_in_an_unsafe_place(template: s
             assert "cannot be quoted (MLproject:7)" in error.message
             continue
         pytest.fail(f"{text!r} was not refused: {command}")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "(" * 20_000 + "echo {x}" + ")" * 20_000,
+        "echo $(" * 5_000 + "echo {x}" + ")" * 5_000,
+        "echo a && " * 5_000 + "echo {x}",
+        " | ".join(["echo {x}"] * 1_000),
+        "echo " + "{x} " * 5_000,
+        "./dump {x} " + "a " * 40_000,
+    ],
+    ids=["parentheses", "substitutions", "lists", "stages", "arguments", "words"],
+)
+def test_a_command_beyond_measure_is_refused_at_once_and_takes_plain_values(template: str) -> None:
+    began = time.process_time()
+    for text in ("two words", ""):
+        with pytest.raises(ParameterError, match="too long or too deeply nested"):
+            render(entry(template, "x"), (value("x", text),), {})
+    assert time.process_time() - began < 2
+    assert render(entry(template, "x"), (value("x", "0.5"),), {}) == template.format(x="0.5")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "( " * 50 + "./dump {x}" + " )" * 50,
+        "true && " * 150 + "./dump {x}",
+        "./dump {x}\n" + "true a b\n" * 2_000,
+        "true " + "{y} " * 200 + "; ./dump {x}",
+    ],
+    ids=["parentheses", "lists", "lines", "arguments"],
+)
+def test_a_large_command_still_takes_any_value(folder: Path, template: str) -> None:
+    values = (value("x", "two words"), value("y", "it's"))
+    assert run(folder, render(entry(template, "x", "y"), values, {})) == ["two words"]
 
 
 @pytest.mark.parametrize("quotes", ['"', ""])

@@ -22,6 +22,8 @@ def told(folder: Path, text: str) -> list[tuple[str, str, str]]:
 def test_a_project_without_faults_has_no_findings(tmp_path: Path) -> None:
     text = "entry_points:\n  main:\n    parameters: {a: float}\n    command: echo '{a}' \"{a}\" {a}\n"
     assert told(tmp_path, text) == []
+    text = "entry_points:\n  main:\n    parameters: {a: float}\n    command: python -c 'import train' {a}\n"
+    assert told(tmp_path, text) == []
     text = "entry_points:\n  main:\n    command: |\n      echo \\\n        my\\ file \\\n        b \\\n"
     assert told(tmp_path, text) == []
 
@@ -61,6 +63,12 @@ def test_a_project_without_faults_has_no_findings(tmp_path: Path) -> None:
             "warning",
             "MLproject:4",
             "stands in a nested shell",
+        ),
+        (
+            "entry_points:\n  main:\n    parameters: {a: int}\n    command: python -c 'print({a})' {a}\n",
+            "warning",
+            "MLproject:4",
+            "becomes part of a program there",
         ),
         (
             "entry_points:\n  main:\n    parameters: {a: int}\n    command: echo {a.real}\n",

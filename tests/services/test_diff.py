@@ -7,7 +7,7 @@ import pytest
 
 from mlproj.errors import Altered
 from mlproj.model.run import Run
-from mlproj.services.diff import SIZE_LIMIT, Patch, diff, packages_in
+from mlproj.services.diff import SIZE_LIMIT, Patch, diff
 from mlproj.store.folder import FolderStore, open_store
 from tests.store.runs import LOCK, SOURCE, begun, ended
 
@@ -75,17 +75,6 @@ def test_a_run_does_not_differ_from_itself(store: FolderStore) -> None:
     assert found.patches == ()
     assert found.difference.same_plan is True
     assert [metric.delta for metric in found.difference.metrics] == [0.0, 0.0]
-
-
-def test_locks_of_every_notation_are_read() -> None:
-    assert [(p.name, p.version) for p in packages_in(b"six==1.17.0\nnumpy==2.0\n", "installed")] == [
-        ("six", "1.17.0"),
-        ("numpy", "2.0"),
-    ]
-    uv = b'version = 1\n[[package]]\nname = "six"\nversion = "1.17.0"\n'
-    assert [(p.name, p.version) for p in packages_in(uv, "uv")] == [("six", "1.17.0")]
-    with pytest.raises(ValueError):
-        packages_in(b"= nonsense", "pylock")
 
 
 def test_a_lock_that_cannot_be_read_and_a_run_from_elsewhere_are_compared_all_the_same(

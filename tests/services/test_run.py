@@ -130,6 +130,7 @@ def test_the_child_gets_the_environment_and_the_run_s_variables(world: World) ->
     "end, status, words",
     [
         ({"exit_code": 7}, Status.FAILED, "exit code 7"),
+        ({"exit_code": 127}, Status.FAILED, "did not find a program"),
         ({"exit_code": -9}, Status.FAILED, "SIGKILL"),
         ({"exit_code": -2, "timed_out": True}, Status.FAILED, "timed out"),
         ({"exit_code": -2, "interrupted": signal.SIGINT}, Status.KILLED, "SIGINT"),

@@ -26,7 +26,7 @@ def refused(folder: Path, files: dict[str, str | bytes]) -> SpecError:
     try:
         found = project(folder, files)
         for name, _ in found.unreadable:
-            find_entry_point(found, name, folder)
+            find_entry_point(found, name, lambda script: (folder / script).is_file())
     except SpecError as error:
         return error
     raise AssertionError(f"it was read: {found}")

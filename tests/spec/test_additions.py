@@ -82,16 +82,18 @@ def test_an_entry_point_that_cannot_be_read_stops_only_whoever_wants_it(tmp_path
         "entry_points:\n  main: {command: echo}\n  later: {parameters: {a: 5}, command: x}\n  other:\n"
     )
     project = read_project(tmp_path)
-    assert find_entry_point(project, "main", tmp_path).command == "echo"
+    assert find_entry_point(project, "main", lambda script: (tmp_path / script).is_file()).command == "echo"
     for name, place in (("later", "(MLproject:3)"), ("other", "(MLproject:4)")):
         with pytest.raises(SpecError) as raised:
-            find_entry_point(project, name, tmp_path)
+            find_entry_point(project, name, lambda script: (tmp_path / script).is_file())
         assert raised.value.message.endswith(place)
     errors = [finding for finding in check(tmp_path) if finding.severity == "error"]
     assert [finding.location.line for finding in errors] == [3, 4]
 
 
-@pytest.mark.parametrize("path", [".git", ".git/config", "./.git", ".mlproj/store.db", "..", "../x", "/x", "."])
+@pytest.mark.parametrize(
+    "path", [".git", ".git/config", "./.git", ".mlproj/store.db", "..", "../x", "/x", "."]
+)
 def test_an_output_lies_in_the_project_and_in_nobody_s_folder(tmp_path: Path, path: str) -> None:
     main, _ = entry(tmp_path, f"outputs: ['{path}']\ncommand: echo")
     with pytest.raises(SpecError, match="below the project's folder"):

@@ -353,7 +353,7 @@ def test_a_recorded_value_is_the_value_and_not_its_quoted_form(tmp_path: Path) -
 )
 def test_a_script_is_an_entry_point_by_its_name(tmp_path: Path, name: str, command: str) -> None:
     found = project(tmp_path, {name: ""})
-    main = find_entry_point(found, name, tmp_path)
+    main = find_entry_point(found, name, lambda script: (tmp_path / script).is_file())
     assert render(main, bind(main, {"a": "1"}, lambda text, origin: None), {}) == command
 
 
@@ -361,7 +361,7 @@ def test_a_script_is_an_entry_point_by_its_name(tmp_path: Path, name: str, comma
 def test_a_name_that_is_nothing_is_told_with_what_there_is(tmp_path: Path, name: str, said: str) -> None:
     found = project(tmp_path, {"MLproject": "entry_points: {tarin: {command: echo}}"})
     with pytest.raises(UsageError) as caught:
-        find_entry_point(found, name, tmp_path)
+        find_entry_point(found, name, lambda script: (tmp_path / script).is_file())
     assert said in (caught.value.hint or "")
 
 
