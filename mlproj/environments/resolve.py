@@ -16,7 +16,7 @@ from mlproj.environments.requirements import Requirements, read_requirements
 from mlproj.environments.uv import Uv, last_lines
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Interpreter, Lock
-from mlproj.model.events import Note, Report
+from mlproj.model.events import Note, Report, silent
 from mlproj.model.redaction import without_credentials
 from mlproj.process import Completed
 
@@ -57,6 +57,18 @@ def resolve(question: Question, uv: Uv | None, report: Report) -> Lock:
             Note(message=f"build dependencies in `{question.where}` contradict the dependencies, which win")
         )
         return lock
+
+
+def foretell(question: Question, uv: Uv) -> Lock | None:
+    """What resolving will say if the index has nothing new since uv asked it last: nearly at once, out of
+    uv's cache alone. None where that does not tell, or where packages would be built to tell.
+    """
+    requirements = question.requirements
+    if question.spec.uv_lock is not None or requirements.local or requirements.addresses:
+        return None
+    wanted = (*requirements.lines, *seeds(requirements.names, question.python))
+    done = _compile(question, wanted, ("--offline", "--no-build"), question.project, uv, silent)
+    return _lock(question, done.stdout.decode()) if done.code == 0 else None
 
 
 def read_committed(path: Path, python: Interpreter, project: Path) -> Lock:

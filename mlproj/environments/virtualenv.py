@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +21,7 @@ from mlproj.environments.locks import LockCache
 from mlproj.environments.probing import platform_name
 from mlproj.environments.question import Question, identity
 from mlproj.environments.requirements import Requirements
-from mlproj.environments.resolve import read_committed
+from mlproj.environments.resolve import foretell, read_committed
 from mlproj.environments.resolve import resolve as resolve_specification
 from mlproj.environments.skeletons import Skeletons
 from mlproj.environments.unsupported import not_yet
@@ -39,7 +40,7 @@ from mlproj.model.environment import (
     SystemSpec,
     VirtualenvSpec,
 )
-from mlproj.model.events import Ended, Note, Report, Started
+from mlproj.model.events import Ended, Note, Report, Started, silent
 from mlproj.process import ProgramMissing
 
 _COMMITTED = "pylock.toml"
@@ -79,15 +80,7 @@ class VirtualenvEnvironment:
             )
             requirements = question.requirements
             lock, reason = self._lock(question, requirements, report, resolve=resolve)
-        return LockedEnvironment(
-            kind="virtualenv",
-            lock=lock,
-            python=python,
-            platform=platform_name(),
-            key=None if lock is None else _key(lock, python, project),
-            because=f"{chosen.because}{reason}",
-            origins=requirements.origins,
-        )
+        return _locked(question, lock, f"{chosen.because}{reason}")
 
     def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
         """Has the locked environment in the cache, and says how to enter it. Raises EnvironmentFailed."""
@@ -145,15 +138,24 @@ class VirtualenvEnvironment:
         report(Started(stage="resolve", detail=f"the environment for Python {question.python.version}"))
         for note in self._settings.notes:
             report(Note(message=note))
-        # The bare virtualenv is made while uv waits for the network.
-        preparing = None if self._uv is None else self._skeletons.prepare(question.python)
-        try:
-            lock = resolve_specification(question, self._uv, report)
-        finally:
-            if preparing is not None:
-                preparing.join()
+        if self._uv is not None:
+            threading.Thread(target=self._build_ahead, args=(question, self._uv), daemon=True).start()
+        lock = resolve_specification(question, self._uv, report)
         report(Ended(stage="resolve", detail=f"{len(lock.packages)} packages"))
         return lock
+
+    def _build_ahead(self, question: Question, uv: Uv) -> None:
+        """Builds, while uv waits for the network, the environment that will be asked for most probably.
+
+        Whoever asks for it then finds it there, or waits for the rest; for another one this was in vain.
+        """
+        # What fails here is tried again by whoever needs it, and told then.
+        with contextlib.suppress(EnvironmentFailed, ProgramMissing, OSError, ValueError):
+            skeleton = self._skeletons.prepare(question.python)
+            lock = foretell(question, uv)
+            skeleton.join()
+            if lock is not None:
+                self.build(_locked(question, lock, "foretold"), question.project, silent)
 
     def _fill(self, folder: Path, locked: LockedEnvironment, project: Path, report: Report) -> None:
         lock, python = locked.lock, locked.python
@@ -175,6 +177,18 @@ class VirtualenvEnvironment:
                 report=report,
             )
         report(Ended(stage="install"))
+
+
+def _locked(question: Question, lock: Lock | None, because: str) -> LockedEnvironment:
+    return LockedEnvironment(
+        kind="virtualenv",
+        lock=lock,
+        python=question.python,
+        platform=platform_name(),
+        key=None if lock is None else _key(lock, question.python, question.project),
+        because=because,
+        origins=question.requirements.origins,
+    )
 
 
 def _virtualenv(spec: EnvironmentSpec) -> VirtualenvSpec:
