@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from mlproj.model.digest import Digest
 from mlproj.model.environment import Activation, EnvironmentSpec, LockedEnvironment
@@ -37,8 +38,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotRules:
+class SnapshotRules(msgspec.Struct, frozen=True, kw_only=True):
     """What stays out of a snapshot besides the usual: `outputs` are paths relative to the project folder.
 
     `size_limit` is in bytes; larger files are digested, not held. `keep` names paths (relative to the
@@ -50,8 +50,7 @@ class SnapshotRules:
     keep: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedInput:
+class ObservedInput(msgspec.Struct, frozen=True, kw_only=True):
     """An input's state, and the manifest of a folder (its SHA-256 is the folder's digest)."""
 
     state: InputState
@@ -107,8 +106,7 @@ class Environment(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(msgspec.Struct, frozen=True, kw_only=True):
     """A command to execute: `environ` is complete, `logs` the folder for the recorded streams.
 
     `timeout` is in seconds.
@@ -121,8 +119,7 @@ class Task:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """How the command ended. `exit_code` is minus the signal's number where a signal ended it.
 
     `timed_out` and `interrupted` (the signal that mlproj received) say why it was stopped, if it was.
@@ -173,8 +170,7 @@ class BlobStore(Protocol):
     def digests(self) -> Iterator[Digest]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """A comparison on a run: `field` is `metrics.<key>`, `params.<key>`, `tags.<key>` or an attribute
     (`status`, `name`, `entry_point`, `project`, `experiment`, `commit`); `operator` one of
     `= != < <= > >= ~` (the last: contains)."""
@@ -184,8 +180,7 @@ class Condition:
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunQuery:
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which runs to list, newest first unless `sort` names a field (a leading `-` for descending)."""
 
     conditions: tuple[Condition, ...] = ()
@@ -194,8 +189,7 @@ class RunQuery:
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """A row of a store's list of runs. One that has ended has a record, unless it is `forgotten`."""
 
     run_id: str

@@ -10,9 +10,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 GIT_ENVIRONMENT: Mapping[str, str | None] = {
     **dict.fromkeys(
@@ -47,8 +48,7 @@ class ProgramMissing(Exception):
     """The program is not on this machine. Whoever called it tells a person what it was wanted for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """A program that ended: `code` is minus the signal's number where a signal ended it."""
 
     command: tuple[str, ...]

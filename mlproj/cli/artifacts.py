@@ -34,6 +34,8 @@ def artifacts(
     as_json: JsonOption = False,
 ) -> int:
     """List the files that a run left, or copy them out: `mlproj artifacts last get model.joblib`."""
+    if run == "get":
+        run, action, path = "last", "get", action
     records = wiring.existing_store(store)
     found = records.find(run)
     if action is not None:

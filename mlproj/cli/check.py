@@ -2,51 +2,55 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mlproj import wiring
 from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption
 from mlproj.cli.pages import project_page
 from mlproj.cli.sheet import print_sheet
-from mlproj.cli.terminal import say
-from mlproj.errors import ProjectError, SourceError
+from mlproj.cli.terminal import reporting, say
+from mlproj.errors import ProjectError
 from mlproj.model.project import Finding
-from mlproj.services.check import check as find_faults
-from mlproj.spec import read_project
+from mlproj.services.describe import examine
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
 def check(
-    directory: Annotated[Path, typer.Argument(metavar="FOLDER", help="The project's folder.")] = Path("."),
+    uri: Annotated[
+        str, typer.Argument(metavar="URI", help="A folder, a git URL or a zip file, as for `mlproj run`.")
+    ] = ".",
+    version: Annotated[
+        str | None, typer.Option("--version", "-v", metavar="REV", help="A git branch, tag or commit.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Count warnings as errors.")] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Say what is wrong with a project's files, and where.
 
-    Ends with 3 where a run would be refused (with `--strict`, at any finding), else with 0.
+    Ends with 3 where a run would be refused (with `--strict`, at any warning too), else with 0.
     """
-    if not directory.is_dir():
-        raise SourceError(
-            f"there is no folder `{directory}`", hint="name the folder that holds the MLproject"
-        )
-    findings = find_faults(directory)
+    with reporting() as report:
+        examined = examine(uri, version, wiring.tools(os.environ, Path.cwd()), report)
     if as_json:
-        print_document({"schema": "mlproj/check/1", "findings": findings})
+        print_document({"schema": "mlproj/check/1", "findings": examined.findings})
     else:
-        _print(directory, findings)
-    refused = any(strict or finding.severity == "error" for finding in findings)
+        if examined.project is not None:
+            print_sheet(project_page(examined.project))
+        _print(examined.findings)
+    counted = {"error", "warning"} if strict else {"error"}
+    refused = any(finding.severity in counted for finding in examined.findings)
     return ProjectError.exit_code if refused else 0
 
 
-def _print(directory: Path, findings: tuple[Finding, ...]) -> None:
-    if all(finding.severity != "error" for finding in findings):
-        print_sheet(project_page(read_project(directory)))
+def _print(findings: tuple[Finding, ...]) -> None:
     for finding in findings:
         hint = f" ({finding.hint})" if finding.hint else ""
         typer.echo(printable(f"{finding.location}: {finding.severity}: {finding.message}{hint}"))

@@ -17,5 +17,6 @@ StoreOption = Annotated[
     ),
 ]
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix of it, its name, or `last`.")
+    str,
+    typer.Argument(metavar="RUN", help="A run's id, its first digits (4 or more), its name, or `last`."),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mlproj.cli.sheet import Row, Section
-from mlproj.cli.words import content, counted, duration, number, short, size, sparkline
+from mlproj.cli.words import content, counted, duration, number, short, shortened, size, sparkline
 from mlproj.model.plan import Plan
 from mlproj.model.project import Project
 from mlproj.model.run import Job, Outcome, Run, Status
@@ -211,7 +211,7 @@ def _run_row(run: Run, *, name_project: bool) -> Row:
         run.run_id[:8],
         run.name,
         run.status.value + (" (hidden)" if run.deleted else ""),
-        f"{project}: {entry_point}" if project else entry_point,
+        f"{shortened(project)}: {entry_point}" if project else entry_point,
         run.created[:16].replace("T", " "),
         duration(run.outcome.usage.wall_s) if run.outcome is not None and run.outcome.usage.wall_s else "",
         "" if run.outcome is None else _metrics_in_short(run.outcome),

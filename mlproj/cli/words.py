@@ -57,6 +57,10 @@ def short(digest: Digest | None) -> str:
     return "" if digest is None else digest.hex[:12]
 
 
+def shortened(name: str, length: int = 16) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
 def number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
 

@@ -7,7 +7,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -33,8 +32,7 @@ print("\\n".join([sys.version.split()[0].rstrip("+"), name, base, sys.executable
 _PATIENCE = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """What a Python says of itself. `base` is its installation's own executable (of a virtualenv, too).
 
     `paths` are the folders it imports from, the user's own among them where it looks there.
@@ -47,8 +45,7 @@ class Probe:
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A probe as it is kept, with what it was an answer about."""
 
     path: str

@@ -141,7 +141,7 @@ class VirtualenvEnvironment:
         if self._uv is not None:
             threading.Thread(target=self._build_ahead, args=(question, self._uv), daemon=True).start()
         lock = resolve_specification(question, self._uv, report)
-        report(Ended(stage="resolve", detail=f"{len(lock.packages)} packages"))
+        report(Ended(stage="resolve", detail=_counted(lock)))
         return lock
 
     def _build_ahead(self, question: Question, uv: Uv) -> None:
@@ -160,7 +160,7 @@ class VirtualenvEnvironment:
     def _fill(self, folder: Path, locked: LockedEnvironment, project: Path, report: Report) -> None:
         lock, python = locked.lock, locked.python
         assert lock is not None and python is not None
-        report(Started(stage="install", detail=f"{len(lock.packages)} packages"))
+        report(Started(stage="install", detail=_counted(lock)))
         if self._uv is None:
             _with_pip().install_with_pip(
                 lock.text.decode(), python, folder, self._cache, self._environ, report
@@ -227,6 +227,10 @@ def _key(lock: Lock, python: Interpreter, project: Path) -> str:
         str(project) if editable else "",
     ]
     return Digest.of(canonical(parts)).hex[:32]
+
+
+def _counted(lock: Lock) -> str:
+    return "1 package" if len(lock.packages) == 1 else f"{len(lock.packages)} packages"
 
 
 def _with_pip() -> ModuleType:

@@ -7,9 +7,10 @@ import fcntl
 import os
 import termios
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+
+import msgspec
 
 from mlproj.errors import StoreError
 from mlproj.files import write_all
@@ -20,8 +21,7 @@ PIECE = 256 * 1024
 """Bytes read at once, at most: the size that our pipes have."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """One stream: `ours` is read from, `theirs` is given to the child; `shown_on` is our own terminal."""
 
     name: str

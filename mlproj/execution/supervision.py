@@ -9,8 +9,9 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from mlproj.execution import signals, streams
 from mlproj.execution.ladder import Ladder
@@ -29,8 +30,7 @@ ENDING = 0.03
 """How often, in seconds, it is looked whether what is to end has ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Times in seconds: between two steps of the ladder, for what is left after the child's end, in all."""
 
     patience: float

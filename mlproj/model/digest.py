@@ -63,7 +63,7 @@ def readable(path: str | bytes) -> str:
 
 
 def plain(noun: object) -> Any:
-    """A frozen dataclass and all that it holds as dicts, lists, numbers and strings."""
+    """A frozen struct or dataclass and all that it holds as dicts, lists, numbers and strings."""
     return msgspec.to_builtins(noun, enc_hook=str)
 
 

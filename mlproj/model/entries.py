@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from mlproj.model.digest import Digest
 from mlproj.model.record import decode
@@ -11,8 +11,7 @@ AMENDMENT_SCHEMA = "mlproj/amendment/1"
 TOMBSTONE_SCHEMA = "mlproj/tombstone/1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmendmentDocument:
+class AmendmentDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Something that came after a run's seal: a late tag, another name."""
 
     schema: str = AMENDMENT_SCHEMA
@@ -21,16 +20,14 @@ class AmendmentDocument:
     content: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemovedPayload:
+class RemovedPayload(msgspec.Struct, frozen=True, kw_only=True):
     """An entry whose payload was taken away; `digest` is what that payload's was."""
 
     sequence: int
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TombstoneDocument:
+class TombstoneDocument(msgspec.Struct, frozen=True, kw_only=True):
     """That a run was forgotten: which payloads went, by whose hand, when and why."""
 
     schema: str = TOMBSTONE_SCHEMA

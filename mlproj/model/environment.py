@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from mlproj.model.digest import Digest, canonical
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemSpec:
+class SystemSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's own environment: whatever `python` is on the PATH."""
 
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualenvSpec:
+class VirtualenvSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A virtualenv of one Python with packages from an index.
 
     `python` is a version as written (`3.10`, `3.11.7`) or a specifier (`>=3.9`), None for the current one.
@@ -34,8 +34,7 @@ class VirtualenvSpec:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CondaSpec:
+class CondaSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A conda environment as its file asks for it; `pip` are the lines of the nested `pip:` list."""
 
     file: str
@@ -45,8 +44,7 @@ class CondaSpec:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerSpec:
+class DockerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A container image. `environment` holds pairs; a value of None is copied from the host."""
 
     image: str
@@ -62,8 +60,7 @@ EDITABLE, LOCAL = "editable", "local"
 """What stands for the version of a package in a folder, which has none until it is built."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedPackage:
+class LockedPackage(msgspec.Struct, frozen=True, kw_only=True):
     """One package that a lock names. `hashes` are `sha256:<hex>` of its artifacts, sorted."""
 
     name: str
@@ -72,8 +69,7 @@ class LockedPackage:
     marker: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """The exact content of an environment. `text` is the lock file verbatim, `format` its notation."""
 
     format: str
@@ -91,8 +87,7 @@ class Lock:
         return Digest.of(canonical(rows))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
+class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
     """A Python that was found: `executable` is its absolute path, `version` like `3.11.7`."""
 
     executable: Path
@@ -120,8 +115,7 @@ class LockedEnvironment:
     origins: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activation:
+class Activation(msgspec.Struct, frozen=True, kw_only=True):
     """How a command enters a built environment: folders put before PATH, and variables set or removed."""
 
     path: tuple[Path, ...] = ()

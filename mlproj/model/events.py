@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(msgspec.Struct, frozen=True, kw_only=True):
     """A stage began: `fetch`, `lock`, `build`, `run`, `collect`, `seal` or `verify`, or, within one of these,
     what takes its time: `clone`, `checkout`, `download`, `unpack`, `resolve`, `create`, `install`."""
 
@@ -15,8 +15,7 @@ class Started:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a stage is, in its own unit (bytes, files, packages); `total` None where nobody knows.
 
     `hash` has no beginning and no end: it goes on beside the others.
@@ -28,31 +27,27 @@ class Progress:
     unit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """A stage ended; `detail` is what came of it."""
 
     stage: str
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Something a person should know although nothing failed."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolOutput:
+class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     """A line that a tool (git, uv, pip) printed while it worked for us."""
 
     stage: str
     line: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildOutput:
+class ChildOutput(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that the entry point wrote, as they came; `stream` is `stdout` or `stderr`."""
 
     stream: str

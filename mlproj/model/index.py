@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+
+import msgspec
+from msgspec.structs import fields
 
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.run import Run
@@ -13,8 +15,7 @@ DETAILS = ("params", "metrics", "tags", "inputs", "outputs")
 """The fields of an index that hold many things each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class Index(msgspec.Struct, frozen=True, kw_only=True):
     """The searchable side of a run. Texts of parameters are with their type, metrics with their step."""
 
     status: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+import msgspec
 
 from mlproj.model.digest import Digest, Json, canonical, plain
 from mlproj.model.project import ParameterType
@@ -17,8 +18,7 @@ class Origin(str, Enum):
     DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class Value(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter bound to a value. `text` is what the script gets, byte for byte.
 
     A path that was found carries where (`located`) and relative to which folder (`base`: `caller`,
@@ -60,8 +60,7 @@ BOOLEANS: dict[str, bool] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanParameter:
+class PlanParameter(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter as it counts for the plan's identity.
 
     `text` is the spelling that the script receives, a path's being project-relative or `input:<name>`, and
@@ -74,16 +73,14 @@ class PlanParameter:
     extra: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanInput:
+class PlanInput(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of data as it counts for the plan's identity: by its content."""
 
     name: str
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One experiment. Two equal plans are the same experiment, on whatever machine and in whatever folder.
 
     `command` is the template; `outputs` and `metrics` are project-relative paths. `lock` is None where the

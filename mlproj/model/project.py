@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from mlproj.model.environment import EnvironmentSpec
 
@@ -20,8 +21,7 @@ class ParameterType(str, Enum):
     URI = "uri"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(msgspec.Struct, frozen=True, kw_only=True):
     """A place in one of the author's files; `str()` gives `MLproject:7`."""
 
     file: str
@@ -31,8 +31,7 @@ class Location:
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One declared parameter. `default` is the text that the script gets, None if a value is required."""
 
     name: str
@@ -45,8 +44,7 @@ class Parameter:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryPoint:
+class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
     """A command with its declarations. `inputs`, `outputs` and `metrics` are templates, as the command is."""
 
     name: str
@@ -65,19 +63,18 @@ class EntryPoint:
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something about a project's files that a person should know, and what MLflow makes of it."""
 
     severity: str
-    """`error` where a run would be refused, `warning` where it runs but probably not as meant."""
+    """`error` where a run would be refused, `warning` where it runs but probably not as meant, `note` for
+    what is no fault of the project's."""
     message: str
     location: Location
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(msgspec.Struct, frozen=True, kw_only=True):
     """A folder's MLproject, read. `file` is the name found there, None where there is no such file.
 
     `environment` is what the file declares or the folder falls back on; its `because` says which. Where the

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from mlproj.model.digest import Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputState:
+class InputState(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of data as it was before the run.
 
     `name` is the parameter's, or the path as declared; `path` where it was found (project-relative inside
@@ -27,8 +26,7 @@ class InputState:
     remote: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gpu:
+class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     """A graphics processor, with the version of its driver."""
 
     name: str
@@ -36,8 +34,7 @@ class Gpu:
     memory_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class Host(msgspec.Struct, frozen=True, kw_only=True):
     """The machine. `memory_bytes` is what it has in all, `container` the kind of container it is, if one."""
 
     name: str
@@ -52,8 +49,7 @@ class Host:
     gpus: tuple[Gpu, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variables:
+class Variables(msgspec.Struct, frozen=True, kw_only=True):
     """Environment variables worth recording, secrets masked.
 
     `planned` are the ones that change results and count for the plan; `recorded` the rest.

@@ -6,11 +6,11 @@ still verifies. The format of every document is described in `docs/reference/rec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from mlproj.model.digest import Digest, canonical, plain
 from mlproj.model.plan import Plan
@@ -36,8 +36,7 @@ class EntryKind(str, Enum):
     IMPORT = "import"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One link of the chain. `payload` is canonical JSON verbatim, None where a tombstone took it away."""
 
     sequence: int
@@ -80,8 +79,7 @@ def link(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordDocument:
+class RecordDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What is sealed of a run. Name, description and lifecycle lie outside."""
 
     schema: str
@@ -94,8 +92,7 @@ class RecordDocument:
     reproduces: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportDocument:
+class ImportDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What is sealed of history brought in from elsewhere: it has no plan of ours."""
 
     schema: str
@@ -106,8 +103,7 @@ class ImportDocument:
     imported: Imported
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlobReference:
+class BlobReference(msgspec.Struct, frozen=True, kw_only=True):
     """A blob that a record names, and as which part. A `manifest` lists further blobs."""
 
     digest: Digest
@@ -195,7 +191,7 @@ def read_import(payload: bytes, *, name: str) -> Run:
 
 
 def encode(value: object) -> bytes:
-    """Canonical JSON of a noun (frozen dataclasses, digests as `sha256:...`)."""
+    """Canonical JSON of a noun (frozen structs, digests as `sha256:...`)."""
     return canonical(plain(value))
 
 

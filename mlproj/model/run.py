@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 from mlproj.model.digest import Digest
 from mlproj.model.plan import Plan
@@ -25,8 +26,7 @@ class Status(str, Enum):
     UNKNOWN = "UNKNOWN"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownParameter:
+class ShownParameter(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter as it is recorded. `value` is typed, and `***` where it is a secret."""
 
     name: str
@@ -37,8 +37,7 @@ class ShownParameter:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentState:
+class EnvironmentState(msgspec.Struct, frozen=True, kw_only=True):
     """Which environment a run ran in, and why that one. `lock` names the lock file's bytes in the store."""
 
     kind: str
@@ -53,8 +52,7 @@ class EnvironmentState:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """How a plan was carried out here: what is not part of its identity."""
 
     project: str
@@ -78,8 +76,7 @@ class Job:
     mlproj_version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Resources of the whole process tree; times in seconds, memory in bytes."""
 
     wall_s: float
@@ -87,8 +84,7 @@ class Usage:
     peak_rss_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(msgspec.Struct, frozen=True, kw_only=True):
     """A declared output after the run. `state` is `written`, `unchanged` (there before, and not written by
     this run) or `missing`; only a written one has a digest and counts as the run's."""
 
@@ -100,8 +96,7 @@ class Output:
     declared: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricPoint:
+class MetricPoint(msgspec.Struct, frozen=True, kw_only=True):
     """`value` is a number, or the word `NaN`, `Infinity` or `-Infinity`, which JSON has no number for."""
 
     key: str
@@ -109,8 +104,7 @@ class MetricPoint:
     step: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogFile:
+class LogFile(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded stream, or `times`. `name` is one of LOGS."""
 
     name: str
@@ -118,8 +112,7 @@ class LogFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended. `exit_code` is the process's own, or minus the number of the signal that ended it;
     None where nothing was started. `interrupted` is the signal that mlproj itself was sent, if any."""
 
@@ -144,16 +137,14 @@ class Outcome:
         return {point.key: point.value for point in self.metrics}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """Where history came from that was not made here; `document` names the foreign bytes, kept verbatim."""
 
     origin: str
     document: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amendment:
+class Amendment(msgspec.Struct, frozen=True, kw_only=True):
     """Something added after the seal, itself a link in the chain."""
 
     sequence: int
@@ -162,8 +153,7 @@ class Amendment:
     content: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A plan and its outcome. `outcome` is None while it runs.
 
     `plan` and `job` are None for history brought in from elsewhere, which `imported` tells of. `name`,
@@ -182,5 +172,5 @@ class Run:
     record: Digest | None = None
     sequence: int | None = None
     reproduces: str | None = None
-    amendments: tuple[Amendment, ...] = field(default=())
+    amendments: tuple[Amendment, ...] = ()
     imported: Imported | None = None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from mlproj.model.digest import Digest, snapshot_manifest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     """A working tree to run in. `directory` is the project's folder, `root` the tree that holds it.
 
     `uri` is what was asked for, without credentials. `own` says that the tree was made for this run and
@@ -23,8 +23,7 @@ class Checkout:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submodule:
+class Submodule(msgspec.Struct, frozen=True, kw_only=True):
     """A repository within the source's: `commit` is the one that is checked out, None where none is known."""
 
     path: str
@@ -32,8 +31,7 @@ class Submodule:
     dirty: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotFile:
+class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file as it ran. `path` is relative to the root (undecodable bytes as surrogates), `mode` git's."""
 
     path: str
@@ -42,8 +40,7 @@ class SnapshotFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OmittedFile:
+class OmittedFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that the snapshot names but does not hold; `digest` is set where it was at least read.
 
     One with a digest counts for the snapshot's identity as a held one does.
@@ -56,8 +53,7 @@ class OmittedFile:
     mode: int = 0o100644
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The files of the source tree at `root` at one moment; the digest of its manifest is its name."""
 
     root: Path
@@ -77,8 +73,7 @@ class Snapshot:
         return Digest.of(self.manifest)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
+class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """What a run knows of its source. `commit` is None outside git; `dirty` None where that means nothing."""
 
     uri: str

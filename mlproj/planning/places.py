@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 HEREDOC = "a here-document"
 TOO_LARGE = "a command too long or too deeply nested to be understood for certain"
@@ -15,8 +16,7 @@ class Quotes(Enum):
     DOUBLE = "double"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """A word that stands for a value in a script: its offset and length in bytes of UTF-8.
 
     `known` says that it is the value itself, and not a stand-in.
@@ -27,8 +27,7 @@ class Mark:
     known: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a placeholder stands: in which quotes, or, where no value with shell characters may stand, why.
 
     `program` names the interpreter (`python`, `sed`) where the place is part of a program in its language.

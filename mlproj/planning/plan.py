@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from mlproj.model.environment import LockedEnvironment
 from mlproj.model.plan import Plan, PlanInput, PlanParameter, Value
@@ -13,8 +14,7 @@ from mlproj.model.provenance import InputState, Variables
 from mlproj.model.source import SourceState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What was observed for a plan: the project's folder, the source it belongs to, the data, the lock, the
     variables. `outputs` and `metrics` are paths relative to the project's folder."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from mlproj.planning.places import Mark, Place
 from mlproj.planning.template import Placeholder
@@ -13,8 +14,7 @@ from mlproj.planning.template import Placeholder
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """A place for a value in a command, and the value's text."""
 
     name: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from mlproj.errors import SpecError, did_you_mean
 from mlproj.model.project import EntryPoint, Location
@@ -16,8 +18,7 @@ _MALFORMED = re.compile(r"(?P<name>[^{}!:]+)[!:].*", re.DOTALL)
 _LONG_WIDTH = re.compile(r"\d{5}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placeholder:
+class Placeholder(msgspec.Struct, frozen=True, kw_only=True):
     """A declared name in braces. `conversion` and `spec` are those of `str.format` (`{a!r:>8}`).
 
     `after` is the literal character right before it, if there is one.

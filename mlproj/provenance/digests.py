@@ -7,7 +7,8 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from mlproj.model.events import Progress, Report
 from mlproj.provenance.statcache import StatCache, fingerprint_of, now
@@ -18,8 +19,7 @@ _WORTH_THREADS = 4 << 20
 _WORTH_TELLING = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(msgspec.Struct, frozen=True):
     """A file to read: its key in the cache, where it is, what `stat` said, and whether links are followed."""
 
     key: bytes
@@ -27,8 +27,7 @@ class Unread:
     status: os.stat_result
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """What was read: the digest and the length of the bytes."""
 
     digest: bytes

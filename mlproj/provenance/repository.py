@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from mlproj.model.events import Note, Report
 from mlproj.model.redaction import without_credentials
 from mlproj.model.source import Checkout
@@ -31,8 +33,7 @@ class GitFailed(Exception):
     """Git cannot tell; `str()` is its complaint."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkTree:
+class WorkTree(msgspec.Struct, frozen=True, kw_only=True):
     """A repository's working tree: `root` is its top, `settings` are arguments that each call of git gets."""
 
     root: Path

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mlproj.errors import DataError, Interrupted, MlprojError
 from mlproj.model.environment import Activation

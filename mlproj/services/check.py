@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
-from mlproj.errors import MlprojError, SpecError, did_you_mean
+from packaging.requirements import InvalidRequirement, Requirement
+
+from mlproj.errors import MlprojError, SpecError, did_you_mean, unreachable
+from mlproj.model.environment import CondaSpec, DockerSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.fitting import is_remote
 from mlproj.model.plan import Origin
 from mlproj.model.project import EntryPoint, Finding, Location, Parameter, ParameterType, Project
@@ -16,6 +19,7 @@ from mlproj.planning.template import names, placeholders, undeclared
 from mlproj.services.locate import locate
 from mlproj.spec import read_project
 
+_NAMED = re.compile(r"[A-Za-z0-9]")
 _ESCAPED_BLANK = re.compile(r"(?:^|\s)\\[ \t]")
 
 
@@ -28,7 +32,7 @@ def check(directory: Path) -> tuple[Finding, ...]:
         project = read_project(directory)
     except SpecError as error:
         return (_of_error(error, Location(file=error.file or "MLproject", line=error.line)),)
-    found = [*project.findings, *_of_project(project)]
+    found = [*project.findings, *_of_project(project), *_of_environment(project)]
     for entry in project.entry_points:
         made = [
             path
@@ -64,6 +68,44 @@ def _of_project(project: Project) -> Iterator[Finding]:
         known = ", ".join(f"`{entry.name}`" for entry in project.entry_points)
         message = f"there is no entry point `main`: a run has to name one of {known}"
         yield _warning(message, project.entry_points[0].location)
+
+
+def _of_environment(project: Project) -> Iterator[Finding]:
+    """What can be told of the environment without resolving it."""
+    specification, place = project.environment, Location(file=project.file or "MLproject")
+    match specification:
+        case CondaSpec() | DockerSpec():
+            kind = "conda" if isinstance(specification, CondaSpec) else "Docker"
+            message = f"this version cannot build {kind} environments yet"
+            hint = "`--env-manager local` runs the project in the current environment"
+            yield Finding(severity="note", message=message, location=place, hint=hint)
+        case VirtualenvSpec():
+            file = Location(file=specification.files[0]) if specification.files else place
+            for line in (*specification.build_dependencies, *specification.dependencies):
+                if _is_no_requirement(line):
+                    message = f"`{line}` is no requirement that pip or uv can read"
+                    yield Finding(severity="error", message=message, location=file, hint=_instead_of(line))
+        case SystemSpec():
+            return
+        case _:
+            unreachable(specification)
+
+
+def _is_no_requirement(line: str) -> bool:
+    """Whether a line is meant as a package's name and versions, and is not written so (PEP 508)."""
+    if not _NAMED.match(line) or "://" in line or "/" in line.partition(";")[0]:
+        return False
+    wanted, *_ = re.split(r"\s(?:#|--)", line, maxsplit=1)
+    try:
+        Requirement(wanted)
+    except InvalidRequirement:
+        return True
+    return False
+
+
+def _instead_of(line: str) -> str | None:
+    name, equals, version = line.partition("=")
+    return f"write `{name}=={version}`" if equals and not version.startswith("=") else None
 
 
 def _of_entry_point(entry: EntryPoint) -> Iterator[Finding]:

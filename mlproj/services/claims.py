@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from mlproj import files
 from mlproj.model.digest import Digest
@@ -17,8 +18,7 @@ VARIABLE = "MLPROJ_CLAIMS"
 """Tells a run inside a run what the outer ones have claimed, so that it does not wait for them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lock:
+class _Lock(msgspec.Struct, frozen=True, kw_only=True):
     """A path to lock for the sake of `output`: alone where it is the output, shared where it lies above."""
 
     path: str

@@ -6,8 +6,9 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from mlproj.errors import StoreError
 from mlproj.files import digest_of
@@ -23,15 +24,13 @@ ARTIFACTS = "artifacts"
 """The folder under which the content of the run's output folder is listed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
+class Marks(msgspec.Struct, frozen=True, kw_only=True):
     """The state of declared files before a run: per path the stamp of each file in it ("" for itself)."""
 
     stamps: Mapping[str, Mapping[str, Stamp]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class Collected(msgspec.Struct, frozen=True, kw_only=True):
     """What was taken in, and notes on what could not be."""
 
     outputs: tuple[Output, ...]
@@ -69,13 +68,12 @@ def collect(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Collecting:
+class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
     """Takes things in, with a note (each once) on what cannot be."""
 
     blobs: BlobStore
     report: Report
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     def declared(self, project: Path, path: str, marks: Marks) -> Output:
         place = project / path

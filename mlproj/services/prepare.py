@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from mlproj.errors import Refused
 from mlproj.model.digest import Digest
@@ -30,8 +31,7 @@ from mlproj.version import __version__
 SHELL = ("bash", "-c")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A run that is decided and not begun. `command` is what bash gets, secrets in it."""
 
     plan: Plan

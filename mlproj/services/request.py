@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from mlproj.model.environment import EnvironmentSpec
 from mlproj.model.events import Report
@@ -12,8 +13,7 @@ from mlproj.model.source import Checkout
 from mlproj.ports import Environment, Executor, Observer, RunStore, Source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One `mlproj run`, as it was meant. `caller` is the folder it was asked from, `environ` its variables.
 
     `inputs` and `outputs` are paths in addition to what the entry point declares (inputs relative to the
@@ -26,7 +26,7 @@ class RunRequest:
     caller: Path
     environ: Mapping[str, str]
     entry_point: str = "main"
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = msgspec.field(default_factory=dict)
     revision: str | None = None
     environment_manager: str | None = None
     experiment: str | None = None
@@ -43,8 +43,7 @@ class RunRequest:
     require_clean: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run."""
 
@@ -60,8 +59,7 @@ class Tools:
     cache: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """A request whose source is fetched: what the stages of a run have in common."""
 
     request: RunRequest

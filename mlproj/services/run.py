@@ -7,8 +7,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mlproj.errors import Interrupted, ProjectError, UsageError
 from mlproj.model.events import Ended, Report, Started

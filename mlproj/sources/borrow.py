@@ -7,8 +7,10 @@ count, and one that another user owns works too.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from mlproj.errors import SourceError, did_you_mean
 from mlproj.model.events import Ended, Report, Started, silent
@@ -19,8 +21,7 @@ _BRANCH = "refs/heads/"
 _GITLINK = "160000"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class Repository(msgspec.Struct, frozen=True, kw_only=True):
     """A repository of this machine: `folder` lies in its work tree, or is the bare repository.
 
     `git_dir` holds its objects and submodules, `top` is its work tree (None for a bare one), `prefix` the

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from mlproj.errors import SourceError
 from mlproj.model.events import Progress, Report, ToolOutput, silent
@@ -29,12 +30,11 @@ _PROGRESS = re.compile(
 _OTHER_PROGRESS = re.compile(r"^(remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Total)\b")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Git:
+class Git(msgspec.Struct, frozen=True, kw_only=True):
     """Calls git with a patch of environment variables that the calls share (credentials, say)."""
 
     report: Report
-    patch: Mapping[str, str | None] = field(default_factory=dict)
+    patch: Mapping[str, str | None] = msgspec.field(default_factory=dict)
 
     def __call__(self, *arguments: str, directory: Path | None = None) -> Completed:
         """Runs `git ...` to its end, its progress reported; the exit code is the caller's to look at."""

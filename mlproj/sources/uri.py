@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from mlproj.errors import SourceError
 from mlproj.model.redaction import without_credentials
@@ -16,16 +17,14 @@ _SCP_LIKE = re.compile(r"[^/]+:")
 _REMOTE_ZIP = re.compile(r"https?://[^?#]+\.zip(\?[^#]*)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderAddress:
+class FolderAddress(msgspec.Struct, frozen=True, kw_only=True):
     """A folder of this machine, absolute; it may not exist."""
 
     path: Path
     subfolder: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitAddress:
+class GitAddress(msgspec.Struct, frozen=True, kw_only=True):
     """A git repository elsewhere (`url`, as written), or a bare one of this machine (`path`)."""
 
     url: str
@@ -33,8 +32,7 @@ class GitAddress:
     subfolder: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveAddress:
+class ArchiveAddress(msgspec.Struct, frozen=True, kw_only=True):
     """A zip at an http(s) URL (`url`, as written), or one of this machine (`path`)."""
 
     url: str

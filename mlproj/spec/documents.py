@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 import yaml
 
 from mlproj.errors import SpecError
@@ -34,8 +35,7 @@ class _Parser(Protocol):
 _parser: Callable[[str], _Parser] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True, kw_only=True):
     """A single value. `text` is what the file holds, `kind` what YAML takes it for (`str`, `int`, ...)."""
 
     text: str
@@ -43,14 +43,12 @@ class Scalar:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Node, ...]
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A key with its value; `location` is the key's."""
 
     key: str
@@ -58,8 +56,7 @@ class Entry:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping; each key is there once."""
 
     entries: tuple[Entry, ...]

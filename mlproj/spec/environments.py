@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+import msgspec
 
 from mlproj.errors import NotSupportedYet, SpecError, UsageError, did_you_mean, unreachable
 from mlproj.model.environment import CondaSpec, DockerSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
@@ -26,8 +27,7 @@ MANAGERS = ("local", "virtualenv", "uv", "conda", "docker")
 _LOCAL = "`--env-manager local` runs it in the current environment"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """An environment, and what is wrong with its files where they cannot be read."""
 
     spec: EnvironmentSpec

@@ -6,8 +6,9 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from mlproj.errors import SpecError
 from mlproj.spec import text
@@ -19,8 +20,7 @@ _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inclusion:
+class Inclusion(msgspec.Struct, frozen=True, kw_only=True):
     """A line that takes in another file: `file` as it is written there, without its quotes."""
 
     option: str

@@ -9,8 +9,9 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mlproj.errors import RunNotFound, StoreError
 from mlproj.files import locked

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """This host and its current boot. Containers on one kernel share the boot, not the host's name."""
 
     host: str

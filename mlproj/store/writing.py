@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from mlproj.errors import RunNotFound, StoreError
 from mlproj.model.digest import Digest
@@ -21,8 +22,7 @@ from mlproj.store.machine import Machine
 _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, kw_only=True):
     """An entry that was just appended."""
 
     sequence: int

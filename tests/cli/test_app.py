@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from mlproj import __version__
 from mlproj.cli.app import COMMANDS
 from tests.cli.conftest import Mlproj
-from tests.conftest import ProjectMaker
+from tests.conftest import ProjectMaker, git
 
 
 def test_the_version_is_printed(mlproj: Mlproj) -> None:
@@ -117,3 +118,11 @@ def test_what_a_project_offers_is_told_in_json_too(make_project: ProjectMaker, m
     assert (entry["name"], entry["command"], entry["outputs"]) == ("main", "x {a}", ["m"])
     assert entry["parameters"]["a"]["type"] == "float" and entry["parameters"]["a"]["default"] == "1"
     assert not mlproj("check", cwd=folder).stdout.startswith("project "), "no name, no row for it"
+
+
+def test_check_takes_what_run_takes(make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path) -> None:
+    origin = make_project({"sub/MLproject": "entry_points: {main: {command: echo}}"})
+    git(tmp_path, "clone", "--quiet", "--bare", str(origin), str(tmp_path / "r.git"))
+    answer = mlproj("check", f"file://{tmp_path}/r.git#sub", "-v", "main")
+    assert answer.code == 0 and "-e main" in answer.stdout
+    assert mlproj("check", "nowhere").code == 3

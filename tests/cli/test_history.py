@@ -102,6 +102,8 @@ def test_artifacts_are_listed_and_copied_out(trained: Path, mlproj: Mlproj, tmp_
     whole = mlproj("artifacts", "last", "get", "model-3", "--to", tmp_path / "all")
     assert whole.code == 0 and (tmp_path / "all" / "weights").read_text() == "3\n"
     assert mlproj("artifacts", "last", "get", "nothing").code == 2
+    newest = mlproj("artifacts", "get", "metrics.json", cwd=tmp_path)
+    assert newest.code == 0 and (tmp_path / "metrics.json").exists(), "the run left out is the last"
 
 
 def test_diff_tells_parameters_source_and_metrics(trained: Path, mlproj: Mlproj) -> None:

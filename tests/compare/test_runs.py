@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mlproj.compare.runs import Change, Contents, FileChange, MetricComparison, compare_runs
 from mlproj.model.digest import Digest

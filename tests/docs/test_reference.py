@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+import msgspec
 import pytest
 
 from docs import generate
@@ -46,7 +46,7 @@ def test_every_field_that_is_stored_is_in_the_record_page() -> None:
     missing = {
         f"{noun.__name__}.{field.name}"
         for noun in _nouns_of(*SEALED)
-        for field in dataclasses.fields(noun)
+        for field in msgspec.structs.fields(noun)
         if field.name not in named
     }
     assert not missing
@@ -89,7 +89,7 @@ def _kinds_of(kind: type[errors.MlprojError]) -> Iterator[type[errors.MlprojErro
 
 
 def _nouns_of(*kinds: type) -> set[type]:
-    """The dataclasses named, and those that they hold."""
+    """The nouns named, and those that they hold."""
     found: set[type] = set()
     waiting = list(kinds)
     while waiting:
@@ -97,7 +97,9 @@ def _nouns_of(*kinds: type) -> set[type]:
         if noun not in found:
             found.add(noun)
             held = [part for hint in get_type_hints(noun).values() for part in _parts(hint)]
-            waiting.extend(part for part in held if isinstance(part, type) and dataclasses.is_dataclass(part))
+            waiting.extend(
+                part for part in held if isinstance(part, type) and issubclass(part, msgspec.Struct)
+            )
     return found
 
 

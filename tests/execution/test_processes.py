@@ -51,6 +51,9 @@ def test_a_family_follows_a_member_into_another_session() -> None:
     ) as shell:
         assert shell.stdout is not None and shell.stdin is not None
         away = int(shell.stdout.readline())
+        deadline = time.monotonic() + 10
+        while os.getsid(away) != away and time.monotonic() < deadline:
+            time.sleep(0.01)
         family = Family(shell.pid)
         assert {member.pid for member in family.look()} == {shell.pid, away}
         shell.communicate(b"\n")

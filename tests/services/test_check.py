@@ -155,7 +155,7 @@ def test_init_writes_a_project_that_fits_the_folder(
     project = read_project(tmp_path)
     assert project.name == 'na: "me" # {x}'
     assert {entry.name: entry.command for entry in project.entry_points} == commands
-    assert check(tmp_path) == ()
+    assert {finding.severity for finding in check(tmp_path)} <= {"note"}
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
@@ -182,3 +182,35 @@ def test_a_path_is_found_beside_whoever_named_it_first(tmp_path: Path) -> None:
     assert found(f"file://{project}/only%20here", Origin.GIVEN) == (project / "only here", "absolute")
     for text in ("gone", "", "a\0b", "s3://b/c", "file://host/x"):
         assert found(text, Origin.GIVEN) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "severity"),
+    [
+        ("name=1.2", "error"),
+        ("six ==", "error"),
+        ("six==1.16.0", None),
+        ("six >=1,<2 ; python_version < '4'  # why", None),
+        ("six==1.16.0 --hash=sha256:00", None),
+        ("./package", None),
+        ("git+https://example.org/r.git", None),
+        ("-r other.txt", None),
+        ("tool @ https://example.org/tool.whl", None),
+    ],
+)
+def test_a_requirement_that_nobody_can_read_is_an_error(
+    tmp_path: Path, line: str, severity: str | None
+) -> None:
+    (tmp_path / "other.txt").write_text("six\n")
+    (tmp_path / "env.yaml").write_text(f'dependencies: ["{line}"]\n')
+    (tmp_path / "MLproject").write_text("python_env: env.yaml\nentry_points: {main: {command: echo}}\n")
+    found = {finding.severity for finding in check(tmp_path) if line in finding.message}
+    assert found == ({severity} if severity else set())
+
+
+@pytest.mark.parametrize("key", ["conda_env: c.yaml", "docker_env: {image: x}"])
+def test_an_environment_of_a_later_version_is_a_note_and_no_fault(tmp_path: Path, key: str) -> None:
+    (tmp_path / "c.yaml").write_text("dependencies: [python=3.9]\n")
+    (tmp_path / "MLproject").write_text(f"name: n\n{key}\nentry_points: {{main: {{command: echo}}}}\n")
+    (finding,) = check(tmp_path)
+    assert finding.severity == "note" and "cannot build" in finding.message

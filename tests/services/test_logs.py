@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mlproj.model.run import Run
 from mlproj.services.logs import read_log

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mlproj.errors import EnvironmentFailed, Interrupted, MlprojError, ProjectError, StoreError, UsageError
 from mlproj.model.events import Note, Started

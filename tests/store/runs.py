@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mlproj.model.digest import Digest, folder_manifest, snapshot_manifest
 from mlproj.model.plan import Plan, PlanInput, PlanParameter
