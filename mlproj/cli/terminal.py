@@ -28,7 +28,8 @@ def is_terminal(stream: object) -> bool:
 
 
 def say(message: str) -> None:
-    """A line of talk."""
+    """A line of talk, after all data that was printed before it."""
+    sys.stdout.flush()
     sys.stderr.write(printable(message) + "\n")
     sys.stderr.flush()
 

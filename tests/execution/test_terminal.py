@@ -44,6 +44,7 @@ class Terminal:
     def start(self, command: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             (sys.executable, "-c", RUNNER, str(self.folder), command),
+            env={**os.environ, "TERM": "xterm-256color"},
             start_new_session=True,
             stdin=self.theirs,
             stdout=self.theirs if stdout is None else stdout,
