@@ -186,7 +186,10 @@ def test_a_daemon_in_a_session_of_its_own_is_left_and_not_waited_for(
     bench: Bench, is_gone: Callable[[int], bool]
 ) -> None:
     began = time.monotonic()
-    execution = bench.run("setsid --fork sleep 30; pgrep -n sleep; echo said")
+    execution = bench.run(
+        "setsid --fork bash -c 'echo $$ > pid; exec sleep 30 >/dev/null 2>&1'; "
+        "until test -s pid; do sleep 0.01; done; cat pid; echo said"
+    )
     assert execution.exit_code == 0
     assert time.monotonic() - began < 2
     daemon = int(bench.log("stdout").split()[0])
