@@ -317,10 +317,9 @@ def test_ten_processes_that_want_one_environment_build_it_once(tmp_path: Path) -
     processes = [
         subprocess.Popen((sys.executable, script), stdout=subprocess.PIPE, text=True) for _ in range(10)
     ]
-    told = [process.communicate()[0].split() for process in processes]
+    told = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * 10
-    assert sum(int(builds) for builds, _ in told) == 1
-    assert len({folder for _, folder in told}) == 1
+    assert len(told) == 1, "a second build would have made another folder of that name"
 
 
 def test_a_build_that_was_killed_poisons_nothing(tmp_path: Path) -> None:
@@ -338,8 +337,7 @@ def test_a_build_that_was_killed_poisons_nothing(tmp_path: Path) -> None:
     else:
         pytest.fail("no build could be killed in its midst")
     done = subprocess.run((sys.executable, script), capture_output=True, text=True, check=True)
-    assert done.stdout.split()[0] == "1"
-    assert (Path(done.stdout.split()[1]) / "mlproj.json").exists()
+    assert (Path(done.stdout.split()[0]) / "mlproj.json").exists()
 
 
 @pytest.mark.parametrize("damage", ["bin/python", "six.py", "six-1.16.0.dist-info", "mlproj.json", "emptied"])
@@ -380,23 +378,19 @@ def test_a_cache_that_cannot_be_written_is_told_with_a_way_out(tmp_path: Path) -
 
 
 def _script(folder: Path) -> Path:
-    """A program that has the environment of SIX, and prints how many builds that took, and where it is."""
+    """A program that has the environment of SIX, and prints where it is and which folder of that name."""
     path = folder / "ask.py"
     path.write_text(
         textwrap.dedent(f"""
         from pathlib import Path
         from mlproj.environments.virtualenv import VirtualenvEnvironment
         from mlproj.model.environment import VirtualenvSpec
-        from mlproj.model.events import Started
-        builds = []
-        def report(event):
-            if isinstance(event, Started) and event.stage == "create":
-                builds.append(event)
+        from mlproj.model.events import silent
         environment = VirtualenvEnvironment(Path({str(folder / "cache")!r}))
         spec = VirtualenvSpec(python=None, dependencies=("six==1.16.0",), because="")
-        locked = environment.lock(spec, Path({str(folder)!r}), report, refresh=False, resolve=True)
-        activation = environment.build(locked, Path({str(folder)!r}), report)
-        print(len(builds), activation.path[0].parent)
+        locked = environment.lock(spec, Path({str(folder)!r}), silent, refresh=False, resolve=True)
+        built = environment.build(locked, Path({str(folder)!r}), silent).path[0].parent
+        print(built, built.stat().st_ino, (built / "mlproj.json").stat().st_mtime_ns)
         """)
     )
     return path
