@@ -11,7 +11,7 @@ from mlproj.errors import SpecError, UsageError
 from mlproj.model.events import ChildOutput
 from mlproj.model.run import Status
 from mlproj.testing import Recorder
-from tests.cli.test_run import single
+from tests.cli.conftest import single
 from tests.conftest import ProjectMaker
 
 

@@ -139,7 +139,7 @@ class VirtualenvEnvironment:
         for note in self._settings.notes:
             report(Note(message=note))
         if self._uv is not None:
-            threading.Thread(target=self._build_ahead, args=(question, self._uv), daemon=True).start()
+            threading.Thread(target=self._build_ahead, args=(question, self._uv)).start()
         lock = resolve_specification(question, self._uv, report)
         report(Ended(stage="resolve", detail=_counted(lock)))
         return lock

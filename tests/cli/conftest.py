@@ -14,6 +14,13 @@ from typing import Any
 import pytest
 
 COMMAND = (sys.executable, "-m", "mlproj")
+LOCAL = ("--env-manager", "local")
+
+
+def single(command: str, **keys: str) -> str:
+    """An MLproject whose only entry point is `main`."""
+    lines = [f"    {key}: {value}" for key, value in {**keys, "command": command}.items()]
+    return "\n".join(["entry_points:", "  main:", *lines, ""])
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Answer:
 
 
 Mlproj = Callable[..., Answer]
+Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
@@ -50,3 +58,19 @@ def mlproj(tmp_path: Path) -> Mlproj:
         return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return call
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """As `mlproj`, without waiting: a process whose streams come together in its stdout."""
+
+    def begin(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            (*COMMAND, *arguments),
+            cwd=cwd,
+            env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    return begin

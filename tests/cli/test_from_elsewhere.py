@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.cli.conftest import Mlproj
-from tests.cli.test_run import LOCAL, single
+from tests.cli.conftest import LOCAL, Mlproj, single
 from tests.conftest import ProjectMaker, commit_all, git
 from tests.sources.conftest import Web
 from tests.sources.conftest import web as web

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import COMMAND, Mlproj
-from tests.cli.test_run import LOCAL, single
+from tests.cli.conftest import LOCAL, Mlproj, single
 from tests.conftest import ProjectMaker
 
 
@@ -74,22 +70,6 @@ def test_logs_give_each_stream_back(trained: Path, mlproj: Mlproj) -> None:
     assert (both.stdout, both.stderr) == ("out\n", "err\n")
     assert mlproj("logs", "last", "--stream", "stderr").stdout == ""
     assert mlproj("logs", "last", "--stream", "sound").code == 2
-
-
-def test_logs_follow_a_run_to_its_end(make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path) -> None:
-    project = make_project({"MLproject": single("'echo one; touch begun; sleep 1; echo two'")})
-    runner = subprocess.Popen(
-        (*COMMAND, "run", ".", *LOCAL),
-        cwd=project,
-        env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not (project / "begun").exists():
-        time.sleep(0.02)
-    assert mlproj("show", "--json").document["status"] == "RUNNING"
-    assert mlproj("logs", "-f").stdout == "one\ntwo\n"
-    assert runner.wait(timeout=20) == 0
 
 
 def test_artifacts_are_listed_and_copied_out(trained: Path, mlproj: Mlproj, tmp_path: Path) -> None:

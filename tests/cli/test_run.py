@@ -10,13 +10,10 @@ import subprocess
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.cli.conftest import COMMAND, Mlproj
+from tests.cli.conftest import COMMAND, LOCAL, Mlproj, single
 from tests.conftest import ProjectMaker, commit_all, git
-
-LOCAL = ("--env-manager", "local")
 
 TRAIN = """\
 name: trial
@@ -29,12 +26,6 @@ entry_points:
     metrics: [metrics.json]
     command: "cat {data} > model.txt && echo '{{\\"rmse\\": {alpha}}}' > metrics.json && echo trained"
 """
-
-
-def single(command: str, **keys: str) -> str:
-    """An MLproject whose only entry point is `main`."""
-    lines = [f"    {key}: {value}" for key, value in {**keys, "command": command}.items()]
-    return "\n".join(["entry_points:", "  main:", *lines, ""])
 
 
 @pytest.fixture
@@ -206,31 +197,6 @@ def test_a_failing_build_closes_the_run_and_is_told(make_project: ProjectMaker, 
     assert all(run["status"] != "RUNNING" for run in listed)
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_child_and_its_children_and_the_run_is_killed(
-    make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path, number: signal.Signals, code: int
-) -> None:
-    text = "entry_points:\n  main:\n    command: 'sleep 300 & echo $! > child.pid; wait; sleep 300'\n"
-    project = make_project({"MLproject": text})
-    process = subprocess.Popen(
-        (*COMMAND, "run", ".", *LOCAL),
-        cwd=project,
-        env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    deadline = time.monotonic() + 20
-    pid_file = project / "child.pid"
-    while time.monotonic() < deadline and not (pid_file.exists() and pid_file.read_text().strip()):
-        time.sleep(0.05)
-    process.send_signal(number)
-    process.communicate(timeout=30)
-    assert process.returncode == code
-    assert not psutil.pid_exists(int(pid_file.read_text()))
-    run = mlproj("show", "--json").document
-    assert run["status"] == "KILLED" and run["record"] is not None
-
-
 def test_what_a_project_holds_cannot_steer_the_terminal(make_project: ProjectMaker, mlproj: Mlproj) -> None:
     text = 'entry_points:\n  "a\\e[2J\\u202e":\n    description: "\\e]0;x\\a"\n    command: "true"\n'
     project = make_project({"MLproject": text})
@@ -276,40 +242,6 @@ def test_a_signal_before_the_run_begins_ends_with_its_number_and_a_word(
     first.communicate(timeout=20)
     assert second.returncode == code
     assert json.loads(stdout)["exit_code"] == code
-
-
-def test_a_killed_runner_leaves_no_run_that_runs_for_ever(
-    make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path
-) -> None:
-    project = make_project(
-        {"MLproject": "entry_points:\n  main:\n    command: 'echo begun; touch begun; sleep 30'\n"}
-    )
-    process = subprocess.Popen(
-        (*COMMAND, "run", ".", *LOCAL),
-        cwd=project,
-        env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (project / "begun").exists():
-        time.sleep(0.05)
-    assert mlproj("show", "--json").document["status"] == "RUNNING"
-    process.kill()
-    process.wait()
-    run = mlproj("show", "--json").document
-    assert run["status"] == "KILLED" and run["record"] is not None
-    assert mlproj("verify").code == 0
-    subprocess.run(("pkill", "-f", "touch begun; sleep 30"), check=False)
-
-
-def test_a_timeout_ends_the_run_with_1(make_project: ProjectMaker, mlproj: Mlproj) -> None:
-    project = make_project(
-        {"MLproject": "entry_points:\n  main:\n    timeout: 0.5s\n    command: sleep 60\n"}
-    )
-    answer = mlproj("run", ".", "--json", *LOCAL, cwd=project)
-    assert answer.code == 1
-    assert answer.document["status"] == "FAILED" and "timed out" in answer.document["reason"]
 
 
 def test_a_run_started_by_a_run_names_its_parent(make_project: ProjectMaker, mlproj: Mlproj) -> None:
@@ -403,21 +335,6 @@ def test_an_environment_of_a_later_version_is_told_and_local_runs(
     refused = mlproj("run", ".", cwd=project)
     assert refused.code == 4 and kind in refused.stderr and "--env-manager local" in refused.stderr
     assert mlproj("run", ".", *LOCAL, cwd=project).stdout == "ran\n"
-
-
-def test_what_is_said_after_the_child_starts_on_a_line_of_its_own(
-    make_project: ProjectMaker, tmp_path: Path
-) -> None:
-    project = make_project({"MLproject": single("'printf unfinished'")})
-    done = subprocess.run(
-        (*COMMAND, "run", ".", *LOCAL),
-        cwd=project,
-        env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.stdout.splitlines()[0] == "unfinished"
 
 
 def test_a_store_within_the_project_is_no_part_of_its_source(

@@ -1,0 +1,77 @@
+"""Runs that are stopped: by a signal, by their time, or because mlproj itself was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cli.conftest import LOCAL, Mlproj, Start, single
+from tests.conftest import ProjectMaker
+
+
+def written(path: Path) -> str:
+    """What is in a file, once there is something in it."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not (path.exists() and path.read_text().strip()):
+        time.sleep(0.02)
+    return path.read_text()
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_child_and_its_children_and_the_run_is_killed(
+    make_project: ProjectMaker, mlproj: Mlproj, start: Start, number: signal.Signals, code: int
+) -> None:
+    project = make_project({"MLproject": single("'sleep 300 & echo $! > child.pid; wait; sleep 300'")})
+    runner = start("run", ".", *LOCAL, cwd=project)
+    child = int(written(project / "child.pid"))
+    runner.send_signal(number)
+    runner.communicate(timeout=30)
+    assert runner.returncode == code
+    assert not psutil.pid_exists(child)
+    run = mlproj("show", "--json").document
+    assert run["status"] == "KILLED" and run["record"] is not None
+
+
+def test_a_killed_runner_leaves_no_run_that_runs_for_ever(
+    make_project: ProjectMaker, mlproj: Mlproj, start: Start
+) -> None:
+    project = make_project({"MLproject": single("'echo $$ > begun; exec sleep 30'")})
+    runner = start("run", ".", *LOCAL, cwd=project)
+    child = int(written(project / "begun"))
+    assert mlproj("show", "--json").document["status"] == "RUNNING"
+    runner.kill()
+    runner.communicate()
+    run = mlproj("show", "--json").document
+    assert run["status"] == "KILLED" and run["record"] is not None
+    assert mlproj("verify").code == 0
+    os.kill(child, signal.SIGKILL)
+
+
+def test_a_timeout_ends_the_run_with_1(make_project: ProjectMaker, mlproj: Mlproj) -> None:
+    project = make_project({"MLproject": single("sleep 60", timeout="0.5s")})
+    answer = mlproj("run", ".", "--json", *LOCAL, cwd=project)
+    assert answer.code == 1
+    assert answer.document["status"] == "FAILED" and "timed out" in answer.document["reason"]
+
+
+def test_logs_follow_a_run_to_its_end(make_project: ProjectMaker, mlproj: Mlproj, start: Start) -> None:
+    project = make_project({"MLproject": single("'echo one; echo > begun x; sleep 1; echo two'")})
+    runner = start("run", ".", *LOCAL, cwd=project)
+    written(project / "begun")
+    assert mlproj("show", "--json").document["status"] == "RUNNING"
+    assert mlproj("logs", "-f").stdout == "one\ntwo\n"
+    runner.communicate(timeout=20)
+    assert runner.returncode == 0
+
+
+def test_what_is_said_after_the_child_starts_on_a_line_of_its_own(
+    make_project: ProjectMaker, start: Start
+) -> None:
+    project = make_project({"MLproject": single("'printf unfinished'")})
+    told, _ = start("run", ".", *LOCAL, cwd=project).communicate()
+    assert told.splitlines()[0] == b"unfinished"
