@@ -7,6 +7,7 @@ it is a virtualenv as good as a new one.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 import sys
@@ -84,19 +85,24 @@ def make_virtualenv(python: Interpreter, folder: Path, cache: Path, *, seeded: b
     Raises EnvironmentFailed with what the tool said.
     """
     version = tuple(int(part) for part in python.version.split(".")[:2])
-    command: tuple[str | Path, ...]
-    if version < _OLDEST_FOR_VIRTUALENV:
-        command = (python.executable, "-I", "-m", "venv", *(() if seeded else ("--without-pip",)), folder)
+    app_data = cache / "virtualenv"
+    seeds = ("--pip", "bundle") if seeded else ("--no-seed",)
+    options = ("--quiet", "--no-periodic-update", "--activators", "", *seeds)
+    if os.path.realpath(python.executable) == os.path.realpath(sys.executable):
+        importlib.import_module("mlproj.environments.bare").make_bare(folder, app_data, options)
+    elif version < _OLDEST_FOR_VIRTUALENV:
+        _run(python, (python.executable, "-I", "-m", "venv", *(() if seeded else ("--without-pip",)), folder))
     else:
-        options = ("--pip", "bundle") if seeded else ("--no-seed",)
-        command = (sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update", *options)
-        command = (*command, "--activators", "", "--python", python.executable, folder)
-    patch = {"VIRTUALENV_OVERRIDE_APP_DATA": str(cache / "virtualenv"), "PYTHONHOME": None}
-    done = process.run(command, directory=folder.parent, patch=patch)
+        program = (sys.executable, "-m", "virtualenv", "--app-data", app_data)
+        _run(python, (*program, *options, "--python", python.executable, folder))
+    for script in (folder / "bin").glob("[aA]ctivate*"):
+        script.unlink()
+
+
+def _run(python: Interpreter, command: tuple[str | Path, ...]) -> None:
+    done = process.run(command, directory=Path(command[-1]).parent, patch={"PYTHONHOME": None})
     if done.code != 0:
         raise EnvironmentFailed(
             f"a virtualenv of Python {python.version} ({python.executable}) cannot be made:\n"
             f"{last_lines(done.complaint)}"
         )
-    for script in (folder / "bin").glob("[aA]ctivate*"):
-        script.unlink()
