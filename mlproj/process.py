@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 import signal
 import subprocess
 import threading
@@ -125,25 +124,21 @@ def stop(process: subprocess.Popen[bytes], *, patience: float = 2.0) -> None:
             return
 
 
-def show(command: Sequence[str | Path]) -> str:
-    """The command as a person would type it."""
-    return shlex.join(os.fspath(argument) for argument in command)
-
-
 def _communicate_by_line(
     process: subprocess.Popen[bytes], on_line: Callable[[str], None]
 ) -> tuple[bytes, bytes]:
-    assert process.stdout is not None and process.stderr is not None
+    stdout, stderr = process.stdout, process.stderr
+    assert stdout is not None and stderr is not None
     collected: list[bytes] = []
-    reader = threading.Thread(target=lambda: collected.append(process.stdout.read()), daemon=True)  # type: ignore[union-attr]  # checked above
+    reader = threading.Thread(target=lambda: collected.append(stdout.read()), daemon=True)
     reader.start()
     lines = []
-    for line in _pieces(process.stderr):
+    for line in _pieces(stderr):
         lines.append(line)
         on_line(line.decode("utf-8", "replace").rstrip())
     reader.join()
-    process.stdout.close()
-    process.stderr.close()
+    stdout.close()
+    stderr.close()
     process.wait()
     return b"".join(collected), b"".join(lines)
 
