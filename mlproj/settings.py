@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import platformdirs
+
+from mlproj.errors import UsageError
+
+_MIB = 1024 * 1024
+_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>(?:[kmgt]i?)?)b?", re.ASCII | re.IGNORECASE)
+_UNITS = {"": 1, **{f"{letter}i": 1024**power for power, letter in enumerate("kmgt", start=1)}}
+_UNITS |= {letter: 1000**power for power, letter in enumerate("kmgt", start=1)}
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a run is kept, in bytes; what goes beyond is marked as cut, and never dropped in silence.
+
+    `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all that one holds.
+    """
+
+    log: int = 64 * _MIB
+    file: int = 50 * _MIB
+    snapshot: int = 1024 * _MIB
+
+
+VARIABLES = {
+    "log": "MLPROJ_LOG_LIMIT",
+    "file": "MLPROJ_SNAPSHOT_FILE_LIMIT",
+    "snapshot": "MLPROJ_SNAPSHOT_LIMIT",
+}
+"""The variable that sets each of the limits."""
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
@@ -14,3 +42,20 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     """
     chosen = environ.get("MLPROJ_CACHE_DIR")
     return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("mlproj"))
+
+
+def limits(environ: Mapping[str, str]) -> Limits:
+    """The limits that the variables set, in bytes or with a unit (`64MiB`, `2 GB`). Raises UsageError."""
+    chosen = {
+        name: _size(variable, environ[variable])
+        for name, variable in VARIABLES.items()
+        if environ.get(variable)
+    }
+    return Limits(**chosen)
+
+
+def _size(variable: str, text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"`{variable}` is no size: `{text}`", hint="such as `1000000`, `64MiB` or `2GB`")
+    return int(float(match["number"]) * _UNITS[match["unit"].lower()])

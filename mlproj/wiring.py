@@ -15,7 +15,7 @@ from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.moment import now
 from mlproj.ports import Environment, RunStore, Source
 from mlproj.services.request import Tools
-from mlproj.settings import cache_folder
+from mlproj.settings import cache_folder, limits
 
 
 def part(name: str) -> Any:
@@ -38,6 +38,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         new_id=lambda: uuid.uuid4().hex,
         user=getpass.getuser,
         cache=cache,
+        limits=limits(environ),
     )
 
 

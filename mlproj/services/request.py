@@ -11,6 +11,7 @@ from mlproj.model.environment import EnvironmentSpec
 from mlproj.model.events import Report
 from mlproj.model.source import Checkout
 from mlproj.ports import Environment, Executor, Observer, RunStore, Source
+from mlproj.settings import Limits
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     user: Callable[[], str]
     cache: Path
+    limits: Limits = Limits()
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
