@@ -20,7 +20,7 @@ _UNITS |= {letter: 1000**power for power, letter in enumerate("kmgt", start=1)}
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a run is kept, in bytes; what goes beyond is marked as cut, and never dropped in silence.
 
-    `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all that one holds.
+    `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all of one.
     """
 
     log: int = 64 * _MIB
