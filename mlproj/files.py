@@ -35,7 +35,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, sync: boo
         raise
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
     """Writes everything, however little the system takes at once."""
     rest = memoryview(content)
     while rest:

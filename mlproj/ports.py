@@ -7,7 +7,7 @@ them, and one contract suite in `tests/contracts` that all of them pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -190,12 +190,99 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of a store's list of runs. One that has ended has a record, unless it is `forgotten`."""
+    """A row of a store's list of runs. One that has ended has a record, unless it is `forgotten`.
+
+    `created` and `hidden_at` are RFC 3339; the latter is None where the run is not hidden, or nobody knows
+    since when. `tagged` says whether anybody gave it a tag, before its seal or after.
+    """
 
     run_id: str
     name: str
+    experiment: str
+    created: str
     ended: bool
+    hidden: bool
+    hidden_at: str | None
     forgotten: bool
+    tagged: bool
+
+
+GRACE_S = 3600.0
+"""Content that somebody wanted so lately (in seconds) is not removed: that somebody may hold no lease."""
+
+
+class Lease(Protocol):
+    """Content in hand: what was added or asked for since it began is nobody's garbage."""
+
+    def has_snapshot(self, manifest: Digest) -> bool:
+        """Whether a recorded run names this snapshot, so that it is there whole. If so, it stays."""
+        ...
+
+
+class Garbage(msgspec.Struct, frozen=True, kw_only=True):
+    """What nothing in a store names. Sizes are in bytes on the disk.
+
+    `blobs` (each with the time, in nanoseconds since the epoch, at which it was last added or asked for) and
+    `leftovers` (what killed processes left lying) may go; `young` is how many further blobs are within the
+    grace period or a lease. `seen` is the chain's last entry then: whoever removes looks at what came since.
+    """
+
+    blobs: Mapping[Digest, int]
+    leftovers: tuple[Path, ...]
+    size: int
+    young: int
+    young_size: int
+    seen: int
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was removed: how many files, and bytes on the disk (the database's too, where it shrank)."""
+
+    files: int
+    size: int
+
+
+class StoreSize(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store takes on the disk, in bytes: `workspaces` are the folders of runs."""
+
+    database: int
+    blobs: int
+    workspaces: int
+
+    @property
+    def total(self) -> int:
+        return self.database + self.blobs + self.workspaces
+
+
+class Copied(msgspec.Struct, frozen=True, kw_only=True):
+    """A store that was copied: where it is now, how many contents of how many bytes came, and the digests of
+    those that were left behind because they no longer are what was recorded."""
+
+    path: Path
+    files: int
+    size: int
+    altered: tuple[Digest, ...]
+
+
+class Housekeeper(Protocol):
+    """Takes away what nobody wants any more. Nothing is forgotten in silence."""
+
+    def forget(self, run_ids: Collection[str], *, who: str, why: str) -> None:
+        """Takes hidden runs' payloads away and leaves a tombstone for each in the chain; their content is
+        garbage then. Raises StoreError where one is not hidden, RunNotFound where one was forgotten already.
+        """
+        ...
+
+    def garbage(self, *, without: Collection[str] = (), grace_s: float = GRACE_S) -> Garbage:
+        """What nothing names, were the runs `without` forgotten; what only those name has no grace. Raises
+        Altered where a record cannot be read."""
+        ...
+
+    def remove(self, garbage: Garbage) -> Removed:
+        """Removes it, but for what came to be wanted since it was found."""
+        ...
+
+    def size(self) -> StoreSize: ...
 
 
 class RunStore(Protocol):
@@ -206,6 +293,9 @@ class RunStore(Protocol):
 
     @property
     def blobs(self) -> BlobStore: ...
+
+    @property
+    def housekeeper(self) -> Housekeeper: ...
 
     def workspace(self, run_id: str) -> Path:
         """The run's own folder in the store, made if need be: its logs while it runs, its output folder."""
@@ -246,8 +336,9 @@ class RunStore(Protocol):
         """Adds what came after the seal, as a link of its own."""
         ...
 
-    def forget(self, run_id: str, *, who: str, why: str) -> None:
-        """Takes a hidden run's payload away and leaves a tombstone in the chain."""
+    def lease(self) -> AbstractContextManager[Lease]:
+        """For the length of the `with`, content that is added stays although no row names it yet. Every run
+        holds one from before its first content to its seal."""
         ...
 
     def entries(self) -> Iterator[Entry]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from mlproj.errors import SourceError
 from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
+from mlproj.model.events import Report
 from mlproj.model.moment import now
-from mlproj.ports import Environment, RunStore, Source
+from mlproj.ports import Copied, Environment, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import cache_folder, limits
 
@@ -72,6 +73,30 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
 def existing_store(store: str | None) -> RunStore:
     """The store that is there already, for commands that only look. Raises StoreError."""
     return open_store(os.environ, Path.cwd(), store, create=False)
+
+
+def back_up(store: str | None, destination: Path, report: Report) -> Copied:
+    """Copies the store to the folder `destination`. Raises StoreError."""
+    copied: Copied = part("store.relocating:back_up")(_located(store), destination, report)
+    return copied
+
+
+def restore(store: str | None, backup: Path, report: Report, *, replacing: bool) -> Copied:
+    """Makes the store anew from a copy of it. Raises StoreError."""
+    act = part("store.relocating:restore")
+    copied: Copied = act(backup, _located(store), replacing=replacing, report=report)
+    return copied
+
+
+def move(store: str | None, destination: Path, report: Report, *, wait: bool) -> Copied:
+    """Moves the store to the folder `destination`, and leaves word. Raises StoreError."""
+    copied: Copied = part("store.relocating:move")(_located(store), destination, wait=wait, report=report)
+    return copied
+
+
+def _located(store: str | None) -> Path:
+    path: Path = part("store.locating:locate")(store, os.environ, Path.cwd())
+    return path
 
 
 def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:

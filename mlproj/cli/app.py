@@ -28,6 +28,9 @@ COMMANDS: dict[str, str] = {
     "artifacts": "List or copy the files that a run left",
     "diff": "Tell what differs between two runs",
     "rm": "Hide a run, or bring a hidden one back",
+    "gc": "Take away hidden runs, and whatever nothing names",
+    "prune": "Take away runs that a rule does not keep",
+    "store": "Back up, restore or move the store",
     "verify": "Check that what was recorded is still what was recorded",
     "doctor": "Tell what this machine can do for mlproj",
 }

@@ -24,6 +24,9 @@ LABELS = {
     "collect": "collecting outputs",
     "seal": "sealing",
     "verify": "verifying",
+    "copy": "copying the store",
+    "look": "looking",
+    "remove": "removing",
     **SAID_IN_PLAIN,
 }
 

@@ -8,8 +8,8 @@ import msgspec
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage began: `fetch`, `lock`, `build`, `run`, `collect`, `seal` or `verify`, or, within one of these,
-    what takes its time: `clone`, `checkout`, `download`, `unpack`, `resolve`, `create`, `install`."""
+    """A stage began: `fetch`, `lock`, `build`, `run`, `collect`, `seal`, or `verify`, `look`, `remove`, `copy`
+    of the commands about a store; or, within one of these, what takes its time: `clone`, `checkout`, `download`, `unpack`, `resolve`, `create`, `install`."""
 
     stage: str
     detail: str = ""

@@ -35,6 +35,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     host: str | None = None
     parent: str | None = None
     reproduces: str | None = None
+    snapshot: Digest | None = None
     params: dict[str, tuple[str, str]]
     metrics: dict[str, tuple[float | str, int]]
     tags: dict[str, str]
@@ -68,6 +69,7 @@ def index_of(run: Run) -> Index:
         host=None if job is None else job.host.name,
         parent=None if job is None else job.parent,
         reproduces=run.reproduces,
+        snapshot=None if job is None else job.source.snapshot,
         params={} if job is None else {p.name: (text_of(p.value), p.type) for p in job.parameters},
         metrics={} if outcome is None else {m.key: (_number(m.value), m.step) for m in outcome.metrics},
         tags={} if job is None else dict(job.tags),

@@ -93,4 +93,13 @@ def _store(open_store: Callable[[], RunStore]) -> Check:
         runs = store.listing()
     except MlprojError as error:
         return Check(name="store", state="missing", detail=error.message, hint=error.hint)
-    return Check(name="store", state="ok", detail=f"{store.root}: {len(runs)} runs")
+    taken = store.housekeeper.size()
+    megabytes = ", ".join(
+        f"{what} {count / 10**6:.1f} MB"
+        for what, count in (("database", taken.database), ("blobs", taken.blobs), ("runs", taken.workspaces))
+    )
+    return Check(
+        name="store",
+        state="ok",
+        detail=f"{store.root}: {len(runs)} runs, {taken.total / 10**6:.1f} MB ({megabytes})",
+    )

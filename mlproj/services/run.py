@@ -15,7 +15,7 @@ from mlproj.errors import Interrupted, ProjectError, UsageError
 from mlproj.model.events import Ended, Report, Started
 from mlproj.model.run import Run
 from mlproj.model.source import Checkout
-from mlproj.ports import BlobStore, RunStore
+from mlproj.ports import BlobStore, Lease, RunStore
 from mlproj.services.attempt import Attempt
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import claim
@@ -45,13 +45,15 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
         interruptible() as interrupts,
         _fetched(request, tools, report) as checkout,
         _storage(request, tools) as storage,
+        contextlib.ExitStack() as stack,
     ):
         store = tools.open_store()
+        lease = stack.enter_context(store.lease())
         if request.experiment_id is not None:
             request = replace(request, experiment=store.experiment(request.experiment_id))
         run_id = _run_id(request, tools)
         context = Context(request=request, checkout=checkout, tools=tools, report=report)
-        prepared = _kept(context, storage, store)
+        prepared = _kept(context, storage, store, lease)
         opening = Run(
             run_id=run_id,
             name=request.run_name or run_name(run_id),
@@ -112,12 +114,12 @@ def _storage(request: RunRequest, tools: Tools) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _kept(context: Context, storage: Path, store: RunStore) -> Prepared:
+def _kept(context: Context, storage: Path, store: RunStore, lease: Lease) -> Prepared:
     """A prepared run whose source and lock are in the store, exactly as the plan names them."""
     changed: tuple[Path, ...] = ()
     for _ in range(SOURCE_ATTEMPTS):
         prepared = prepare(context, storage=storage)
-        changed = _keep_source(prepared, store.blobs)
+        changed = _keep_source(prepared, store.blobs, lease)
         if not changed:
             if prepared.locked.lock is not None:
                 store.blobs.add_bytes(prepared.locked.lock.text)
@@ -128,10 +130,10 @@ def _kept(context: Context, storage: Path, store: RunStore) -> Prepared:
     )
 
 
-def _keep_source(prepared: Prepared, blobs: BlobStore) -> tuple[Path, ...]:
-    """Puts the snapshot into the store, its manifest last: where that is, all its files are."""
+def _keep_source(prepared: Prepared, blobs: BlobStore, lease: Lease) -> tuple[Path, ...]:
+    """Puts the snapshot into the store, if no recorded run names it: then it is there already."""
     snapshot = prepared.snapshot
-    if snapshot.digest in blobs:
+    if lease.has_snapshot(snapshot.digest):
         return ()
     changed = blobs.add_files((snapshot.root / file.path, file.digest) for file in snapshot.files)
     if not changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import secrets
 import stat
@@ -11,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mlproj.errors import StoreError
-from mlproj.files import write_all
+from mlproj.files import locked, write_all
 from mlproj.model.digest import Digest
 from mlproj.store.failures import explained
 
 _PIECE = 1024 * 1024
+_NOTHING = bytes(_PIECE)
 _FEW = 16
 """Up to so many files are synced one by one; beyond, syncing everything is quicker."""
 
@@ -24,6 +26,7 @@ class FolderBlobs:
     """Blobs under `root`, each at `sha256/ab/cdef...`, readable by the owner alone.
 
     Adding one that is there already only renews its time, so that whoever removes old blobs sees its use.
+    That, and putting one in place, never happens while somebody is removing some.
     """
 
     def __init__(self, root: Path) -> None:
@@ -31,20 +34,25 @@ class FolderBlobs:
         self._aside = root / "incoming"
 
     def __contains__(self, digest: Digest) -> bool:
-        return self._place(digest).exists()
+        return os.path.exists(self._place(digest))
 
     def path(self, digest: Digest) -> Path:
-        place = self._place(digest)
+        place = self.place(digest)
         if not place.is_file():
             raise StoreError(f"the store holds no content with the digest `{digest}`")
         return place
 
+    def place(self, digest: Digest) -> Path:
+        """Where the blob is, if it is there."""
+        return Path(self._place(digest))
+
     def add_bytes(self, content: bytes) -> Digest:
         digest = Digest.of(content)
         with explained(self._root.parent):
-            if not self._renew(digest):
-                with self._written(lambda descriptor: write_all(descriptor, content)) as temporary:
-                    self._settle([(temporary, digest)])
+            if not self._renew((digest,)):
+                return digest
+            with self._written(lambda descriptor: write_all(descriptor, content)) as temporary:
+                self._settle([(temporary, digest)])
         return digest
 
     def add_file(self, path: Path) -> tuple[Digest, int]:
@@ -53,7 +61,7 @@ class FolderBlobs:
             copied: list[tuple[Digest, int]] = []
             with self._written(lambda target: copied.append(_copy(source, target))) as temporary:
                 digest, size = copied[0]
-                if not self._renew(digest):
+                if self._renew((digest,)):
                     self._settle([(temporary, digest)])
         return digest, size
 
@@ -64,40 +72,60 @@ class FolderBlobs:
             wanted.setdefault(digest, []).append(path)
         with explained(self._root.parent), contextlib.ExitStack() as stack:
             arrived = []
-            for digest, paths in wanted.items():
-                if self._renew(digest):
-                    continue
-                temporary = self._first_match(paths, digest, stack)
+            for digest in self._renew(wanted):
+                temporary = self._first_match(wanted[digest], digest, stack)
                 if temporary is None:
-                    changed += paths
+                    changed += wanted[digest]
                 else:
                     arrived.append((temporary, digest))
             self._settle(arrived)
         return tuple(changed)
 
     def digests(self) -> Iterator[Digest]:
-        for place in sorted((self._root / "sha256").glob("??/*")):
-            with contextlib.suppress(ValueError):
-                yield Digest.from_hex(place.parent.name + place.name)
+        with contextlib.suppress(FileNotFoundError):
+            for folder in sorted(os.listdir(self._root / "sha256")):
+                for name in sorted(os.listdir(self._root / "sha256" / folder)):
+                    with contextlib.suppress(ValueError):
+                        yield Digest.from_hex(folder + name)
 
-    def used(self, digest: Digest) -> float:
-        """When the blob was last added, in seconds since the epoch."""
-        return self.path(digest).stat().st_mtime
+    def incoming(self) -> Iterator[Path]:
+        """What is being written aside, or was when its writer ended."""
+        with contextlib.suppress(FileNotFoundError):
+            yield from self._aside.iterdir()
+
+    def removing(self) -> contextlib.AbstractContextManager[None]:
+        """For the length of the `with` nobody adds or renews: whoever removes looks, and removes, in one."""
+        return locked(self._root / "lock")
+
+    def adding(self) -> contextlib.AbstractContextManager[None]:
+        """For the length of the `with` nobody removes."""
+        return locked(self._root / "lock", shared=True)
+
+    def state(self, digest: Digest) -> os.stat_result | None:
+        """What the file system says of a blob; its time of change is when it was last added. None where it
+        is not there."""
+        try:
+            return os.stat(self._place(digest))
+        except FileNotFoundError:
+            return None
 
     def remove(self, digest: Digest) -> None:
         with explained(self._root.parent), contextlib.suppress(FileNotFoundError):
-            self._place(digest).unlink()
+            os.unlink(self._place(digest))
 
-    def _place(self, digest: Digest) -> Path:
-        return self._root / "sha256" / digest.hex[:2] / digest.hex[2:]
+    def _place(self, digest: Digest) -> str:
+        return f"{self._root}/sha256/{digest[7:9]}/{digest[9:]}"
 
-    def _renew(self, digest: Digest) -> bool:
-        """Whether the blob is there; if so, its time says that it was wanted just now."""
-        try:
-            os.utime(self._place(digest))
-        except FileNotFoundError:
-            return False
-        return True
+    def _renew(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Has the time of each blob that is there say that it was wanted just now; returns the others."""
+        missing = []
+        with self.adding():
+            for digest in digests:
+                try:
+                    os.utime(self._place(digest))
+                except FileNotFoundError:
+                    missing.append(digest)
+        return missing
 
     def _first_match(self, paths: list[Path], digest: Digest, stack: contextlib.ExitStack) -> Path | None:
         """A copy, aside, of the first of `paths` that still has the content; removed with the stack."""
@@ -130,12 +158,14 @@ class FolderBlobs:
         if not arrived:
             return
         _sync([temporary for temporary, _ in arrived])
-        folders = {self._place(digest).parent for _, digest in arrived}
+        places = [(temporary, self._place(digest)) for temporary, digest in arrived]
+        folders = {os.path.dirname(place) for _, place in places}
         for folder in folders:
-            folder.mkdir(parents=True, exist_ok=True)
-        for temporary, digest in arrived:
-            os.replace(temporary, self._place(digest))
-        _sync(list(folders))
+            os.makedirs(folder, exist_ok=True)
+        with self.adding():
+            for temporary, place in places:
+                os.replace(temporary, place)
+        _sync([Path(folder) for folder in folders])
 
 
 def _sync(paths: list[Path]) -> None:
@@ -187,9 +217,19 @@ class _Copy:
 
 
 def _copy(source: int, target: int) -> tuple[Digest, int]:
+    """Copies what is left to read; where the source has holes, so has the copy."""
+    status = os.fstat(source)
+    has_holes = status.st_blocks * 512 < status.st_size
     hasher, size = hashlib.sha256(), 0
-    while piece := os.read(source, _PIECE):
-        hasher.update(piece)
-        write_all(target, piece)
-        size += len(piece)
+    buffer = memoryview(bytearray(min(_PIECE, status.st_size + 1)))
+    with io.FileIO(source, closefd=False) as file:
+        while count := file.readinto(buffer):
+            piece = buffer[:count]
+            hasher.update(piece)
+            size += count
+            if has_holes and piece.tobytes() == _NOTHING[:count]:
+                os.lseek(target, count, os.SEEK_CUR)
+            else:
+                write_all(target, piece)
+    os.ftruncate(target, size)
     return Digest.from_hex(hasher.hexdigest()), size

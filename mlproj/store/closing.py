@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -40,11 +42,20 @@ def close_dead_runs(
                 _close(connection, run, root / "runs" / run_id / "logs", blobs, clock())
             if free:
                 lock.unlink(missing_ok=True)
+                clear_workspace(root / "runs" / run_id)
 
 
 def lock_of(root: Path, run_id: str) -> Path:
     """The file that the supervisor of a run keeps locked while it lives."""
     return root / "locks" / run_id
+
+
+def clear_workspace(folder: Path) -> None:
+    """Removes from a sealed run's folder what its record holds: the logs, and an empty output folder."""
+    shutil.rmtree(folder / "logs", ignore_errors=True)
+    for emptied in (folder / "artifacts", folder):
+        with contextlib.suppress(OSError):
+            emptied.rmdir()
 
 
 def _as_begun(run_id: str, name: str, created: str, opening: bytes | None) -> Run:

@@ -16,7 +16,7 @@ from pathlib import Path
 from mlproj.errors import StoreError
 from mlproj.files import locked
 
-VERSION = "0001"
+VERSION = "0002"
 """The version of the schema that this code reads and writes: the newest of the migrations."""
 
 FILE = "store.db"
@@ -46,7 +46,8 @@ def open_writable(root: Path, *, create: bool) -> sqlite3.Connection:
 
 
 def open_readonly(root: Path) -> sqlite3.Connection:
-    """The database of a store that cannot be written to. Raises StoreError."""
+    """The database of a store that cannot be written to; of an older one, a copy that is brought up to date
+    and gone with the connection. Raises StoreError."""
     path = root / FILE
     if not path.exists():
         raise StoreError(f"there is no store at `{root}`")
@@ -56,10 +57,7 @@ def open_readonly(root: Path) -> sqlite3.Connection:
     connection = _connect(f"{path.as_uri()}?{mode}")
     try:
         if _version(connection, root) != VERSION:
-            raise StoreError(
-                f"the store `{root}` is of an older version and cannot be written to, so not be migrated",
-                hint="copy it to where you may write, and use the copy",
-            )
+            connection = _migrated_copy(connection, root)
     except BaseException:
         connection.close()
         raise
@@ -126,15 +124,27 @@ def _bring_up_to_date(connection: sqlite3.Connection, root: Path) -> None:
                 connection.execute(statement)
     elif "alembic_version" in tables:
         _back_up(connection, root)
-        try:
-            importlib.import_module("mlproj.store.migrating").upgrade(connection)
-        except ValueError as error:
-            raise StoreError(
-                f"the database of the store `{root}` is damaged ({error})",
-                hint="restore it from a copy; the files under `blobs` are not affected",
-            ) from error
+        _upgrade(connection, root)
     else:
         raise StoreError(f"`{root / FILE}` is not a database of mlproj")
+
+
+def _migrated_copy(connection: sqlite3.Connection, root: Path) -> sqlite3.Connection:
+    copy = _connect("")  # in a file without a name
+    with contextlib.closing(connection):
+        connection.backup(copy)
+    _upgrade(copy, root)
+    return copy
+
+
+def _upgrade(connection: sqlite3.Connection, root: Path) -> None:
+    try:
+        importlib.import_module("mlproj.store.migrating").upgrade(connection)
+    except ValueError as error:
+        raise StoreError(
+            f"the database of the store `{root}` is damaged ({error})",
+            hint="restore it from a copy; the files under `blobs` are not affected",
+        ) from error
 
 
 def _back_up(connection: sqlite3.Connection, root: Path) -> None:

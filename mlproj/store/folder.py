@@ -24,11 +24,13 @@ from mlproj.model.run import Imported, Run, Status
 from mlproj.ports import Listed, RunQuery
 from mlproj.store import reading, writing
 from mlproj.store.blobs import FolderBlobs
-from mlproj.store.closing import close_dead_runs, lock_of
+from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of
 from mlproj.store.database import FILE, open_readonly, open_writable, transaction
 from mlproj.store.failures import explained
-from mlproj.store.forgetting import forget_run
-from mlproj.store.locating import FOLDER, network_file_system, owned
+from mlproj.store.founding import followed, in_use, make_folder, refuse_network
+from mlproj.store.housekeeping import FolderHousekeeper
+from mlproj.store.leases import LeaseFile, held_lease
+from mlproj.store.locating import owned
 from mlproj.store.machine import Machine, this_machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 
@@ -41,18 +43,45 @@ def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> F
     folder with something else in it.
     """
     root = Path(os.path.abspath(path))
-    with explained(root):
-        if (root / FILE).exists():
-            writable = owned(root) and os.access(root, os.W_OK) and os.access(root / FILE, os.W_OK)
-        elif create:
-            _make_folder(root)
-            writable = True
-        else:
-            raise StoreError(f"there is no store at `{root}`", hint="`mlproj run` makes one")
-        if writable:
-            _refuse_network(root)
+    with explained(root), contextlib.ExitStack() as held:
+        root, writable = _found(root, create, held)
         connection = open_writable(root, create=create) if writable else open_readonly(root)
-    return FolderStore(root, connection, writable=writable, machine=this_machine(), clock=clock)
+        held.callback(connection.close)
+        return FolderStore(
+            root,
+            connection,
+            writable=writable,
+            machine=this_machine(),
+            clock=clock,
+            let_go=held.pop_all().close,
+        )
+
+
+def _found(root: Path, create: bool, held: contextlib.ExitStack) -> tuple[Path, bool]:
+    """Where the store is, and whether it can be written to; if so, it stays there while `held` lasts."""
+    while True:
+        root = followed(root)
+        writable = _is_writable(root, create)
+        if not writable:
+            return root, False
+        held.enter_context(in_use(root))
+        if followed(root) == root:
+            return root, True
+        held.close()  # it was moved while we waited
+
+
+def _is_writable(root: Path, create: bool) -> bool:
+    """Whether the store there, made if there is none and `create` says so, is ours to write to."""
+    if (root / FILE).exists():
+        writable = owned(root) and os.access(root, os.W_OK) and os.access(root / FILE, os.W_OK)
+        if writable:
+            refuse_network(root)
+        return writable
+    if not create:
+        raise StoreError(f"there is no store at `{root}`", hint="`mlproj run` makes one")
+    make_folder(root)
+    refuse_network(root)
+    return True
 
 
 class FolderStore:
@@ -66,6 +95,7 @@ class FolderStore:
         writable: bool,
         machine: Machine,
         clock: Callable[[], str],
+        let_go: Callable[[], None],
     ) -> None:
         self._root = root
         self._connection = connection
@@ -74,7 +104,7 @@ class FolderStore:
         self._clock = clock
         self._blobs = FolderBlobs(root / "blobs")
         self._turn = threading.RLock()
-        self._close = weakref.finalize(self, connection.close)
+        self._close = weakref.finalize(self, let_go)
 
     @property
     def root(self) -> Path:
@@ -83,6 +113,22 @@ class FolderStore:
     @property
     def blobs(self) -> FolderBlobs:
         return self._blobs
+
+    @property
+    def housekeeper(self) -> FolderHousekeeper:
+        self._look_for_dead()
+        return FolderHousekeeper(
+            self._connection,
+            self._root,
+            self._blobs,
+            self._clock,
+            looking=self._looking,
+            changing=self._changing,
+        )
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self._connection
 
     @property
     def writable(self) -> bool:
@@ -113,6 +159,7 @@ class FolderStore:
             with contextlib.suppress(RunNotFound, OSError, sqlite3.Error), self._turn:
                 if not writing.still_open(self._connection, run.run_id):
                     lock.unlink(missing_ok=True)
+                    clear_workspace(self._root / "runs" / run.run_id)
 
     def seal(self, run: Run) -> Run:
         with _recordable(run):
@@ -176,7 +223,10 @@ class FolderStore:
         with self._changing(), transaction(self._connection):
             if hidden and writing.still_open(self._connection, run_id):
                 raise StoreError(f"the run `{run_id}` is still running", hint="wait until it has ended")
-            self._connection.execute("UPDATE runs SET deleted = ? WHERE run_id = ?", (hidden, run_id))
+            self._connection.execute(
+                "UPDATE runs SET deleted = ?, hidden_at = ? WHERE run_id = ?",
+                (hidden, self._clock() if hidden else None, run_id),
+            )
 
     def rename(self, run_id: str, name: str) -> None:
         with self._changing(), transaction(self._connection):
@@ -192,25 +242,17 @@ class FolderStore:
             refuse_forgotten(self._connection, run_id)
             self._amend(run_id, kind, content)
 
-    def forget(self, run_id: str, *, who: str, why: str) -> None:
-        with self._changing():
-            if writing.still_open(self._connection, run_id) or not ids(
-                self._connection, "run_id = ? AND deleted", run_id
-            ):
-                raise StoreError(
-                    f"the run `{run_id}` is not hidden", hint=f"hide it with `mlproj rm {run_id}`"
-                )
-            refuse_forgotten(self._connection, run_id)
-            forget_run(
-                self._connection,
-                self._root,
-                self._blobs,
-                reading.read_run(self._connection, run_id, self._machine),
-                self._machine,
-                who=who,
-                when=self._clock(),
-                why=why,
-            )
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[_Lease]:
+        with contextlib.ExitStack() as stack:
+            with self._changing():
+                file = stack.enter_context(held_lease(self._root / "locks"))
+            yield _Lease(self, file)
+
+    def names_snapshot(self, manifest: Digest) -> bool:
+        """Whether a run that is not forgotten names it as its source."""
+        with self._looking():
+            return bool(ids(self._connection, "snapshot = ? AND forgotten = 0 LIMIT 1", manifest))
 
     def entries(self) -> Iterator[Entry]:
         last: int | None = None
@@ -280,25 +322,15 @@ def _recordable(run: Run) -> Iterator[None]:
         raise StoreError(f"run `{run.run_id}` cannot be recorded: {error}") from error
 
 
-def _make_folder(root: Path) -> None:
-    """An empty store's folder, the owner's alone, which git leaves alone."""
-    if root.is_dir() and any(entry.name not in {".gitignore", "locks", "blobs"} for entry in root.iterdir()):
-        inside = root / FOLDER
-        raise StoreError(
-            f"`{root}` is a folder with other files in it, not a store",
-            hint=f"name a new folder, such as `{inside}`",
-        )
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root.chmod(0o700)
-    _refuse_network(root)
-    (root / ".gitignore").write_text("*\n")
-    (root / "blobs").mkdir(mode=0o700, exist_ok=True)  # by which, beside the database, a store is known
+class _Lease:
+    """A lease on the content of a store."""
 
+    def __init__(self, store: FolderStore, file: LeaseFile) -> None:
+        self._store = store
+        self._file = file
 
-def _refuse_network(root: Path) -> None:
-    kind = network_file_system(root)
-    if kind is not None:
-        raise StoreError(
-            f"the store `{root}` is on a network file system (`{kind}`), where SQLite can lose data",
-            hint="name a folder on a local disk with `--store` or `MLPROJ_STORE`",
-        )
+    def has_snapshot(self, manifest: Digest) -> bool:
+        blobs = self._store.blobs
+        with blobs.adding():  # so that nobody removes between what we say and what we see
+            self._file.name(manifest)
+            return self._store.names_snapshot(manifest) and manifest in blobs

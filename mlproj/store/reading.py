@@ -26,6 +26,14 @@ _ROW = (
     " r.boot_id, e.kind, e.digest, e.payload FROM runs r LEFT JOIN entries e ON e.sequence = r.sequence"
     " WHERE r.run_id = ?"
 )
+# A tag that came after the seal stands in an amendment, in canonical JSON.
+_LISTING = (
+    "SELECT r.run_id, r.name, x.name, r.created, r.record IS NOT NULL OR r.status != 'RUNNING', r.deleted,"
+    " r.hidden_at, r.forgotten, EXISTS (SELECT 1 FROM tags t WHERE t.run_id = r.run_id)"
+    " OR EXISTS (SELECT 1 FROM entries a WHERE a.run_id = r.run_id AND a.kind = 'amendment'"
+    ' AND instr(a.payload, CAST(\'"kind":"tag"\' AS BLOB)))'
+    " FROM runs r LEFT JOIN experiments x ON x.id = r.experiment_id ORDER BY r.number"
+)
 
 
 def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> Run:
@@ -112,12 +120,21 @@ def read_entries(connection: sqlite3.Connection, *, after: int | None) -> tuple[
 
 
 def read_listing(connection: sqlite3.Connection) -> tuple[Listed, ...]:
-    rows = connection.execute(
-        "SELECT run_id, name, record IS NOT NULL OR status != 'RUNNING', forgotten FROM runs ORDER BY number"
-    )
     return tuple(
-        Listed(run_id=str(run_id), name=str(name), ended=bool(ended), forgotten=bool(forgotten))
-        for run_id, name, ended, forgotten in rows
+        Listed(
+            run_id=str(run_id),
+            name=str(name),
+            experiment=str(experiment),
+            created=str(created),
+            ended=bool(ended),
+            hidden=bool(hidden),
+            hidden_at=None if hidden_at is None else str(hidden_at),
+            forgotten=bool(forgotten),
+            tagged=bool(tagged),
+        )
+        for run_id, name, experiment, created, ended, hidden, hidden_at, forgotten, tagged in (
+            connection.execute(_LISTING)
+        )
     )
 
 
@@ -147,7 +164,7 @@ def read_index(connection: sqlite3.Connection, run_id: str) -> dict[str, object]
     row = connection.execute(
         'SELECT r.status, r.created, x.name, r.started, r.ended, r.duration, r.exit_code, r."plan",'
         " r.project, r.entry_point, r.uri, r.commit_id, r.dirty, r.user_name, r.host, r.parent,"
-        " r.reproduces, r.record, r.sequence FROM runs r"
+        " r.reproduces, r.snapshot, r.record, r.sequence FROM runs r"
         " LEFT JOIN experiments x ON x.id = r.experiment_id WHERE r.run_id = ?",
         (run_id,),
     ).fetchone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 
 from mlproj.errors import RunNotFound, did_you_mean
@@ -74,10 +75,12 @@ def _named(connection: sqlite3.Connection, reference: str) -> list[str]:
     )
     if found or len(reference) < SHORTEST_PREFIX:
         return found
+    # A range, so that the index of ids finds them however many runs there are.
+    beginning = reference.lower()
     return ids(
         connection,
-        "substr(run_id, 1, ?) = ? ORDER BY number DESC LIMIT ?",
-        len(reference),
-        reference.lower(),
+        "run_id >= ? AND run_id < ? ORDER BY number DESC LIMIT ?",
+        beginning,
+        beginning + chr(sys.maxunicode),
         _SHOWN + 1,
     )

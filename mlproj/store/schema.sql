@@ -3,7 +3,7 @@ CREATE TABLE chain ( id INTEGER NOT NULL, sequence INTEGER NOT NULL, link VARCHA
 CREATE TABLE entries ( sequence INTEGER NOT NULL, kind VARCHAR(16) NOT NULL, run_id VARCHAR(64) NOT NULL, time VARCHAR(40) NOT NULL, digest VARCHAR(71) NOT NULL, previous VARCHAR(71) NOT NULL, link VARCHAR(71) NOT NULL, payload BLOB, PRIMARY KEY (sequence) );
 CREATE INDEX entries_by_run ON entries (run_id);
 CREATE TABLE experiments ( id INTEGER NOT NULL, name TEXT NOT NULL, created VARCHAR(40) NOT NULL, deleted BOOLEAN DEFAULT '0' NOT NULL, PRIMARY KEY (id), UNIQUE (name) );
-CREATE TABLE runs ( number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, run_id VARCHAR(64) NOT NULL, name TEXT NOT NULL, experiment_id INTEGER NOT NULL, status VARCHAR(16) NOT NULL, created VARCHAR(40) NOT NULL, started VARCHAR(40), ended VARCHAR(40), duration FLOAT, exit_code INTEGER, "plan" VARCHAR(71), project TEXT, entry_point TEXT, uri TEXT, commit_id VARCHAR(64), dirty BOOLEAN, user_name TEXT, host TEXT, parent VARCHAR(64), reproduces VARCHAR(64), deleted BOOLEAN DEFAULT '0' NOT NULL, forgotten BOOLEAN DEFAULT '0' NOT NULL, supervisor TEXT, boot_id TEXT, opening BLOB, record VARCHAR(71), sequence INTEGER, FOREIGN KEY(experiment_id) REFERENCES experiments (id), UNIQUE (run_id), UNIQUE (sequence) );
+CREATE TABLE runs ( number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, run_id VARCHAR(64) NOT NULL, name TEXT NOT NULL, experiment_id INTEGER NOT NULL, status VARCHAR(16) NOT NULL, created VARCHAR(40) NOT NULL, started VARCHAR(40), ended VARCHAR(40), duration FLOAT, exit_code INTEGER, "plan" VARCHAR(71), project TEXT, entry_point TEXT, uri TEXT, commit_id VARCHAR(64), dirty BOOLEAN, user_name TEXT, host TEXT, parent VARCHAR(64), reproduces VARCHAR(64), deleted BOOLEAN DEFAULT '0' NOT NULL, forgotten BOOLEAN DEFAULT '0' NOT NULL, supervisor TEXT, boot_id TEXT, opening BLOB, record VARCHAR(71), sequence INTEGER, snapshot VARCHAR(71), hidden_at VARCHAR(40), FOREIGN KEY(experiment_id) REFERENCES experiments (id), UNIQUE (run_id), UNIQUE (sequence) );
 CREATE INDEX runs_by_name ON runs (name);
 CREATE INDEX runs_by_plan ON runs ("plan");
 CREATE INDEX runs_by_status ON runs (status);
@@ -15,5 +15,6 @@ CREATE TABLE outputs ( run_id VARCHAR(64) NOT NULL, position INTEGER NOT NULL, p
 CREATE INDEX outputs_by_digest ON outputs (digest);
 CREATE TABLE params ( run_id VARCHAR(64) NOT NULL, "key" TEXT NOT NULL, value TEXT NOT NULL, type VARCHAR(32) NOT NULL, number FLOAT, PRIMARY KEY (run_id, "key"), FOREIGN KEY(run_id) REFERENCES runs (run_id) );
 CREATE TABLE tags ( run_id VARCHAR(64) NOT NULL, "key" TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run_id, "key"), FOREIGN KEY(run_id) REFERENCES runs (run_id) );
+CREATE INDEX runs_by_snapshot ON runs (snapshot);
 INSERT INTO chain (id, sequence, link) VALUES (1, 0, 'sha256:0000000000000000000000000000000000000000000000000000000000000000');
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');

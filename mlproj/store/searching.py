@@ -36,6 +36,7 @@ _TEXTS: dict[str, Any] = {
     "uri": runs.c.uri,
     "commit": runs.c.commit_id,
     "plan": runs.c.plan,
+    "snapshot": runs.c.snapshot,
     "record": runs.c.record,
     "user": runs.c.user_name,
     "host": runs.c.host,

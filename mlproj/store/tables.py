@@ -62,9 +62,12 @@ runs = Table(
     # Of a sealed run: its entry in the chain.
     Column("record", String(71)),
     Column("sequence", Integer, unique=True),
+    Column("snapshot", String(71)),
+    Column("hidden_at", String(40)),
     Index("runs_by_status", "status"),
     Index("runs_by_name", "name"),
     Index("runs_by_plan", "plan"),
+    Index("runs_by_snapshot", "snapshot"),
     sqlite_autoincrement=True,
 )
 

@@ -106,7 +106,8 @@ def take_away(connection: sqlite3.Connection, run_id: str, *, who: str, when: st
     _clear_details(connection, run_id)
     connection.execute(
         "UPDATE runs SET forgotten = 1, name = '', project = NULL, entry_point = NULL, uri = NULL,"
-        ' commit_id = NULL, dirty = NULL, user_name = NULL, host = NULL, "plan" = NULL WHERE run_id = ?',
+        ' commit_id = NULL, dirty = NULL, user_name = NULL, host = NULL, snapshot = NULL, "plan" = NULL'
+        " WHERE run_id = ?",
         (run_id,),
     )
 
@@ -130,6 +131,7 @@ def _columns(connection: sqlite3.Connection, index: Index) -> dict[str, object]:
         "host": index.host,
         "parent": index.parent,
         "reproduces": index.reproduces,
+        "snapshot": index.snapshot,
     }
 
 

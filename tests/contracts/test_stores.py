@@ -200,7 +200,7 @@ def test_a_running_run_cannot_be_amended_hidden_or_forgotten(store: RunStore) ->
         with pytest.raises(StoreError, match="running"):
             store.hide(run.run_id)
         with pytest.raises(StoreError, match="not hidden"):
-            store.forget(run.run_id, who="ada", why="x")
+            store.housekeeper.forget([run.run_id], who="ada", why="x")
 
 
 def test_a_forgotten_run_leaves_a_tombstone_and_what_others_share(store: RunStore) -> None:
@@ -208,9 +208,12 @@ def test_a_forgotten_run_leaves_a_tombstone_and_what_others_share(store: RunStor
     unwanted = record(store, ended(store.blobs, begun(store.blobs, name="secret"), model=b"only here"))
     store.amend(unwanted.run_id, "tag", {"key": "password", "value": "hunter2"})
     with pytest.raises(StoreError, match="not hidden"):
-        store.forget(unwanted.run_id, who="ada", why="held a password")
+        store.housekeeper.forget([unwanted.run_id], who="ada", why="held a password")
     store.hide(unwanted.run_id)
-    store.forget(unwanted.run_id, who="ada", why="held a password")
+    garbage = store.housekeeper.garbage(without=[unwanted.run_id])
+    assert Digest.of(b"only here") in garbage.blobs and Digest.of(b"<p>") not in garbage.blobs
+    store.housekeeper.forget([unwanted.run_id], who="ada", why="held a password")
+    assert store.housekeeper.remove(garbage).files == len(garbage.blobs) == 1
     assert Digest.of(b"only here") not in store.blobs
     assert Digest.of(b"<p>") in store.blobs
     assert [entry.payload is None for entry in store.entries()] == [False, True, True, False]

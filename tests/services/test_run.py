@@ -117,6 +117,8 @@ def test_a_run_that_goes_well_is_finished_and_sealed(world: World) -> None:
 
 
 def test_the_child_gets_the_environment_and_the_run_s_variables(world: World) -> None:
+    there: list[bool] = []
+    world.executor.act = lambda task: there.append(Path(task.environ["MLPROJ_OUTPUT_DIR"]).is_dir())
     finished = world.run()
     (task,) = world.executor.tasks
     assert task.argv == ("bash", "-c", "train 0.5 plain")
@@ -124,7 +126,8 @@ def test_the_child_gets_the_environment_and_the_run_s_variables(world: World) ->
     assert task.environ["VIRTUAL_ENV"] == "/environment"
     assert task.environ["PYTHONHASHSEED"] == "0"
     assert task.environ["MLPROJ_RUN_ID"] == finished.run_id
-    assert Path(task.environ["MLPROJ_OUTPUT_DIR"]).is_dir()
+    assert there == [True]
+    assert not Path(task.environ["MLPROJ_OUTPUT_DIR"]).exists(), "an empty one is not kept"
 
 
 @pytest.mark.parametrize(

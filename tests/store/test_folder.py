@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mlproj.errors import RunNotFound, StoreError
-from mlproj.model.digest import Digest
 from mlproj.model.record import blobs_of, opening_document, read_document, seal_document
 from mlproj.model.run import Outcome, Run, Status, Usage
 from mlproj.ports import Condition, RunQuery
@@ -223,19 +222,18 @@ def test_history_from_elsewhere_is_wrapped_without_a_plan(store: FolderStore) ->
     assert [problem.part for problem in verify(store).problems] == ["imported.document"]
 
 
-def test_a_blob_that_a_running_run_may_want_outlives_forgetting(store: FolderStore, sealed: Run) -> None:
-    store.hide(sealed.run_id)
-    with store.begin(begun(store.blobs, source={b"other": b"x"}, lock=b"x = 1\n")):
-        store.forget(sealed.run_id, who="ada", why="test")
-        assert Digest.of(b"model") in store.blobs
+def forgotten(store: FolderStore, run: Run) -> None:
+    store.hide(run.run_id)
+    garbage = store.housekeeper.garbage(without=[run.run_id])
+    store.housekeeper.forget([run.run_id], who="ada", why="held a secret")
+    store.housekeeper.remove(garbage)
 
 
 def test_forgotten_content_is_gone_from_the_database_file(root: Path, store: FolderStore) -> None:
     run = begun(store.blobs, tags=(("note", "MARKER-OF-A-SECRET"),))
     with store.begin(run):
-        store.seal(ended(store.blobs, run))
-    store.hide(run.run_id)
-    store.forget(run.run_id, who="ada", why="held a secret")
+        store.seal(ended(store.blobs, run, stdout=b"training MARKER-OF-A-SECRET"))
+    forgotten(store, run)
     store.close()
     assert not [path for path in root.rglob("*") if path.is_file() and b"MARKER" in path.read_bytes()]
 

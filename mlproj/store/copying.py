@@ -1,0 +1,152 @@
+"""A store copied to another folder while it is in use: by `backup`, and on the way of `restore` and `move`.
+
+A copy is a store itself. Its database is put in place last, so that one that was cut short is the copy of
+before, or none yet; and since contents never change, a second copy to the same place brings what is new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from mlproj.errors import StoreError
+from mlproj.model.digest import Digest
+from mlproj.model.events import Ended, Progress, Report, Started
+from mlproj.ports import Copied
+from mlproj.store.blobs import FolderBlobs
+from mlproj.store.database import FILE, open_readonly
+from mlproj.store.failures import explained
+from mlproj.store.founding import alone_with, make_folder
+
+_AT_ONCE = 500
+"""How many contents are copied and then synced together."""
+
+
+def copy_store(connection: sqlite3.Connection, root: Path, destination: Path, report: Report) -> Copied:
+    """Copies the store at `root`, open as `connection`, to the folder `destination`: a new one, or an earlier
+    copy of the same store.
+
+    Contents whose digest no longer fits are not copied, and returned. The caller sees to it that nothing is
+    removed meanwhile. Raises StoreError.
+    """
+    if destination == root or root in destination.parents or destination in root.parents:
+        raise StoreError(
+            f"`{destination}` lies in the store `{root}`, or around it", hint="name another folder"
+        )
+    with explained(destination), contextlib.ExitStack() as stack:
+        if (destination / FILE).exists():
+            _refuse_another_history(connection, destination)
+        else:
+            make_folder(destination)
+        stack.enter_context(alone_with(destination))
+        report(Started(stage="copy", detail=str(destination)))
+        database = stack.enter_context(_snapshot(connection, root))
+        found = _copy_blobs(FolderBlobs(root / "blobs"), FolderBlobs(destination / "blobs"), report)
+        _copy_workspaces(root / "runs", destination / "runs")
+        _put_database(database, destination)
+        report(Ended(stage="copy"))
+    return replace(found, path=destination)
+
+
+def _refuse_another_history(connection: sqlite3.Connection, destination: Path) -> None:
+    """Raises StoreError where the chain there is not a beginning of ours."""
+    with contextlib.closing(open_readonly(destination)) as theirs:
+        sequence, link = theirs.execute("SELECT sequence, link FROM chain WHERE id = 1").fetchone()
+    ours = connection.execute("SELECT link FROM entries WHERE sequence = ?", (sequence,)).fetchone()
+    if sequence and (ours is None or ours[0] != link):
+        raise StoreError(
+            f"`{destination}` holds a store with another history",
+            hint="name a new folder, or one of its copies",
+        )
+
+
+@contextlib.contextmanager
+def _snapshot(connection: sqlite3.Connection, root: Path) -> Iterator[Path]:
+    """The database as it is at one moment, sound, in a file of its own. Raises StoreError where it is not."""
+    folder = root if os.access(root, os.W_OK) else Path(tempfile.gettempdir())
+    path = folder / f"{FILE}.copy-{secrets.token_hex(8)}"
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as target:
+            connection.backup(target)
+            (told,) = target.execute("PRAGMA quick_check(1)").fetchone()
+        if told != "ok":
+            raise sqlite3.DatabaseError(f"malformed: {told}")
+        yield path
+    finally:
+        for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            file.unlink(missing_ok=True)
+
+
+def _copy_blobs(source: FolderBlobs, target: FolderBlobs, report: Report) -> Copied:
+    """Brings the contents that are not there yet."""
+    missing = [digest for digest in source.digests() if digest not in target]
+    total = sum(map(partial(_size, source), missing))
+    files, done, altered = 0, 0, []
+    for start in range(0, len(missing), _AT_ONCE):
+        some = {source.place(digest): digest for digest in missing[start : start + _AT_ONCE]}
+        done += sum(map(partial(_size, source), some.values()))
+        left_out = target.add_files(some.items())
+        altered += [some[path] for path in left_out if path.exists()]
+        files += len(some) - len(left_out)
+        report(Progress(stage="copy", done=done, total=total, unit="bytes"))
+    return Copied(path=Path(), files=files, size=done, altered=tuple(altered))
+
+
+def _size(blobs: FolderBlobs, digest: Digest) -> int:
+    state = blobs.state(digest)
+    return 0 if state is None else state.st_size
+
+
+def _copy_workspaces(source: Path, target: Path) -> None:
+    """Brings what runs that go on have written so far, and the output folders of others."""
+    if not source.is_dir():
+        return
+    try:
+        shutil.copytree(
+            source, target, symlinks=True, ignore=_specials, copy_function=_copy_changed, dirs_exist_ok=True
+        )
+    except shutil.Error as error:
+        for path, _, reason in error.args[0]:
+            if os.path.lexists(path):  # else it went while we copied
+                raise StoreError(f"`{path}` cannot be copied: {reason}") from error
+
+
+def _copy_changed(source: str, target: str) -> None:
+    """Copies a file unless it was copied before, by its size and time."""
+    with contextlib.suppress(FileNotFoundError):
+        ours, theirs = os.stat(source), os.stat(target)
+        if (ours.st_size, ours.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns):
+            return
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
+
+
+def _specials(folder: str, names: list[str]) -> list[str]:
+    """Pipes, sockets and devices, which cannot be copied."""
+    paths = ((name, Path(folder, name)) for name in names)
+    return [name for name, path in paths if not (path.is_file() or path.is_dir() or path.is_symlink())]
+
+
+def _put_database(database: Path, destination: Path) -> None:
+    aside = destination / f"{FILE}.arriving"
+    shutil.copyfile(database, aside)
+    aside.chmod(0o600)
+    descriptor = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    # A journal belongs to the database that it was written for.
+    for journal in ("-wal", "-shm"):
+        (destination / f"{FILE}{journal}").unlink(missing_ok=True)
+    os.replace(aside, destination / FILE)

@@ -1,0 +1,88 @@
+"""Where a store may lie: in a folder of its own, on a local disk; and where it is, if it was moved."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mlproj.errors import StoreError
+from mlproj.files import locked, locked_now, write_atomically
+from mlproj.store.database import FILE
+from mlproj.store.locating import FOLDER, network_file_system
+
+MOVED = "moved-to"
+"""The file that says where a store went."""
+_MOST_MOVES = 40
+
+
+def make_folder(root: Path) -> None:
+    """An empty store's folder, which git leaves alone. Raises StoreError where other files are in it."""
+    ours = {".gitignore", "locks", "blobs"}
+    if root.is_dir() and any(entry.name not in ours for entry in root.iterdir()):
+        inside = root / FOLDER
+        raise StoreError(
+            f"`{root}` is a folder with other files in it, not a store",
+            hint=f"name a new folder, such as `{inside}`",
+        )
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root.chmod(0o700)
+    (root / ".gitignore").write_text("*\n")
+    (root / "blobs").mkdir(mode=0o700, exist_ok=True)  # by which, beside the database, a store is known
+
+
+def refuse_network(root: Path) -> None:
+    """Raises StoreError on a network file system, whose locks SQLite cannot rely on."""
+    kind = network_file_system(root)
+    if kind is not None:
+        raise StoreError(
+            f"the store `{root}` is on a network file system (`{kind}`), where SQLite can lose data",
+            hint="name a folder on a local disk with `--store` or `MLPROJ_STORE`",
+        )
+
+
+def followed(root: Path) -> Path:
+    """Where the store of that folder is now. Raises StoreError where it was moved in a circle."""
+    for _ in range(_MOST_MOVES):
+        if (root / FILE).exists():
+            return root
+        try:
+            root = Path(os.fsdecode((root / MOVED).read_bytes().removesuffix(b"\n")))
+        except (FileNotFoundError, NotADirectoryError):
+            return root
+    raise StoreError(f"the store `{root}` was moved in a circle", hint=f"remove `{root / MOVED}`")
+
+
+def leave_word(root: Path, destination: Path) -> None:
+    """Has whoever looks for the store at `root` find it at `destination`."""
+    write_atomically(root / MOVED, os.fsencode(destination) + b"\n")
+
+
+def is_vacant(root: Path) -> bool:
+    """Whether a store may be put there: there is nothing yet, or an empty folder."""
+    return not root.exists() or (root.is_dir() and not any(root.iterdir()))
+
+
+def in_use(root: Path) -> contextlib.AbstractContextManager[None]:
+    """For the length of the `with` the store is not moved away; waits while it is."""
+    return locked(root / "locks" / "use", shared=True)
+
+
+@contextlib.contextmanager
+def alone_with(root: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """For the length of the `with` nobody else has the store open.
+
+    Where somebody has, calls `waiting` and waits, or without it raises StoreError.
+    """
+    path = root / "locks" / "use"
+    with contextlib.ExitStack() as stack:
+        if not stack.enter_context(locked_now(path)):
+            if waiting is None:
+                raise StoreError(
+                    f"the store `{root}` is in use", hint="try again when no run is going on in it"
+                )
+            stack.close()
+            waiting()
+            stack.enter_context(locked(path))
+        yield

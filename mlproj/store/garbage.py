@@ -1,0 +1,206 @@
+"""What nothing in a store names any more: found without holding anybody up, and removed after a second look.
+
+Finding reads every record, because only the records say what they name. Meanwhile runs go on: so what was
+found is looked at again, with nobody adding, right before it is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from mlproj.errors import Altered
+from mlproj.files import locked_now
+from mlproj.model.digest import Digest, read_manifest
+from mlproj.model.record import EntryKind, blobs_of, read_document, read_import
+from mlproj.ports import Garbage
+from mlproj.store.blobs import FolderBlobs
+from mlproj.store.leases import Leased, read_leases
+from mlproj.store.sizes import size_of
+
+_AT_ONCE = 200
+"""How many blobs are removed before those who want to add some have their turn."""
+_RUNS = (
+    "SELECT run_id, kind, payload FROM entries WHERE sequence > ? AND kind IN (?, ?) AND payload IS NOT NULL"
+)
+_OPENINGS = "SELECT run_id, '', opening FROM runs WHERE sequence IS NULL"
+
+
+def find_garbage(
+    connection: sqlite3.Connection,
+    root: Path,
+    blobs: FolderBlobs,
+    *,
+    without: Collection[str],
+    grace_s: float,
+) -> Garbage:
+    """What could be removed now, and what will be later, were the runs `without` forgotten.
+
+    Content that only those runs name goes at once, other content that nothing names after `grace_s` seconds.
+    Raises Altered where a record cannot be read: it might name anything.
+    """
+    began = time.time()
+    (seen,) = connection.execute("SELECT coalesce(max(sequence), 0) FROM entries").fetchone()
+    leased = read_leases(root / "locks")
+    named, freed = _Named(blobs), _Named(blobs)
+    for run_id, kind, payload in _documents(connection, 0):
+        (freed if run_id in without else named).add(run_id, kind, payload)
+    named.add_manifests(leased.manifests)
+    removable: dict[Digest, int] = {}
+    young, size, young_size = 0, 0, 0
+    for digest in blobs.digests():
+        if digest in named.digests or (state := blobs.state(digest)) is None:
+            continue
+        old = digest in freed.digests or state.st_mtime < began - grace_s
+        if old and not leased.keeps(state.st_mtime):
+            removable[digest] = state.st_mtime_ns
+            size += _on_disk(state)
+        else:
+            young += 1
+            young_size += _on_disk(state)
+    leftovers = tuple(_leftovers(connection, root, blobs, without, leased, began - grace_s))
+    return Garbage(
+        blobs=removable,
+        leftovers=leftovers,
+        size=size + sum(size_of(path) for path in leftovers),
+        young=young,
+        young_size=young_size,
+        seen=seen,
+    )
+
+
+def remove_garbage(
+    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, garbage: Garbage
+) -> tuple[int, int]:
+    """Removes what was found, but for what somebody came to want meanwhile. How many files went, and how many
+    bytes. An interruption leaves a store that is whole, and the rest for the next time."""
+    count, size = 0, 0
+    rest = iter(garbage.blobs.items())
+    while some := tuple(itertools.islice(rest, _AT_ONCE)):
+        with blobs.removing():
+            wanted = _wanted_since(connection, root, blobs, garbage)
+            for digest, used in some:
+                state = blobs.state(digest)
+                if (
+                    state is not None
+                    and state.st_mtime_ns == used
+                    and digest not in wanted.digests
+                    and not wanted.leased.keeps(state.st_mtime)
+                ):
+                    blobs.remove(digest)
+                    count += 1
+                    size += _on_disk(state)
+    for path in garbage.leftovers:
+        taken = size_of(path)
+        if _remove_leftover(path):
+            count += 1
+            size += taken
+    return count, size
+
+
+class _Named:
+    """The digests that documents name, and those that the manifests among them list."""
+
+    def __init__(self, blobs: FolderBlobs, leased: Leased | None = None) -> None:
+        self.digests: set[Digest] = set()
+        self.leased = leased or Leased(since=None, manifests=frozenset())
+        self._blobs = blobs
+        self._read: set[Digest] = set()
+
+    def add(self, run_id: str, kind: str, payload: bytes | None) -> None:
+        try:
+            reader = read_import if kind == EntryKind.IMPORT.value else read_document
+            references = blobs_of(reader(payload or b"", name=""))
+        except ValueError as error:
+            raise Altered(
+                f"the record of run `{run_id}` cannot be read, and may name anything: {error}",
+                hint="`mlproj verify` tells what was altered",
+            ) from error
+        for reference in references:
+            self.digests.add(reference.digest)
+        self.add_manifests(reference.digest for reference in references if reference.manifest)
+
+    def add_manifests(self, manifests: Iterable[Digest]) -> None:
+        """Adds manifests with what they list; one that is not there, or is none, lists nothing."""
+        for manifest in manifests:
+            self.digests.add(manifest)
+            if manifest not in self._read and manifest in self._blobs:
+                self._read.add(manifest)
+                with contextlib.suppress(ValueError):
+                    listed = read_manifest(self._blobs.path(manifest).read_bytes())
+                    self.digests.update(digest for _, _, digest in listed)
+
+
+def _documents(connection: sqlite3.Connection, after: int) -> Iterator[tuple[str, str, bytes | None]]:
+    """Run, kind and document of every record after a place in the chain, and of every run that goes on."""
+    yield from connection.execute(_RUNS, (after, EntryKind.RUN.value, EntryKind.IMPORT.value))
+    yield from connection.execute(_OPENINGS)
+
+
+def _wanted_since(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, garbage: Garbage) -> _Named:
+    """What came to be named, or held, since the garbage was found. A run has a lease or is named here."""
+    leased = read_leases(root / "locks")
+    named = _Named(blobs, leased)
+    for document in _documents(connection, garbage.seen):
+        named.add(*document)
+    named.add_manifests(leased.manifests)
+    return named
+
+
+def _leftovers(
+    connection: sqlite3.Connection,
+    root: Path,
+    blobs: FolderBlobs,
+    without: Collection[str],
+    leased: Leased,
+    before: float,
+) -> Iterator[Path]:
+    """What killed writers left aside, and the folders and locks of runs that no longer go on."""
+
+    def is_old(path: Path) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            used = path.lstat().st_mtime
+            return used < before and not leased.keeps(used)
+        return False
+
+    yield from filter(is_old, blobs.incoming())
+    rows = connection.execute("SELECT run_id, sequence IS NOT NULL, forgotten FROM runs")
+    kept = {run_id: sealed for run_id, sealed, forgotten in rows if not forgotten and run_id not in without}
+    for path in _listed(root / "runs"):
+        if path.name not in kept and (path.name in without or is_old(path)):
+            yield path
+        elif kept.get(path.name) and (path / "logs").is_dir() and is_old(path / "logs"):
+            yield path / "logs"
+    for path in _listed(root / "locks"):
+        if len(path.name) == 32 and (path.name not in kept or kept[path.name]) and is_old(path):
+            yield path
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _remove_leftover(path: Path) -> bool:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        return not path.exists()
+    if path.parent.name == "locks":
+        with locked_now(path) as free:
+            if free:
+                path.unlink(missing_ok=True)
+            return free
+    path.unlink(missing_ok=True)
+    return True
+
+
+def _on_disk(state: os.stat_result) -> int:
+    return state.st_blocks * 512
