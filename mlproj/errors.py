@@ -18,17 +18,34 @@
     KeyboardInterrupt
     └── Interrupted      128 + n   signal n asked mlproj to stop
 
-An error is data: it holds a message, a hint and an exit code, and prints nothing.
+An error is data: it holds a message, a hint and an exit code, and prints nothing. Message and hint are a line
+each, however long and odd the names are that they quote.
 """
 
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 from collections.abc import Iterable
 from typing import ClassVar, NoReturn
 
 RUN_FAILED = 1
 """Exit code of a run whose entry point failed or ran out of time."""
+
+LONGEST = 1000
+"""Characters of a message or a hint; of a longer one, the middle is left out."""
+
+_BREAKS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]")
+_LONGEST_WORD = 100
+_MOST_CANDIDATES = 1000
+
+
+def one_line(text: str) -> str:
+    """`text` with line breaks and tabs shown as escapes; of a very long one, the middle is left out."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 4 :]}"
+    return _BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class MlprojError(Exception):
@@ -37,9 +54,9 @@ class MlprojError(Exception):
     exit_code: ClassVar[int] = 70
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = one_line(message)
+        self.hint = None if hint is None else one_line(hint)
+        super().__init__(self.message)
 
 
 class UsageError(MlprojError):
@@ -61,8 +78,8 @@ class SpecError(ProjectError):
         self, message: str, *, hint: str | None = None, file: str | None = None, line: int | None = None
     ) -> None:
         place = file if line is None else f"{file}:{line}"
-        super().__init__(message if place is None else f"{message} ({place})", hint=hint)
-        self.sentence = message
+        self.sentence = one_line(message)
+        super().__init__(self.sentence if place is None else f"{self.sentence} ({place})", hint=hint)
         self.file = file
         self.line = line
 
@@ -116,8 +133,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
-    """The hint "did you mean `x`?" for the candidate nearest to `word`, or None if none is near."""
-    near = difflib.get_close_matches(word, list(candidates), n=1)
+    """The hint "did you mean `x`?" for the candidate nearest to `word`, or None if none is near.
+
+    Nobody mistypes a word of very many characters, and looking for it would take very long.
+    """
+    if len(word) > _LONGEST_WORD:
+        return None
+    known = itertools.islice((name for name in candidates if len(name) <= _LONGEST_WORD), _MOST_CANDIDATES)
+    near = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean `{near[0]}`?" if near else None
 
 
