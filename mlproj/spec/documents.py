@@ -17,6 +17,12 @@ MAX_DEPTH = 64
 MAX_ALIASES = 1000
 MAX_WEIGHT = 50_000
 """Nodes of a document with its aliases written out; long texts weigh more."""
+MAX_DIRECTIVES = 100
+MAX_NUMBER = 1000
+"""Characters of a number: with more of them, Python takes very long or refuses."""
+
+_SECOND_LOOK = 128 * 1024
+"""Characters of a text that is worth the time of PyYAML's own parser, which takes seconds for a megabyte."""
 
 _STANDARD = "tag:yaml.org,2002:"
 _SCALARS = frozenset(("str", "int", "float", "bool", "null", "timestamp", "binary", "merge", "value"))
@@ -80,7 +86,7 @@ def is_null(node: Node | None) -> bool:
 
 def is_false(node: Node) -> bool:
     """Whether Python takes the value for false, which MLflow takes for missing: `''`, `{}`, `[]`, `false`."""
-    return not _value(node)
+    return not value_of(node)
 
 
 def printed(node: Node) -> str:
@@ -88,31 +94,39 @@ def printed(node: Node) -> str:
 
     Raises SpecError where the value is not one (`2020-99-99`).
     """
-    return str(_value(node))
+    return str(value_of(node))
 
 
-def parse(text: str, file: str, findings: list[Finding]) -> Node | None:
+def parse(text: str, file: str, findings: list[Finding], *, most: int = MAX_WEIGHT) -> Node | None:
     """The document in `text`, None where there is none. Keys given twice are told in `findings`.
 
-    Raises SpecError for anything that the safe loader would refuse, and for what goes over the bounds.
+    Raises SpecError for anything that the safe loader would refuse, and for what goes over the bounds, of
+    which `most` is that of its weight.
     """
+    if text.startswith("%") + text.count("\n%") > MAX_DIRECTIVES:
+        # libyaml compares each of them with each, in one step that nothing can stop.
+        raise SpecError(f"`{file}` has more than {MAX_DIRECTIVES} lines that begin with `%`", file=file)
     try:
-        return _document(_parser, text, file, findings)
+        return _document(_parser, text, file, findings, most)
     except yaml.YAMLError as error:
         refusal = error
     try:
         # What libyaml refuses, PyYAML's own parser, and so MLflow, may read: `{type:int, default:[1]}`.
-        return _document(yaml.SafeLoader, text, file, findings)
+        if len(text) <= _SECOND_LOOK:
+            return _document(yaml.SafeLoader, text, file, findings, most)
     except yaml.YAMLError:
-        raise _translated(refusal, text, file) from refusal
+        pass
+    raise _translated(refusal, text, file) from refusal
 
 
-def _document(parser: Callable[[str], _Parser], text: str, file: str, findings: list[Finding]) -> Node | None:
+def _document(
+    parser: Callable[[str], _Parser], text: str, file: str, findings: list[Finding], most: int
+) -> Node | None:
     loader: _Parser | None = None
     found: list[Finding] = []
     try:
         loader = parser(text)
-        root = _Builder(loader=loader, file=file, findings=found).document()
+        root = _Builder(loader=loader, file=file, findings=found, most=most).document()
     finally:
         if loader is not None:
             loader.dispose()
@@ -145,6 +159,15 @@ def _hint(problem: str, character: str) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Anchor:
+    """A node that aliases may name, its weight, and how many levels it has below its own."""
+
+    node: Node
+    weight: int
+    height: int
+
+
 @dataclass(slots=True, kw_only=True)
 class _Builder:
     """Builds the tree out of the parser's events, so that bounds hold before anything is built."""
@@ -152,9 +175,12 @@ class _Builder:
     loader: _Parser
     file: str
     findings: list[Finding]
-    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    most: int
+    anchors: dict[str, _Anchor] = field(default_factory=dict)
     weight: int = 0
     aliases: int = 0
+    deepest: int = 0
+    """The depth of the deepest node since an anchor's node began."""
 
     def document(self) -> Node | None:
         root: Node | None = None
@@ -168,16 +194,24 @@ class _Builder:
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         place = self._place(event)
-        if depth > MAX_DEPTH:
-            raise failure(f"`{self.file}` is nested more than {MAX_DEPTH} levels deep", place)
+        self._reach(depth, place)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, place)
+            return self._alias(event, place, depth)
         before = self.weight
         self._weigh(1, place)
+        if not isinstance(event, yaml.NodeEvent) or not event.anchor:
+            return self._built(event, place, depth)
+        around, self.deepest = self.deepest, depth
         node = self._built(event, place, depth)
-        if isinstance(event, yaml.NodeEvent) and event.anchor:
-            self.anchors[event.anchor] = (node, self.weight - before)
+        height, weight = self.deepest - depth, self.weight - before
+        self.anchors[event.anchor] = _Anchor(node=node, weight=weight, height=height)
+        self.deepest = max(around, self.deepest)
         return node
+
+    def _reach(self, depth: int, place: Location) -> None:
+        if depth > MAX_DEPTH:
+            raise failure(f"`{self.file}` is nested more than {MAX_DEPTH} levels deep", place)
+        self.deepest = max(self.deepest, depth)
 
     def _built(self, event: yaml.Event, place: Location, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
@@ -228,19 +262,20 @@ class _Builder:
             self.findings.append(Finding(severity="warning", message=message, location=entry.location))
         own[entry.key] = entry
 
-    def _alias(self, event: yaml.AliasEvent, place: Location) -> Node:
+    def _alias(self, event: yaml.AliasEvent, place: Location, depth: int) -> Node:
         self.aliases += 1
         if self.aliases > MAX_ALIASES:
             raise failure(f"`{self.file}` has more than {MAX_ALIASES} aliases", place)
         if event.anchor not in self.anchors:
             raise failure(f"`*{event.anchor}` names an anchor that is not there, or not complete yet", place)
-        node, weight = self.anchors[event.anchor]
-        self._weigh(weight, place)
-        return node
+        anchor = self.anchors[event.anchor]
+        self._weigh(anchor.weight, place)
+        self._reach(depth + anchor.height, place)
+        return anchor.node
 
     def _weigh(self, weight: int, place: Location) -> None:
         self.weight += weight
-        if self.weight > MAX_WEIGHT:
+        if self.weight > self.most:
             raise failure(f"`{self.file}` is too large with its aliases written out", place)
 
     def _known_tag(self, event: yaml.Event, known: str, place: Location) -> None:
@@ -265,15 +300,21 @@ def _merge_sources(node: Node) -> tuple[Table, ...]:
     return found
 
 
-def _value(node: Node) -> object:
+def value_of(node: Node) -> object:
+    """The value as YAML's safe loader reads it; raises SpecError where it is not one."""
     if isinstance(node, Listing):
-        return [_value(item) for item in node.items]
+        return [value_of(item) for item in node.items]
     if isinstance(node, Table):
-        return {entry.key: _value(entry.value) for entry in node.entries}
+        return {entry.key: value_of(entry.value) for entry in node.entries}
     if node.kind in ("str", "value", "merge"):
         return node.text
+    if node.kind in ("int", "float") and len(node.text) > MAX_NUMBER:
+        raise failure(
+            f"`{node.text[:60]}…` is too long for a number", node.location, "quote a text of digits"
+        )
     try:
         scalar = yaml.ScalarNode(_STANDARD + node.kind, node.text)
         return yaml.constructor.SafeConstructor().construct_object(scalar)
-    except (ValueError, OverflowError, KeyError, yaml.YAMLError) as error:
+    # The last three come of a tag on a text that it does not fit: `!!timestamp x`, `!!int ""`, `!!bool x`.
+    except (ValueError, OverflowError, yaml.YAMLError, AttributeError, IndexError, KeyError) as error:
         raise failure(f"`{node.text[:60]}` is not a valid {node.kind} in YAML", node.location) from error

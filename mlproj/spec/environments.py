@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,13 +12,8 @@ import msgspec
 from mlproj.errors import NotSupportedYet, SpecError, UsageError, did_you_mean, unreachable
 from mlproj.model.environment import CondaSpec, DockerSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.project import Finding, Project
-from mlproj.spec import conda, docker, fields, python_env, requirements, text
+from mlproj.spec import conda, docker, fields, python_env, requirements, text, toml
 from mlproj.spec.documents import Entry, Scalar, Table, failure, is_false
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 KEYS = ("python_env", "conda_env", "docker_env")
 MANAGERS = ("local", "virtualenv", "uv", "conda", "docker")
@@ -184,8 +178,8 @@ def _uv_python(directory: Path) -> tuple[str | None, tuple[str, ...]]:
 def _requires_python(directory: Path) -> str | None:
     file = "pyproject.toml"
     try:
-        document = tomllib.loads(text.read(directory, file))
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        document = toml.decode(text.read(directory, file), dict[str, object])
+    except ValueError as error:
         raise SpecError(f"`{file}` is not valid TOML: {error}", file=file) from error
     project = document.get("project")
     wanted = project.get("requires-python") if isinstance(project, dict) else None

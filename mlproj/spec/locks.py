@@ -6,12 +6,17 @@ from collections.abc import Iterable
 
 import msgspec
 
+from mlproj.errors import one_line
 from mlproj.model.environment import EDITABLE, LOCAL, Lock, LockedPackage
+from mlproj.spec import toml
 from mlproj.spec.requirements import normalized
 
 
 class Unreadable(ValueError):
-    """The text is no lock file that can be used; the message says why."""
+    """The text is no lock file that can be used; the message, a line, says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
@@ -81,7 +86,7 @@ class _UvLock(_Table, frozen=True, kw_only=True):
 def parse_pylock(text: bytes) -> Pylock:
     """The lock that `text` holds. Raises Unreadable, also for a version of the notation that is not ours."""
     try:
-        pylock = msgspec.toml.decode(text, type=Pylock)
+        pylock = toml.decode(text, Pylock)
     except msgspec.ValidationError as error:
         raise Unreadable(f"it is not as PEP 751 says: {error}") from error
     except ValueError as error:
@@ -112,7 +117,7 @@ def installed_lock(packages: Iterable[LockedPackage]) -> Lock:
 
 def _parse_uv(text: bytes) -> _UvLock:
     try:
-        return msgspec.toml.decode(text, type=_UvLock)
+        return toml.decode(text, _UvLock)
     except ValueError as error:
         raise Unreadable(f"it is no lock file of uv: {error}") from error
 

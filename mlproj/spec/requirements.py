@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ _INCLUSION = re.compile(
 )
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _SEPARATORS = re.compile(r"[-_.]+")
+
+MOST_FILES = 200
+"""Files that requirements may take in: links to folders above make endlessly many names of a few."""
 
 
 class Inclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,21 +78,25 @@ def referenced(directory: Path, numbered: Iterable[tuple[int | None, str]], file
     """All files that the `-r` and `-c` among the lines of `file` lead to, relative to `directory`, once each.
 
     Names in `numbered` are relative to `directory`; those inside a file that is found, to that file. URLs and
-    names with variables are left to the installer. Raises SpecError for a file that cannot be read.
+    names with variables are left to the installer. Raises SpecError for a file that cannot be read, and for
+    more files than anybody keeps.
     """
     found: dict[str, None] = {}
-    pending = [(target, file, line) for line, target in _references(numbered)]
+    pending = deque((target, file, line) for line, target in _references(numbered))
     while pending:
-        target, named_in, line = pending.pop(0)
+        target, named_in, line = pending.popleft()
         path = os.path.normpath(target)
         if path in found:
             continue
+        if len(found) == MOST_FILES:
+            raise SpecError(f"requirements take in more than {MOST_FILES} files", file=named_in, line=line)
         if not os.path.exists(directory / path):
             raise SpecError(f"there is no requirements file `{target}`", file=named_in, line=line)
         found[path] = None
         folder = os.path.dirname(path)
         content = text.read(directory, path, limit=text.REQUIREMENTS_LIMIT)
-        pending += [(os.path.join(folder, inner), path, at) for at, inner in _references(lines(content))]
+        inner = dict.fromkeys((name, path, at) for at, name in _references(lines(content)))
+        pending.extend((os.path.join(folder, name), path, at) for name, path, at in inner)
     return tuple(found)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from mlproj.errors import SpecError
 
 YAML_LIMIT = 1024 * 1024
-REQUIREMENTS_LIMIT = 16 * 1024 * 1024
+REQUIREMENTS_LIMIT = 4 * 1024 * 1024
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )

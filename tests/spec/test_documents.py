@@ -22,6 +22,8 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
+NESTED = "a0: &a0 1\n" + "".join(f"a{n}: &a{n} {'[' * 20}*a{n - 1}{']' * 20}\n" for n in range(1, 60))
+
 
 @pytest.mark.parametrize(
     ("content", "said"),
@@ -32,6 +34,14 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: [" + "b," * 60_000 + "]", "too large"),
         ("a" * 1024 * 1024 + "a", "larger than 1024 KiB"),
         ("a: &a b\nc: [" + "*a," * 2000 + "]", "more than 1000 aliases"),
+        (NESTED, "more than 64 levels deep"),
+        ("".join(f"%TAG !a{n}! x\n" for n in range(50_000)) + "--- a\n", "lines that begin with `%`"),
+        ("name: 0x" + "f" * 5000, "is too long for a number (MLproject:1)"),
+        ("name: 1" + ":1" * 300_000, "is too long for a number (MLproject:1)"),
+        ("name: !!timestamp today", "`today` is not a valid timestamp in YAML (MLproject:1)"),
+        ('name: !!int ""', "`` is not a valid int in YAML (MLproject:1)"),
+        ("name: !!bool maybe", "`maybe` is not a valid bool in YAML (MLproject:1)"),
+        ("# c\n" * 250_000 + "a: [@]", "is not valid YAML"),
         (f"a: &a '{'x' * 500_000}'\nb: [{','.join(['*a'] * 900)}]", "too large"),
         (b"name: \xff\n", "`MLproject` is not UTF-8 text (MLproject:1)"),
         (b"a: 1\nname: x\0y\n", "is not valid YAML"),
@@ -42,13 +52,18 @@ def test_what_goes_over_the_bounds_is_refused(tmp_path: Path, content: str | byt
     assert said in refused(tmp_path, {"MLproject": content}).message
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_marks_and_line_ends_of_other_systems_are_understood(tmp_path: Path, encoding: str) -> None:
     text = "name: Größe 漢\r\n" + MAIN.replace("\n", "\r\n")
     found = project(tmp_path, {"MLproject": text.encode(encoding)})
     assert found.name == "Größe 漢"
     assert found.entry_points[0].location.line == 3
     assert found.findings == ()
+
+
+def test_utf_32_of_other_machines_is_understood(tmp_path: Path) -> None:
+    text = f"\ufeffname: é\n{MAIN}"
+    assert project(tmp_path, {"MLproject": text.encode("utf-32-be")}).name == "é"
 
 
 def test_a_key_given_twice_is_told_and_the_last_one_counts(tmp_path: Path) -> None:

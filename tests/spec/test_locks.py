@@ -47,6 +47,11 @@ def test_locks_of_every_notation_are_read() -> None:
         (b"", "lock-version"),
         (b'lock-version = "1.0"\npackages = ["x"]', "PEP 751"),
         (b'lock-version = "1.0"\n[[packages]]\nversion = "1"', "`name`"),
+        (b"a = " + b"[" * 100_000, "nested too deeply"),
+        (b"a = " + b"{a = " * 100_000, "nested too deeply"),
+        (b".".join([b"a"] * 500_000) + b" = 1", "more than 64 parts"),
+        (b"[" + b" . ".join([b"'a'"] * 500_000) + b"]", "more than 64 parts"),
+        (b"\xff", "no TOML"),
     ],
 )
 def test_what_is_no_lock_is_told(text: bytes, reason: str) -> None:
@@ -67,3 +72,8 @@ def test_what_is_installed_is_read_as_it_was_written(versions: dict[str, str]) -
     packages = tuple(LockedPackage(name=name, version=version) for name, version in versions.items())
     lock = installed_lock(packages)
     assert packages_in(lock.text, lock.format) == packages == lock.packages
+
+
+def test_dots_that_are_no_key_do_no_harm() -> None:
+    dots = b"# " + b"." * 500 + b' a.b.c\nlock-version = "1.0"\nname = "' + b"." * 500 + b'"\n'
+    assert parse_pylock(dots).packages == ()

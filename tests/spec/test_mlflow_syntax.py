@@ -409,7 +409,7 @@ def test_entry_points_that_are_null_are_none(tmp_path: Path) -> None:
         ("{[a]: b}\n", "a key must be a plain word"),
         ("name: {a: b}\n", "`name` must be a text, not a mapping"),
         ("name: 2020-99-99\n", "is not a valid timestamp in YAML (MLproject:1)"),
-        ("name: " + "9" * 5000 + "\n", "is not a valid int in YAML"),
+        ("name: " + "9" * 5000 + "\n", "is too long for a number (MLproject:1)"),
         (f"conda_env: {'a' * 5000}\n", "there is no such file"),
         ("conda_env: [a]\n", "`conda_env` must be the path of a file, not a list"),
         ("databricks_spark_job: {python_file: a.py}\n", "runs on Databricks only"),

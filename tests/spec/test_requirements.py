@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlproj.spec.requirements import Inclusion, inclusion, lines
+from mlproj.errors import SpecError
+from mlproj.spec.requirements import Inclusion, inclusion, lines, referenced
 
 
 @pytest.mark.parametrize(
@@ -66,3 +69,19 @@ def test_constraints_and_files_that_are_elsewhere_are_told(
     found = inclusion(line)
     assert found is not None
     assert (found.is_constraint, found.is_plain) == (is_constraint, is_plain)
+
+
+def test_endlessly_many_names_of_one_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-r a/requirements.txt\n-r b/requirements.txt\n")
+    for name in ("a", "b"):
+        (tmp_path / name).symlink_to(".")
+    with pytest.raises(SpecError, match=r"more than 200 files \(.*requirements.txt:\d\)"):
+        referenced(tmp_path, ((1, "-r requirements.txt"),), "python_env.yaml")
+
+
+def test_a_file_that_takes_in_itself_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "requirements.txt").write_text("-r sub/../requirements.txt\n-c sub/b.txt\n" * 2)
+    (tmp_path / "sub" / "b.txt").write_text("-r ../requirements.txt\n")
+    found = referenced(tmp_path, ((None, "-r requirements.txt"),), "python_env.yaml")
+    assert found == ("requirements.txt", "sub/b.txt")
