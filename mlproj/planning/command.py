@@ -14,6 +14,9 @@ from mlproj.planning.places import HEREDOC, TOO_LARGE, Place, Quotes
 from mlproj.planning.slots import Part, Slot, places, refusal, without_end
 from mlproj.planning.template import Placeholder, formatted, names, pieces
 
+LONGEST = 128 * 1024 - 1
+"""Bytes of a command: Linux takes no argument of more."""
+
 
 def render(entry: EntryPoint, values: Sequence[Value], texts: Mapping[str, str]) -> str:
     """The bash command that runs `entry` with `values`; `texts` are spellings that differ from the value's
@@ -21,10 +24,19 @@ def render(entry: EntryPoint, values: Sequence[Value], texts: Mapping[str, str])
     appended as ` --name value`.
 
     Each value reaches the program byte for byte. Raises SpecError for a name in braces that is not declared,
-    ParameterError for a value with shell characters where they could not be kept from the shell.
+    ParameterError for a value with shell characters where they could not be kept from the shell, and for
+    values that make the command too long.
     """
     location = entry.command_location or entry.location
     parts = _parts(entry, values, texts, location)
+    # Before anything is joined: many places for a long value make more than memory holds.
+    _measure(sum(len(part if isinstance(part, str) else part.text) for part in parts), entry, location)
+    command = _joined(parts, location)
+    _measure(len(command.encode("utf-8", "surrogatepass")), entry, location)
+    return command
+
+
+def _joined(parts: Sequence[Part], location: Location) -> str:
     slots = [part for part in parts if isinstance(part, Slot)]
     if all(slot.plain and not slot.after_dollar for slot in slots):
         return "".join(part if isinstance(part, str) else _as_written(part, location) for part in parts)
@@ -32,6 +44,15 @@ def render(entry: EntryPoint, values: Sequence[Value], texts: Mapping[str, str])
     return "".join(
         part if isinstance(part, str) else _inserted(part, next(found), location) for part in parts
     )
+
+
+def _measure(size: int, entry: EntryPoint, location: Location) -> None:
+    if size > LONGEST:
+        raise ParameterError(
+            f"the command of entry point `{entry.name}` and its values have {size} bytes, and the system "
+            f"takes {LONGEST} ({location})",
+            hint="put long values into a file, and pass its path",
+        )
 
 
 def _parts(

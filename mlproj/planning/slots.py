@@ -11,6 +11,7 @@ import msgspec
 from mlproj.planning.places import Mark, Place
 from mlproj.planning.template import Placeholder
 
+_WORD = "valuehere"
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
 
@@ -60,10 +61,11 @@ def _stand_in(part: Part, word: str) -> str:
 
 def _unused_word(parts: Sequence[Part]) -> str:
     taken = "".join(part if isinstance(part, str) else part.text for part in parts)
-    word = "valuehere"
-    while word in taken:
-        word += "q"
-    return word
+    if _WORD not in taken:
+        return _WORD
+    numbers = {int(number) for number in re.findall(rf"{_WORD}([0-9]{{1,9}})z", taken)}
+    free = next(number for number in range(len(numbers) + 1) if number not in numbers)
+    return f"{_WORD}{free}z"
 
 
 def without_end(text: str) -> str:

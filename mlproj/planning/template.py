@@ -15,7 +15,9 @@ _NAME = re.compile(r"[^\W\d]\w*(?:[-.]\w+)*")
 _FORMATTED = re.compile(r"(?P<name>[^{}!:]+)(?:!(?P<conversion>[ras]))?(?::(?P<spec>[^{}\n]*))?")
 _REACHING = re.compile(r"(?P<name>[^{}!:.\[]+)[.\[][^{}]*")
 _MALFORMED = re.compile(r"(?P<name>[^{}!:]+)[!:].*", re.DOTALL)
-_LONG_WIDTH = re.compile(r"\d{5}")
+_LONG_WIDTH = re.compile(r"\d{4}")
+_LONGEST = 1000
+"""Characters between braces: more of them are no name, and looking for their end would take very long."""
 
 
 class Placeholder(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +99,7 @@ def _scanned(template: str, recognise: Callable[[str], Placeholder | None]) -> t
             literal += template[position]
             position += 2
             continue
-        end = template.find("}", position) if template[position] == "{" else -1
+        end = template.find("}", position, position + _LONGEST) if template[position] == "{" else -1
         placeholder = recognise(template[position + 1 : end]) if end > 0 else None
         if placeholder is None:
             literal += template[position]

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from mlproj.errors import ParameterError, SpecError
 from mlproj.planning.cautions import unsafe_placeholders
 from mlproj.planning.command import render
+from mlproj.planning.template import pieces
 from tests.planning.hostile import NASTY, PLAIN, SAFE, UNSAFE
-from tests.planning.making import entry, value
+from tests.planning.making import HERE, entry, value
 
 
 @pytest.fixture(scope="module")
@@ -274,3 +275,34 @@ def test_a_plain_command_never_loads_the_grammar() -> None:
         "render(entry('t {x}', 'x'), (value('x', '1'),), {}); sys.exit('tree_sitter' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+@pytest.mark.parametrize("template", ["{a" * 300_000 + "}", "{" * 300_001 + "x}", "{a" * 300_000])
+def test_braces_without_end_are_literal_and_take_no_time(template: str) -> None:
+    found = "".join(piece for piece in pieces(template, {"a", "x"}, HERE) if isinstance(piece, str))
+    assert len(found) >= 300_000 // 2
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{x} " * 250_000, "v" * 1000),
+        ("echo {x}", "v" * 131_072),
+        ("echo '{x}'", "'" * 40_000),
+        ("{x:>999}" * 200, "v"),
+    ],
+)
+def test_a_command_that_the_system_would_not_take_is_refused(template: str, text: str) -> None:
+    with pytest.raises(ParameterError, match=r"and the system takes 131071 \(MLproject:7\)"):
+        render(entry(template, "x"), (value("x", text),), {})
+
+
+def test_the_longest_command_is_run(folder: Path) -> None:
+    text = "v" * (131_071 - len("./dump "))
+    assert run(folder, render(entry("./dump {x}", "x"), (value("x", text),), {})) == [text]
+
+
+def test_a_stand_in_is_found_in_any_text() -> None:
+    words = " ".join(("valuehere" + "q" * 30_000, *(f"valuehere{n}z" for n in range(500))))
+    template = "./dump {x} " + words
+    assert render(entry(template, "x"), (value("x", "a b"),), {}) == template.format(x="'a b'")
