@@ -6,20 +6,23 @@ import csv
 import io
 import json
 import math
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
-from mlproj.errors import DataError
+from mlproj.errors import DataError, SpecError
 from mlproj.model.run import MetricPoint
+from mlproj.spec.documents import Listing, Node, Table, parse, value_of
 
 LARGEST = 64 * 1024 * 1024
 LARGEST_YAML = 8 * 1024 * 1024
-MOST_VALUES = 2_000_000
+MOST_VALUES = 1_000_000
+MOST_IN_YAML = 100_000
 DEEPEST = 64
-"""Bounds in bytes, in values and in levels: a metrics file that goes beyond is refused, not waited for."""
+LONGEST_NAME = 1000
+"""Bounds in bytes, in values, in levels and in a name's characters: a metrics file that goes beyond is
+refused, not waited for."""
 
 STEPS = ("step", "epoch", "iteration", "index", "")
 """Names of a column that numbers the rows, the first one found; pandas writes its index without a name."""
@@ -41,10 +44,12 @@ def read_metrics(path: Path) -> tuple[MetricPoint, ...]:
             hint=f"name it with one of {known}",
         )
     try:
-        return tuple(parse(_text(path), path.stem))
+        return tuple(parse(_text(path), path))
     except RecursionError as error:
         raise DataError(f"the metrics in `{path.name}` are nested too deeply") from error
-    except (ValueError, OverflowError, yaml.YAMLError, csv.Error) as error:
+    except SpecError as error:
+        raise DataError(f"the metrics in `{path.name}` cannot be read: {error.message}") from error
+    except (ValueError, OverflowError, csv.Error) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"the metrics in `{path.name}` cannot be read: {reason}") from error
 
@@ -52,7 +57,7 @@ def read_metrics(path: Path) -> tuple[MetricPoint, ...]:
 def _text(path: Path) -> str:
     limit = LARGEST_YAML if path.suffix.lower() in (".yaml", ".yml") else LARGEST
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             content = file.read(limit + 1)
     except OSError as error:
         raise DataError(f"the metrics in `{path.name}` cannot be read: {error.strerror}") from error
@@ -61,27 +66,46 @@ def _text(path: Path) -> str:
     return content.decode("utf-8-sig")
 
 
-def _json(text: str, stem: str) -> Iterator[MetricPoint]:
-    return _Flattening().points(stem, json.loads(text))
+def _at_once(path: str, flags: int) -> int:
+    """Opens a file without waiting: a named pipe in its place must not hang the reader."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _json_lines(text: str, stem: str) -> Iterator[MetricPoint]:
-    return _Flattening().points(stem, [json.loads(line) for line in text.splitlines() if line.strip()])
+def _json(text: str, path: Path) -> Iterable[MetricPoint]:
+    return _Flattening().points(path.stem, json.loads(text))
 
 
-def _yaml(text: str, stem: str) -> Iterator[MetricPoint]:
-    return _Flattening().points(stem, yaml.load(text, Loader=_Loader))  # safe: a SafeLoader
+def _json_lines(text: str, path: Path) -> Iterable[MetricPoint]:
+    return _Flattening().points(path.stem, [json.loads(line) for line in text.split("\n") if line.strip()])
 
 
-def _comma(text: str, stem: str) -> Iterator[MetricPoint]:
+def _yaml(text: str, path: Path) -> Iterable[MetricPoint]:
+    root = parse(text, path.name, [], most=MOST_IN_YAML)
+    return () if root is None else _Flattening().points(path.stem, _plain(root))
+
+
+def _plain(node: Node) -> object:
+    """What is in a YAML document, as JSON would have it."""
+    if isinstance(node, Listing):
+        return [_plain(item) for item in node.items]
+    if isinstance(node, Table):
+        return {entry.key: _plain(entry.value) for entry in node.entries}
+    if node.kind not in ("int", "float", "str"):
+        return None
+    if node.kind == "str" and not _EXPONENT.fullmatch(node.text):
+        return None
+    return float(node.text) if node.kind == "str" else value_of(node)
+
+
+def _comma(text: str, path: Path) -> Iterable[MetricPoint]:
     return _table(text, ",")
 
 
-def _tab(text: str, stem: str) -> Iterator[MetricPoint]:
+def _tab(text: str, path: Path) -> Iterable[MetricPoint]:
     return _table(text, "\t")
 
 
-_PARSERS: dict[str, Callable[[str, str], Iterator[MetricPoint]]] = {
+_PARSERS: dict[str, Callable[[str, Path], Iterable[MetricPoint]]] = {
     ".json": _json,
     ".jsonl": _json_lines,
     ".yaml": _yaml,
@@ -91,15 +115,8 @@ _PARSERS: dict[str, Callable[[str, str], Iterator[MetricPoint]]] = {
 }
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # C where it was built
-    """Reads `1e-3` as the number it is in YAML 1.2 and JSON; YAML 1.1 wants a dot and a sign in it."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+_EXPONENT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)
+"""`1e-3` is a number in YAML 1.2 and JSON; YAML 1.1 wants a dot and a sign in it, and calls this a text."""
 
 
 class _Flattening:
@@ -107,40 +124,44 @@ class _Flattening:
 
     def __init__(self) -> None:
         self._values = 0
+        self._points: list[MetricPoint] = []
 
-    def points(self, name: str, value: object) -> Iterator[MetricPoint]:
+    def points(self, name: str, value: object) -> Sequence[MetricPoint]:
         """The points of a whole document; `name` is for one that is no mapping."""
-        return self._walk("" if isinstance(value, Mapping) else name, value, 0, 0)
+        self._walk("" if isinstance(value, Mapping) else name, value, 0, 0)
+        return self._points
 
-    def _walk(self, key: str, value: object, step: int, depth: int) -> Iterator[MetricPoint]:
+    def _walk(self, key: str, value: object, step: int, depth: int) -> None:
         self._values += 1
         if self._values > MOST_VALUES:
             raise ValueError(f"more than {MOST_VALUES} values")
         if depth > DEEPEST:
             raise RecursionError
+        if len(key) > LONGEST_NAME:
+            raise ValueError(f"a name of more than {LONGEST_NAME} characters")
         match value:
             case bool():
                 return
             case int() | float():
-                yield _point(key, value, step)
+                self._points.append(_point(key, value, step))
             case Mapping():
                 for name, inner in value.items():
-                    yield from self._walk(f"{key}.{name}" if key else str(name), inner, step, depth + 1)
+                    self._walk(f"{key}.{name}" if key else str(name), inner, step, depth + 1)
             case list():
-                yield from self._list(key, value, step, depth)
+                self._list(key, value, depth)
             case _:
                 return
 
-    def _list(self, key: str, values: Sequence[object], step: int, depth: int) -> Iterator[MetricPoint]:
+    def _list(self, key: str, values: Sequence[object], depth: int) -> None:
         rows = depth == 0
         for number, value in enumerate(values):
             if isinstance(value, list):
-                yield from self._walk(f"{key}.{number}", value, step, depth + 1)
+                self._walk(f"{key}.{number}", value, 0, depth + 1)
             elif isinstance(value, Mapping):
                 named, inner = _numbered(value, number)
-                yield from self._walk("" if rows else key, inner, named, depth + 1)
+                self._walk("" if rows else key, inner, named, depth + 1)
             else:
-                yield from self._walk(key, value, number, depth + 1)
+                self._walk(key, value, number, depth + 1)
 
 
 def _numbered(row: Mapping[object, object], number: int) -> tuple[int, Mapping[object, object]]:
@@ -153,12 +174,14 @@ def _numbered(row: Mapping[object, object], number: int) -> tuple[int, Mapping[o
 
 
 def _table(text: str, delimiter: str) -> Iterator[MetricPoint]:
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
+    rows = _rows(text, delimiter)
     if not rows:
         return
     header, body = [name.strip() for name in rows[0]], rows[1:]
     if all(_number(name) is not None for name in header):
         raise ValueError("its first line holds no names")
+    longest = max((len(row) for row in body), default=0)
+    del header[longest:]  # nothing stands below these names
     columns = [
         [row[place].strip() if place < len(row) else "" for row in body] for place in range(len(header))
     ]
@@ -168,6 +191,19 @@ def _table(text: str, delimiter: str) -> Iterator[MetricPoint]:
             for step, cell in zip(steps, cells, strict=True):
                 if (value := _number(cell)) is not None:
                     yield _point(name or f"column_{place}", value, step)
+
+
+def _rows(text: str, delimiter: str) -> list[list[str]]:
+    """The rows that hold anything, none of which makes the table larger than there may be values."""
+    rows: list[list[str]] = []
+    widest = 0
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+        if any(row):
+            rows.append(row)
+            widest = max(widest, len(row))
+            if widest * len(rows) > MOST_VALUES:
+                raise ValueError(f"more than {MOST_VALUES} cells")
+    return rows
 
 
 def _steps(header: list[str], columns: list[list[str]], count: int) -> tuple[int | None, Sequence[int]]:
@@ -206,6 +242,8 @@ def _point(key: str, value: float, step: int) -> MetricPoint:
         number = float(value)
     except OverflowError:
         number = math.inf if value > 0 else -math.inf
+    if not key.isascii():
+        key = key.encode("utf-8", "backslashreplace").decode()  # JSON's `"\\ud800"` is half a character
     return MetricPoint(key=key, value=number if math.isfinite(number) else _word(number), step=step)
 
 
