@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,7 +63,7 @@ class Target:
             return packaging.markers.Marker(marker).evaluate(
                 {**self.environment, "extras": "", "dependency_groups": ""}
             )
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, RecursionError):
             return True
 
 
@@ -113,11 +114,19 @@ def _artifact_hashes(artifact: Artifact, project: Path) -> list[str]:
         return [f"sha256:{artifact.hashes['sha256']}"]
     if artifact.hashes:
         return sorted(f"{name}:{value}" for name, value in artifact.hashes.items())
-    address = urlsplit(artifact.url or "")
-    local = artifact.path or (unquote(address.path) if address.scheme == "file" else None)
-    if local is None or not (project / local).is_file():
+    url = artifact.url or ""
+    local = artifact.path or (_path(url) if url.startswith("file:") else None)
+    if local is None or not os.path.isfile(project / local):
         return []
     return [str(digest_of(project / local)[0])]
+
+
+def _path(url: str) -> str:
+    """The path in a URL. Raises Unreadable."""
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError as error:
+        raise Unreadable(f"`{url}` is no address: {error}") from error
 
 
 def _best(wheels: Sequence[Artifact], target: Target) -> Artifact | None:
@@ -130,7 +139,7 @@ def _best(wheels: Sequence[Artifact], target: Target) -> Artifact | None:
 
 
 def _rank(wheel: Artifact, target: Target) -> int | None:
-    name = wheel.name or unquote(urlsplit(wheel.url or wheel.path or "").path).rsplit("/", 1)[-1]
+    name = wheel.name or _path(wheel.url or wheel.path or "").rsplit("/", 1)[-1]
     try:
         *_, tags = packaging.utils.parse_wheel_filename(name)
     except packaging.utils.InvalidWheelFilename:

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from mlproj.errors import SpecError
 from mlproj.spec import text
-from mlproj.spec.requirements import inclusion, lines, normalized
+from mlproj.spec.requirements import MOST_FILES, inclusion, lines, normalized
 
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s*=\s*|\s+|(?<=-e))(?P<what>.+)")
 _NAME = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^]]*\])?\s*(?P<rest>.*)")
@@ -55,8 +55,8 @@ class Requirements:
     @property
     def origins(self) -> tuple[str, ...]:
         """The servers of `addresses` with their credentials, for whoever downloads from them again."""
-        parts = (urlsplit(address) for address in self.addresses)
-        return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}/" for part in parts))
+        parts = (_split(address) for address in self.addresses)
+        return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}/" for part in parts if part))
 
 
 def read_requirements(asked: Iterable[str], project: Path, environ: Mapping[str, str]) -> Requirements:
@@ -89,7 +89,7 @@ def local_packages_of_lock(content: str, folder: Path) -> tuple[LocalPackage, ..
     """The folders whose content a lock file in `folder` installs: those that it names and does not link."""
     copied = (line for line in content.splitlines() if "editable = true" not in line)
     paths = (folder / path for line in copied for path in _LOCKED_FOLDER.findall(line))
-    return tuple(LocalPackage(path=path, editable=False) for path in paths if path.exists())
+    return tuple(LocalPackage(path=path, editable=False) for path in paths if os.path.exists(path))
 
 
 def content_of(package: LocalPackage) -> str:
@@ -134,7 +134,7 @@ def _with_included(line: str, folder: Path, files: list[Path]) -> Iterator[str]:
         yield line
         return
     path = Path(os.path.normpath(folder / included.file))
-    if not included.is_plain or path in files:
+    if not included.is_plain or path in files or len(files) == MOST_FILES:
         return
     files.append(path)
     try:
@@ -156,11 +156,22 @@ def _local_package(line: str, project: Path) -> LocalPackage | None:
     _, at, address = what.partition(" @ ")
     what = (address if at else what).strip()
     if what.startswith("file:"):
-        what = unquote(urlsplit(what).path)
+        address_parts = _split(what)
+        if address_parts is None:
+            return None
+        what = unquote(address_parts.path)
     elif "://" in what or _VCS.match(what) or not (editable or at or _looks_like_a_path(what)):
         return None
     path = Path(os.path.normpath(project / os.path.expanduser(re.sub(r"\[[^]]*\]$", "", what))))
-    return LocalPackage(path=path, editable=editable is not None) if path.exists() else None
+    return LocalPackage(path=path, editable=editable is not None) if os.path.exists(path) else None
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of a URL, None where it is none; what installs will tell of it."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def _looks_like_a_path(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -20,6 +20,7 @@ from mlproj.services.locate import locate
 from mlproj.spec import read_project
 
 _NAMED = re.compile(r"[A-Za-z0-9]")
+_LONGEST_PATH = 4096
 _ESCAPED_BLANK = re.compile(r"(?:^|\s)\\[ \t]")
 
 
@@ -33,16 +34,11 @@ def check(directory: Path) -> tuple[Finding, ...]:
     except SpecError as error:
         return (_of_error(error, Location(file=error.file or "MLproject", line=error.line)),)
     found = [*project.findings, *_of_project(project), *_of_environment(project)]
+    makers = _makers(project)
     for entry in project.entry_points:
-        made = [
-            path
-            for other in project.entry_points
-            if other.name != entry.name
-            for path in usual_outputs(other)
-        ]
         found += _of_entry_point(entry)
         for parameter in entry.parameters:
-            found += _missing_path(parameter, directory, made)
+            found += _missing_path(parameter, directory, entry, makers)
     return tuple(sorted(dict.fromkeys(found), key=_place))
 
 
@@ -170,13 +166,25 @@ def _outside(entry: EntryPoint) -> Iterator[Finding]:
                 yield Finding(severity="error", message=message, location=entry.location)
 
 
-def _missing_path(parameter: Parameter, directory: Path, made: Sequence[str]) -> Iterator[Finding]:
-    """A default that is no path yet, unless another entry point makes it (`made`): a step of a pipeline."""
+def _makers(project: Project) -> dict[str, set[str]]:
+    """The paths that entry points write, as far as their defaults tell, with the names of these."""
+    makers: dict[str, set[str]] = {}
+    for entry in project.entry_points:
+        for path in usual_outputs(entry):
+            makers.setdefault(path, set()).add(entry.name)
+    return makers
+
+
+def _missing_path(
+    parameter: Parameter, directory: Path, entry: EntryPoint, makers: Mapping[str, set[str]]
+) -> Iterator[Finding]:
+    """A default that is no path yet, unless another entry point makes it: a step of a pipeline."""
     default = parameter.default
     if parameter.type is not ParameterType.PATH or not default or is_remote(default):
         return
-    if any(PurePath(default).is_relative_to(path) for path in made):
+    if locate(default, Origin.DEFAULT, caller=directory, project=directory) is not None:
         return
-    if locate(default, Origin.DEFAULT, caller=directory, project=directory) is None:
+    above = (default, *map(str, PurePath(default).parents)) if len(default) <= _LONGEST_PATH else ()
+    if not any(makers.get(str(PurePath(path)), set()) - {entry.name} for path in above):
         message = f"the default of `{parameter.name}` is a path, and there is no file or folder `{default}`"
         yield _warning(message, parameter.location)

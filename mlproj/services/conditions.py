@@ -7,9 +7,7 @@ import re
 from mlproj.errors import UsageError
 from mlproj.ports import Condition
 
-_CONDITION = re.compile(
-    r"\s*(?P<field>[^<>=!~]+?)\s*(?P<operator><=|>=|!=|==|=|<|>|~)\s*(?P<value>.*?)\s*", re.DOTALL
-)
+_OPERATOR = re.compile(r"<=|>=|!=|==|=|<|>|~|!")
 _PREFIXES = {
     "metric": "metrics",
     "param": "params",
@@ -26,13 +24,15 @@ def parse_condition(text: str) -> Condition:
     stand in backticks or double quotes, the value in quotes of either kind. MLflow's prefixes and names
     (`attributes.`, `param.`, `run_name`) are understood. Raises UsageError.
     """
-    match = _CONDITION.fullmatch(text)
-    if match is None:
+    match = _OPERATOR.search(text)
+    field = "" if match is None else text[: match.start()].strip()
+    if match is None or match[0] == "!" or not field:
         raise UsageError(
             f"`{text}` is not a condition", hint="write one such as `metrics.rmse < 0.5` or `status = FAILED`"
         )
-    operator = "=" if match["operator"] == "==" else match["operator"]
-    return Condition(field=_field(match["field"]), operator=operator, value=_unquoted(match["value"], "'\""))
+    operator = "=" if match[0] == "==" else match[0]
+    value = text[match.end() :].strip()
+    return Condition(field=_field(field), operator=operator, value=_unquoted(value, "'\""))
 
 
 def _field(text: str) -> str:

@@ -14,6 +14,7 @@ from mlproj.model.redaction import without_credentials
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SCP_LIKE = re.compile(r"[^/]+:")
+_THREE_SLASHES = "write `file:///absolute/path`, with three slashes"
 _REMOTE_ZIP = re.compile(r"https?://[^?#]+\.zip(\?[^#]*)?", re.IGNORECASE)
 
 
@@ -83,7 +84,7 @@ def enter(root: Path, address: Address) -> Path:
             hint="name the folder from the top of the source, as in `#examples/train`",
         )
     directory = root.joinpath(*(part for part in parts if part))
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         base = shown(address).partition("#")[0]
         raise SourceError(
             f"could not find subfolder `{address.subfolder}` of `{base}`", hint=_folders_hint(root)
@@ -97,7 +98,7 @@ def enter(root: Path, address: Address) -> Path:
 
 def _local(path: str, subfolder: str) -> Address:
     absolute = Path(os.path.abspath(path))
-    if path.lower().endswith(".zip") and not absolute.is_dir():
+    if path.lower().endswith(".zip") and not os.path.isdir(absolute):
         return ArchiveAddress(url=path, path=absolute, subfolder=subfolder)
     if _is_bare_repository(absolute):
         return GitAddress(url=path, path=absolute, subfolder=subfolder)
@@ -105,16 +106,23 @@ def _local(path: str, subfolder: str) -> Address:
 
 
 def _is_bare_repository(path: Path) -> bool:
-    here = (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
-    return here and path.name != ".git" and not (path / "MLproject").exists()
+    # Of `os.path`, and not of Path: a name that is too long is no error there, and no file.
+    folders = os.path.isdir(path / "objects") and os.path.isdir(path / "refs")
+    here = folders and os.path.isfile(path / "HEAD")
+    return here and path.name != ".git" and not os.path.exists(path / "MLproject")
 
 
 def _path_of(file_uri: str) -> str:
-    parts = urlsplit(file_uri)
+    try:
+        parts = urlsplit(file_uri)
+    except ValueError as error:
+        raise SourceError(
+            f"`{without_credentials(file_uri)}` is no address: {error}", hint=_THREE_SLASHES
+        ) from error
     if parts.netloc not in ("", "localhost"):
         raise SourceError(
             f"`{without_credentials(file_uri)}` names a file of another machine (`{parts.hostname}`)",
-            hint="write `file:///absolute/path`, with three slashes",
+            hint=_THREE_SLASHES,
         )
     return unquote(parts.path) or "/"
 

@@ -83,3 +83,10 @@ def test_a_lock_moved_to_another_folder_and_back_means_the_same(name: str) -> No
         absolute = tomllib.loads(with_absolute_paths(moved_text, folder))["x"]["path"]
         expected = tomllib.loads(with_absolute_paths(text, Path("/one")))["x"]["path"]
         assert absolute == expected
+
+
+def test_what_is_no_address_is_told_and_a_marker_beyond_measure_counts_as_yes() -> None:
+    with pytest.raises(Unreadable, match="is no address"):
+        read('[[packages]]\nname = "a"\nwheels = [{url = "http://["}, {url = "http://["}]')
+    (found,) = read(f'[[packages]]\nname = "a"\nmarker = "{"(" * 10_000}"')
+    assert found.name == "a"

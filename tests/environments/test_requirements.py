@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlproj.environments.requirements import LocalPackage, content_of, read_requirements
+from mlproj.environments.requirements import (
+    LocalPackage,
+    content_of,
+    local_packages_of_lock,
+    read_requirements,
+)
 from mlproj.spec.requirements import normalized
 from tests.conftest import ProjectMaker
 
@@ -90,3 +95,16 @@ def test_no_text_is_too_odd_to_be_read(lines: list[str]) -> None:
 @given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,20}[A-Za-z0-9])?", fullmatch=True))
 def test_every_valid_name_is_read(name: str) -> None:
     assert read_requirements((f"{name}>=1",), Path("/nowhere"), {}).names == {normalized(name)}
+
+
+def test_addresses_and_paths_that_are_none_are_left_to_the_installer() -> None:
+    lines = ("-e file://[x/y", "p @ https://u:p@[::1/x.whl", "./" + "a" * 300, "-e .\\\n" * 500)
+    found = read_requirements(lines, Path("/nowhere"), {})
+    assert (found.local, found.origins) == ((), ())
+    assert local_packages_of_lock(f'path = "{"a" * 300}"', Path("/nowhere")) == ()
+
+
+def test_files_that_include_each_other_in_a_long_row_end_somewhere(tmp_path: Path) -> None:
+    for number in range(1500):
+        (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\np{number}\n")
+    assert len(read_requirements(("-r 0.txt",), tmp_path, {}).files) == 200

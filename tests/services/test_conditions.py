@@ -41,3 +41,14 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
 def test_no_text_is_too_strange_to_be_read_or_refused(text: str) -> None:
     with contextlib.suppress(UsageError):
         assert parse_condition(text).operator in ("=", "!=", "<", "<=", ">", ">=", "~")
+
+
+@pytest.mark.parametrize("text", ["a" + " " * 130_000 + "b", "a" + " " * 130_000, "a!b = c", "!= 1", " = 1"])
+def test_blanks_without_end_and_signs_out_of_place_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a condition"):
+        parse_condition(text)
+
+
+def test_blanks_within_and_round_a_value_take_no_time() -> None:
+    found = parse_condition(f"name = a{' ' * 130_000}b{' ' * 130_000}")
+    assert len(found.value) == 130_002

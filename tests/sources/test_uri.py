@@ -125,3 +125,14 @@ def test_no_password_survives(password: str, scheme: str) -> None:
 def test_the_shown_form_is_absolute_and_without_credentials(tmp_path: Path) -> None:
     assert shown(read_uri("https://a:b@example.org/r#sub")) == "https://example.org/r#sub"
     assert shown(FolderAddress(path=tmp_path, subfolder="s")) == f"{tmp_path}#s"
+
+
+def test_a_name_that_no_file_can_have_is_no_folder() -> None:
+    for name in ("a" * 300, "a/" * 5000, "a\0b", "a" * 300 + ".zip"):
+        assert isinstance(read_uri(name), FolderAddress | ArchiveAddress)
+
+
+def test_what_is_no_address_is_told() -> None:
+    with pytest.raises(SourceError, match="is no address: Invalid IPv6 URL") as caught:
+        read_uri("file://[x/y")
+    assert caught.value.hint == "write `file:///absolute/path`, with three slashes"
