@@ -2,13 +2,14 @@
 
 PYTHON ?= python3
 WORKERS ?= auto
+SECONDS ?= 600
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench docs fuzz clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,11 @@ check: $(READY) ## style, types, layers, and documentation in step with the code
 
 bench: $(READY) ## measure against bare commands, uv by hand and mlflow, side by side
 	$(BIN)/python -m tests.benchmarks.bench $(BENCH)
+
+fuzz: $(READY) ## feed the parsers strange files and values for SECONDS (600)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz \
+		|| echo 'atheris cannot be had here: hypothesis looks alone' >&2
+	$(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS)
 
 docs: $(READY) ## write the generated pages of the reference anew
 	$(BIN)/python -m docs.generate
