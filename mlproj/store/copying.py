@@ -25,8 +25,10 @@ from mlproj.ports import Copied
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained
-from mlproj.store.founding import alone_with, make_folder
+from mlproj.store.founding import ARRIVING, alone_with, make_folder
 
+COPY = f"{FILE}.copy-"
+"""How the names of copies of the database begin that a backup is made from."""
 _AT_ONCE = 500
 """How many contents are copied and then synced together."""
 
@@ -73,7 +75,7 @@ def _refuse_another_history(connection: sqlite3.Connection, destination: Path) -
 def _snapshot(connection: sqlite3.Connection, root: Path) -> Iterator[Path]:
     """The database as it is at one moment, sound, in a file of its own. Raises StoreError where it is not."""
     folder = root if os.access(root, os.W_OK) else Path(tempfile.gettempdir())
-    path = folder / f"{FILE}.copy-{secrets.token_hex(8)}"
+    path = folder / f"{COPY}{secrets.token_hex(8)}"
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         with contextlib.closing(sqlite3.connect(path)) as target:
@@ -138,7 +140,7 @@ def _specials(folder: str, names: list[str]) -> list[str]:
 
 
 def _put_database(database: Path, destination: Path) -> None:
-    aside = destination / f"{FILE}.arriving"
+    aside = destination / ARRIVING
     shutil.copyfile(database, aside)
     aside.chmod(0o600)
     descriptor = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)

@@ -14,12 +14,14 @@ from mlproj.store.locating import FOLDER, network_file_system
 
 MOVED = "moved-to"
 """The file that says where a store went."""
+ARRIVING = f"{FILE}.arriving"
+"""A copy's database before it is put in place."""
 _MOST_MOVES = 40
 
 
 def make_folder(root: Path) -> None:
     """An empty store's folder, which git leaves alone. Raises StoreError where other files are in it."""
-    ours = {".gitignore", "locks", "blobs"}
+    ours = {".gitignore", "locks", "blobs", "runs", ARRIVING}  # as an interrupted copy leaves them
     if root.is_dir() and any(entry.name not in ours for entry in root.iterdir()):
         inside = root / FOLDER
         raise StoreError(
@@ -56,6 +58,8 @@ def followed(root: Path) -> Path:
 
 def leave_word(root: Path, destination: Path) -> None:
     """Has whoever looks for the store at `root` find it at `destination`."""
+    root.mkdir(mode=0o700, exist_ok=True)
+    (root / ".gitignore").write_text("*\n")
     write_atomically(root / MOVED, os.fsencode(destination) + b"\n")
 
 

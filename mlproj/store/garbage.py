@@ -21,6 +21,7 @@ from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.record import EntryKind, blobs_of, read_document, read_import
 from mlproj.ports import Garbage
 from mlproj.store.blobs import FolderBlobs
+from mlproj.store.copying import COPY
 from mlproj.store.leases import Leased, read_leases
 from mlproj.store.sizes import size_of
 
@@ -170,6 +171,7 @@ def _leftovers(
         return False
 
     yield from filter(is_old, blobs.incoming())
+    yield from filter(is_old, sorted(root.glob(f"{COPY}*")))
     rows = connection.execute("SELECT run_id, sequence IS NOT NULL, forgotten FROM runs")
     kept = {run_id: sealed for run_id, sealed, forgotten in rows if not forgotten and run_id not in without}
     for path in _listed(root / "runs"):

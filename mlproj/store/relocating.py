@@ -18,7 +18,9 @@ from mlproj.store.copying import copy_store
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained
 from mlproj.store.folder import open_store
-from mlproj.store.founding import alone_with, followed, is_vacant, leave_word, make_folder, refuse_network
+from mlproj.store.founding import alone_with, followed, is_vacant, leave_word, refuse_network
+
+_ARRIVING = ".restoring-"
 
 
 def back_up(store: Path, destination: Path, report: Report) -> Copied:
@@ -48,12 +50,13 @@ def restore(backup: Path, destination: Path, *, replacing: bool, report: Report)
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     refuse_network(target.parent)
-    arriving = target.with_name(f"{target.name}.restoring-{secrets.token_hex(4)}")
+    arriving = target.with_name(f"{target.name}{_ARRIVING}{secrets.token_hex(4)}")
     with (
         explained(target),
         contextlib.closing(open_readonly(source)) as connection,
         contextlib.ExitStack() as stack,
     ):
+        _discard_interrupted(target)
         if not is_vacant(target):
             stack.enter_context(alone_with(target))
         try:
@@ -67,6 +70,13 @@ def restore(backup: Path, destination: Path, *, replacing: bool, report: Report)
             report(Note(message=f"what was at `{target}` is now at `{aside}`"))
         arriving.rename(target)
     return replace(copied, path=target)
+
+
+def _discard_interrupted(target: Path) -> None:
+    """Removes what restorations that were killed left beside the place."""
+    for left in target.parent.glob(f"{target.name}{_ARRIVING}*"):
+        with contextlib.suppress(StoreError), alone_with(left):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def move(store: Path, destination: Path, *, wait: bool, report: Report) -> Copied:
@@ -91,7 +101,6 @@ def move(store: Path, destination: Path, *, wait: bool, report: Report) -> Copie
 
 def _rename(root: Path, target: Path) -> Copied:
     os.rename(root, target)
-    make_folder(root)
     leave_word(root, target)
     return Copied(path=target, files=0, size=0, altered=())
 

@@ -10,10 +10,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from mlproj.errors import StoreError
+from mlproj.model.run import Status
+from mlproj.services.verify import verify
 from mlproj.store import database, migrating
-from mlproj.store.database import FILE, VERSION
+from mlproj.store.database import FILE, VERSION, open_readonly
 from mlproj.store.folder import open_store
 from mlproj.store.tables import metadata
+from tests.store.runs import begun, ended
 
 
 def test_the_schema_text_is_what_the_migrations_make() -> None:
@@ -77,3 +80,47 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
         other.execute("CREATE TABLE theirs (x)")
     with pytest.raises(StoreError, match="not a database of mlproj"):
         open_store(root, create=True)
+
+
+def downgraded(root: Path) -> None:
+    """Has a store look as the first version of the schema left it."""
+    with contextlib.closing(sqlite3.connect(root / FILE)) as connection, connection:
+        connection.execute("DROP INDEX runs_by_snapshot")
+        for column in ("snapshot", "hidden_at"):
+            connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+
+
+def test_a_store_of_the_first_version_is_migrated_with_all_that_it_holds(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    before = open_store(root, create=True)
+    sealed, running = begun(before.blobs, name="sealed"), begun(before.blobs, name="running")
+    with before.begin(sealed):
+        before.seal(ended(before.blobs, sealed))
+    with before.begin(running):
+        before.close()
+        downgraded(root)
+        store = open_store(root, create=False)
+        assert verify(store).sound
+        assert [store.index(run.run_id)["snapshot"] for run in (sealed, running)] == [
+            run.job.source.snapshot for run in (sealed, running) if run.job is not None
+        ]
+        assert store.find("running").status is Status.RUNNING
+    with contextlib.closing(sqlite3.connect(root / f"{FILE}.before-{VERSION}")) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert copy.execute("SELECT count(*) FROM runs").fetchall() == [(2,)]
+
+
+def test_an_older_store_that_cannot_be_written_to_is_read_as_it_is(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    before = open_store(root, create=True)
+    run = begun(before.blobs, name="sealed")
+    with before.begin(run):
+        before.seal(ended(before.blobs, run))
+    before.close()
+    downgraded(root)
+    content = (root / FILE).read_bytes()
+    with contextlib.closing(open_readonly(root)) as connection:
+        assert connection.execute("SELECT name, snapshot IS NULL FROM runs").fetchall() == [("sealed", 0)]
+    assert (root / FILE).read_bytes() == content
+    assert not list(root.glob(f"{FILE}.before-*"))
