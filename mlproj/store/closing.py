@@ -17,6 +17,7 @@ from mlproj.model.run import LOGS, LogFile, Outcome, Run, Status, Usage
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import transaction
 from mlproj.store.machine import Machine
+from mlproj.store.room import release
 from mlproj.store.writing import close_run, still_open
 
 REASON = "the runner ended without closing the run"
@@ -38,6 +39,7 @@ def close_dead_runs(
         lock = lock_of(root, run_id)
         with locked_now(lock) as free:
             if free and still_open(connection, run_id):
+                release(root / "runs" / run_id)
                 run = _as_begun(run_id, name, created, opening)
                 _close(connection, run, root / "runs" / run_id / "logs", blobs, clock())
             if free:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlproj.errors import StoreError
+from mlproj.store.room import has_room
 
 _DAMAGED = ("malformed", "not a database", "corrupt", "malformed database schema")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -26,7 +27,7 @@ def explained(root: Path) -> Iterator[None]:
         raise explain(root, sqlite3.DatabaseError("malformed database schema")) from error
     except OSError as error:
         if error.errno in _FULL:
-            raise _full(root) from error
+            raise no_room(root) from error
         where = f": `{error.filename}`" if error.filename else ""
         raise StoreError(f"the store `{root}` cannot be used: {error.strerror or error}{where}") from error
 
@@ -43,12 +44,19 @@ def explain(root: Path, error: sqlite3.Error) -> StoreError:
         return StoreError(
             f"the store `{root}` is busy: another process kept writing to it", hint="try again in a moment"
         )
-    if "full" in told:
-        return _full(root)
+    if "full" in told or not has_room(root):
+        return no_room(root)
     if "readonly" in told:
-        return StoreError(f"the store `{root}` cannot be written to")
+        return not_writable(root)
     return StoreError(f"the database of the store `{root}` cannot be used ({told})")
 
 
-def _full(root: Path) -> StoreError:
+def not_writable(root: Path) -> StoreError:
+    return StoreError(
+        f"the store `{root}` cannot be written to",
+        hint="have its owner let you, or name another with `--store` or `MLPROJ_STORE`",
+    )
+
+
+def no_room(root: Path) -> StoreError:
     return StoreError(f"no space is left for the store `{root}`", hint="free some space on that disk")

@@ -26,13 +26,14 @@ from mlproj.store import reading, writing
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of
 from mlproj.store.database import FILE, open_readonly, open_writable, transaction
-from mlproj.store.failures import explained
+from mlproj.store.failures import explained, no_room, not_writable
 from mlproj.store.founding import followed, in_use, make_folder, refuse_network
 from mlproj.store.housekeeping import FolderHousekeeper
 from mlproj.store.leases import LeaseFile, held_lease
 from mlproj.store.locating import owned
 from mlproj.store.machine import Machine, this_machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
+from mlproj.store.room import has_room, release, reserve
 
 
 def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> FolderStore:
@@ -76,7 +77,7 @@ def _is_writable(root: Path, create: bool) -> bool:
         writable = owned(root) and os.access(root, os.W_OK) and os.access(root / FILE, os.W_OK)
         if writable:
             refuse_network(root)
-        return writable
+        return writable and has_room(root)
     if not create:
         raise StoreError(f"there is no store at `{root}`", hint="`mlproj run` makes one")
     make_folder(root)
@@ -155,6 +156,7 @@ class FolderStore:
                 stack.enter_context(locked(lock))
                 with _recordable(run), transaction(self._connection):
                     writing.open_run(self._connection, run, self._machine)
+                    reserve(self.workspace(run.run_id))
             yield
             with contextlib.suppress(RunNotFound, OSError, sqlite3.Error), self._turn:
                 if not writing.still_open(self._connection, run.run_id):
@@ -165,6 +167,7 @@ class FolderStore:
         with _recordable(run):
             payload = seal_document(run)
         self._refuse_missing(run)
+        release(self._root / "runs" / run.run_id)
         with self._changing(), _recordable(run), transaction(self._connection):
             link = writing.close_run(self._connection, run, EntryKind.RUN, payload, self._clock())
         return replace(run, record=link.digest, sequence=link.sequence)
@@ -283,7 +286,7 @@ class FolderStore:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
         if not self._writable:
-            raise StoreError(f"the store `{self._root}` cannot be written to")
+            raise no_room(self._root) if not has_room(self._root) else not_writable(self._root)
         with self._looking():
             yield
 

@@ -10,7 +10,7 @@ HEADINGS = ("", "mlproj", "against", "figure", "limit", "")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A figure that is judged. `unit` is `s`, `x` or `MiB`; `at_least` turns the limit into a floor.
+    """A figure that is judged. `unit` is `s`, `x`, `MiB` or `KiB`; `at_least` turns the limit into a floor.
 
     A row without a limit is only shown.
     """
@@ -47,7 +47,7 @@ def render(rows: Iterable[Row | NotMeasured]) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    digits = {"s": 3, "x": 2, "MiB": 0}[unit]
+    digits = {"s": 3, "x": 2, "MiB": 0, "KiB": 1}[unit]
     return f"{value:.{digits}f} {unit}"
 
 

@@ -241,6 +241,11 @@ def test_blobs_have_the_name_of_their_content(store: RunStore, tmp_path: Path) -
     assert digest in store.blobs and Digest.of(b"other") not in store.blobs
     with pytest.raises(StoreError, match="holds no content"):
         store.blobs.path(Digest.of(b"other"))
+    assert store.blobs.adopt_file(tmp_path / "file") == (digest, 7)
+    (tmp_path / "other").write_bytes(b"adopted")
+    adopted, _ = store.blobs.adopt_file(tmp_path / "other")
+    assert store.blobs.path(adopted).read_bytes() == b"adopted"
+    assert list(tmp_path.glob("*")) == [store.root], "what was adopted is no longer where it was"
     for nothing in (tmp_path, tmp_path / "missing"):
         with pytest.raises(StoreError):
             store.blobs.add_file(nothing)

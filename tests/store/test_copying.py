@@ -148,7 +148,7 @@ def test_what_killed_copies_left_is_in_nobodys_way(store: FolderStore, root: Pat
     sealed(store, "first")
     back_up(root, tmp_path / "backup", silent)
     (tmp_path / "backup" / "store.db").rename(tmp_path / "backup" / "store.db.arriving")
-    (tmp_path / "backup" / "runs").mkdir()
+    (tmp_path / "backup" / "runs").mkdir(exist_ok=True)
     (root / "store.db.copy-0123").write_bytes(b"half")
     back_up(root, tmp_path / "backup", silent)
     assert names(tmp_path / "backup") == ["first"]
