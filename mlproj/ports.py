@@ -41,20 +41,21 @@ class Source(Protocol):
 class SnapshotRules(msgspec.Struct, frozen=True, kw_only=True):
     """What stays out of a snapshot besides the usual: `outputs` are paths relative to the project folder.
 
-    `size_limit` is in bytes; larger files are digested, not held. `keep` names paths (relative to the
-    root) that are held although their name looks like a secret's or their size is over the limit.
+    Files of more than `size_limit` bytes are digested, not held; so are those that would make the whole
+    larger than `total_limit`. `keep` names paths (relative to the root) that are held although their name
+    looks like a secret's or they are over a limit.
     """
 
     outputs: tuple[str, ...] = ()
     size_limit: int = 50 * 1024 * 1024
+    total_limit: int = 1024 * 1024 * 1024
     keep: tuple[str, ...] = ()
 
 
 class ObservedInput(msgspec.Struct, frozen=True, kw_only=True):
-    """An input's state, and the manifest of a folder (its SHA-256 is the folder's digest)."""
+    """An input's state."""
 
     state: InputState
-    manifest: bytes | None = None
 
 
 class Observer(Protocol):
@@ -160,6 +161,10 @@ class BlobStore(Protocol):
 
     def add_file(self, path: Path) -> tuple[Digest, int]:
         """Copies a regular file in; its digest and size are those of the bytes that were copied."""
+        ...
+
+    def adopt_file(self, path: Path) -> tuple[Digest, int]:
+        """Moves a regular file in that nobody writes to any more; digest and size as for `add_file`."""
         ...
 
     def add_files(self, files: Iterable[tuple[Path, Digest]]) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from binascii import hexlify
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -75,6 +76,18 @@ def folder_manifest(files: Iterable[tuple[bytes, Digest]]) -> bytes:
     `find -L . -type f | cut -c3- | LC_ALL=C sort | xargs -d '\\n' sha256sum -- | sha256sum`.
     """
     return b"".join(_line(digest.hex.encode(), path) for path, digest in sorted(files))
+
+
+def manifest_lines(digests: Sequence[bytes], paths: Sequence[bytes]) -> bytes:
+    """The lines of a folder's manifest for some files: the 32 bytes of each digest, and its path.
+
+    Whoever comes by the files in the order of their paths need not hold the manifest to digest it.
+    """
+    if _SPECIAL.search(b"".join(paths)) is None:
+        return b"".join(
+            [b"%s  %s\n" % (hexlify(raw), path) for raw, path in zip(digests, paths, strict=True)]
+        )
+    return b"".join([_line(hexlify(raw), path) for raw, path in zip(digests, paths, strict=True)])
 
 
 def snapshot_manifest(files: Iterable[tuple[bytes, int, Digest]]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -31,7 +32,7 @@ class Submodule(msgspec.Struct, frozen=True, kw_only=True):
     dirty: bool
 
 
-class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
+class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One file as it ran. `path` is relative to the root (undecodable bytes as surrogates), `mode` git's."""
 
     path: str
@@ -40,7 +41,7 @@ class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-class OmittedFile(msgspec.Struct, frozen=True, kw_only=True):
+class OmittedFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A file that the snapshot names but does not hold; `digest` is set where it was at least read.
 
     One with a digest counts for the snapshot's identity as a held one does.
@@ -53,7 +54,7 @@ class OmittedFile(msgspec.Struct, frozen=True, kw_only=True):
     mode: int = 0o100644
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The files of the source tree at `root` at one moment; the digest of its manifest is its name."""
 
     root: Path
@@ -68,7 +69,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             (path.encode("utf-8", "surrogateescape"), mode, digest) for path, mode, digest in held + read
         )
 
-    @property
+    @cached_property
     def digest(self) -> Digest:
         return Digest.of(self.manifest)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from mlproj.model.digest import readable
 from mlproj.model.events import silent
 from mlproj.model.source import Snapshot
-from mlproj.ports import SnapshotRules
-from mlproj.provenance.rules import Sieve
-from mlproj.provenance.snapshot import take_snapshot
+from mlproj.provenance.snapshot import Content, contents
 
 
 def changed_files(snapshot: Snapshot, cache: Path) -> tuple[str, ...]:
@@ -18,10 +15,18 @@ def changed_files(snapshot: Snapshot, cache: Path) -> tuple[str, ...]:
 
     Those that were digested and not held count as well; new files are no change.
     """
-    before = {file.path: (file.mode, file.digest) for file in snapshot.files}
-    before |= {file.path: (file.mode, file.digest) for file in snapshot.omitted if file.digest is not None}
-    paths = [path.encode("utf-8", "surrogateescape") for path in before]
-    everything = Sieve(SnapshotRules(size_limit=sys.maxsize), "")
-    after = take_snapshot(snapshot.root, paths, {}, everything, cache, silent)
-    now = {file.path: (file.mode, file.digest) for file in after.files}
-    return tuple(readable(path) for path, was in sorted(before.items()) if now.get(path) != was)
+    before = {_raw(file.path): (file.mode, file.digest) for file in snapshot.files}
+    before |= {
+        _raw(file.path): (file.mode, file.digest) for file in snapshot.omitted if file.digest is not None
+    }
+    paths = sorted(before)
+    for found in contents(snapshot.root, paths, cache, silent):
+        if isinstance(found, Content):
+            mode, digest = before[found.path]
+            if mode == found.mode and digest == f"sha256:{found.digest.hex()}":
+                del before[found.path]
+    return tuple(readable(path) for path in sorted(before))
+
+
+def _raw(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")

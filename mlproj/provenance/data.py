@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
+
+import msgspec
 
 from mlproj.errors import DataError
-from mlproj.model.digest import Digest, folder_manifest, readable
+from mlproj.model.digest import Digest, manifest_lines, readable
 from mlproj.model.events import Note, Report
 from mlproj.model.provenance import InputState
 from mlproj.ports import ObservedInput
-from mlproj.provenance.digests import Read, Unread, read_all
-from mlproj.provenance.statcache import StatCache, fingerprint_of
-from mlproj.provenance.walk import walk_data
+from mlproj.provenance.digests import Batch, Digesting, Segment, look, remember
+from mlproj.provenance.folders import Moving, is_link, unreadable, walk_data
+from mlproj.provenance.reading import ATTEMPTS, MOVING, SPECIAL, UNKNOWN, size_in
+from mlproj.provenance.statcache import StatCache
 
 _NOTES = 10
 """How many skipped files are told of one by one."""
+_DANGLING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    digest: Digest
+    size: int
+    files: int
 
 
 def observed_data(
     name: str, path: Path, project: Path, *, declared: bool, cache: Path, report: Report
 ) -> ObservedInput:
-    """The state of the file or folder at `path`; the manifest too for a folder.
+    """The state of the file or folder at `path`.
 
-    Raises DataError where it is not there, cannot be read, or is neither.
+    Raises DataError where it is not there, cannot be read, is neither, or changes again and again while it is
+    read.
     """
     try:
         status = os.stat(path)
@@ -36,24 +51,23 @@ def observed_data(
             hint="check the path; it is looked up from the project's folder" if missing else None,
         ) from error
     shown = _shown(path, project)
-    if stat.S_ISDIR(status.st_mode):
-        manifest, size, files = _folder(path, cache, report)
-        digest = Digest.of(manifest)
-    elif stat.S_ISREG(status.st_mode):
-        manifest, files = None, 1
-        digest, size = _file(path, status, cache, report)
-    else:
-        raise DataError(f"data `{readable(name)}` is neither a file nor a folder: `{shown}`")
+    is_folder = stat.S_ISDIR(status.st_mode)
+    if not is_folder and not stat.S_ISREG(status.st_mode):
+        raise DataError(
+            f"data `{readable(name)}` is neither a file nor a folder: `{shown}`",
+            hint="put what comes out of it into a file, and name that",
+        )
+    seen = _seen_steady(name, os.fsencode(os.path.realpath(path)), is_folder, cache, report)
     state = InputState(
         name=readable(name),
         path=shown,
-        kind="file" if manifest is None else "folder",
-        digest=digest,
-        size=size,
-        files=files,
+        kind="folder" if is_folder else "file",
+        digest=seen.digest,
+        size=seen.size,
+        files=seen.files,
         declared=declared,
     )
-    return ObservedInput(state=state, manifest=manifest)
+    return ObservedInput(state=state)
 
 
 def _shown(path: Path, project: Path) -> str:
@@ -65,47 +79,117 @@ def _shown(path: Path, project: Path) -> str:
     return "." if absolute == os.path.abspath(project) else readable(absolute)
 
 
-def _file(path: Path, status: os.stat_result, cache: Path, report: Report) -> tuple[Digest, int]:
-    absolute = os.fsencode(os.path.realpath(path))
-    remembered = StatCache(cache, Path(os.fsdecode(absolute)), purpose="file")
-    known = remembered.get(b"", fingerprint_of(status))
-    if known is None:
-        unread = Unread(b"", absolute, status)
-        read = _checked(absolute, read_all([unread], remembered, report, follow=True)[b""])
-        remembered.save()
-        return Digest.from_raw(read.digest), read.size
-    return Digest.from_raw(known), status.st_size
+def _seen_steady(name: str, path: bytes, is_folder: bool, cache: Path, report: Report) -> _Seen:
+    """Looks again where something changed meanwhile: what was read and stayed is in the cache by then."""
+    for _ in range(ATTEMPTS):
+        try:
+            return _folder(path, cache, report) if is_folder else _file(path, cache, report)
+        except Moving as error:
+            moving = error
+            if error.tried:
+                break
+    raise DataError(
+        f"data `{readable(name)}` keeps changing while it is read: `{readable(moving.path)}`",
+        hint="wait until whatever writes there is done, or name the part that stays as it is",
+    ) from moving
 
 
-def _folder(path: Path, cache: Path, report: Report) -> tuple[bytes, int, int]:
-    """The folder's manifest, the sum of its files' sizes, and their number."""
-    root = os.fsencode(os.path.realpath(path))
-    remembered = StatCache(cache, Path(os.fsdecode(root)), purpose="data")
-    skipped: list[str] = []
-    files: list[tuple[bytes, Digest]] = []
-    unread: list[Unread] = []
-    size = 0
-    for name, place, status in walk_data(root, lambda at, why: skipped.append(f"`{readable(at)}` {why}")):
-        known = remembered.get(name, fingerprint_of(status))
-        if known is None:
-            unread.append(Unread(name, place, status))
+def _file(path: bytes, cache: Path, report: Report) -> _Seen:
+    folder, _, name = path.rpartition(b"/")
+
+    def odd(at: bytes, _: bytes, found: os.stat_result | OSError) -> None:
+        if isinstance(found, OSError) and found.errno not in _DANGLING:
+            raise unreadable(at, found) from found
+        raise Moving(at)
+
+    with (
+        StatCache(cache, Path(os.fsdecode(path)), purpose="file") as remembered,
+        Digesting(report) as digesting,
+    ):
+        looked = look(Segment(folder or b"/", b"", [name]), remembered, odd, follow=True)
+        [batch] = digesting.in_order([looked])
+        remember(batch, remembered)
+        [digest], [size] = _results(batch)
+    return _Seen(Digest.from_raw(digest), size, 1)
+
+
+def _folder(root: bytes, cache: Path, report: Report) -> _Seen:
+    skipped = _Skipped()
+    hasher = hashlib.sha256()
+    total, files = 0, 0
+    with (
+        StatCache(cache, Path(os.fsdecode(root)), purpose="data") as remembered,
+        Digesting(report) as digesting,
+    ):
+        batches = _looks(walk_data(root, skipped.add), remembered, skipped)
+        for batch in digesting.in_order(batches):
+            remember(batch, remembered)
+            digests, sizes = _results(batch)
+            hasher.update(manifest_lines(digests, batch.paths))
+            total += sum(sizes)
+            files += len(sizes)
+    skipped.tell(report)
+    return _Seen(Digest.from_raw(hasher.digest()), total, files)
+
+
+class _Skipped:
+    """Keeps in mind what is left out: the first ones by name, the others by number."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._count = 0
+
+    def add(self, path: bytes, reason: str) -> None:
+        self._count += 1
+        if self._count <= _NOTES:
+            self._lines.append(f"`{readable(path)}` {reason}")
+
+    def odd(self, path: bytes, _: bytes, found: os.stat_result | OSError) -> None:
+        """Takes in what `find -L -type f` leaves out too. Raises DataError or Moving for anything else."""
+        if isinstance(found, OSError):
+            if found.errno not in _DANGLING:
+                raise unreadable(path, found) from found
+            if not is_link(path):
+                raise Moving(path)
+            self.add(path, "leads nowhere")
+        elif stat.S_ISDIR(found.st_mode):
+            raise Moving(path)
         else:
-            files.append((name, Digest.from_raw(known)))
-            size += status.st_size
-    results = read_all(unread, remembered, report, follow=True)
-    for file in unread:
-        read = _checked(file.path, results[file.key])
-        files.append((file.key, Digest.from_raw(read.digest)))
-        size += read.size
-    remembered.save()
-    for line in skipped[:_NOTES]:
-        report(Note(message=f"left out of the digest: {line}"))
-    if len(skipped) > _NOTES:
-        report(Note(message=f"and {len(skipped) - _NOTES} more left out of the digest"))
-    return folder_manifest(files), size, len(files)
+            self.add(path, "is neither a file nor a folder")
+
+    def tell(self, report: Report) -> None:
+        for line in self._lines:
+            report(Note(message=f"left out of the digest: {line}"))
+        if self._count > _NOTES:
+            report(Note(message=f"and {self._count - _NOTES} more left out of the digest"))
 
 
-def _checked(path: bytes, result: Read | OSError) -> Read:
-    if isinstance(result, OSError):
-        raise DataError(f"cannot read `{readable(path)}`: {result.strerror}") from result
-    return result
+def _looks(segments: Iterable[Segment], remembered: StatCache, skipped: _Skipped) -> Iterator[Batch]:
+    for segment in segments:
+        try:
+            yield look(segment, remembered, skipped.odd, follow=True)
+        except OSError as error:
+            raise Moving(segment.folder) from error
+
+
+def _results(batch: Batch) -> tuple[list[bytes], list[int]]:
+    """Digests and sizes of the files. Raises DataError or Moving."""
+    digests: list[bytes] = []
+    sizes: list[int] = []
+    for name, status, result in zip(batch.names, batch.statuses, batch.results, strict=True):
+        if isinstance(result, bytes):
+            digests.append(result)
+            sizes.append(status.st_size)
+        elif isinstance(result, tuple):
+            digests.append(result[0])
+            sizes.append(size_in(result[1]))
+        else:
+            _refuse(batch.folder + b"/" + name, result)
+    return digests, sizes
+
+
+def _refuse(path: bytes, result: int | None) -> NoReturn:
+    if result in (None, MOVING, SPECIAL, errno.ENOENT, errno.ENOTDIR):
+        raise Moving(path, tried=result == MOVING)
+    reason = os.strerror(result) if result is not None and result != UNKNOWN else "it cannot be told why"
+    raise unreadable(path, OSError(result, reason))

@@ -12,6 +12,7 @@ from mlproj.ports import SnapshotRules
 
 OUTPUT = "a declared output"
 TOO_LARGE = "larger than the limit"
+BEYOND = "beyond the snapshot's limit"
 SECRET = "looks like a secret"
 SPECIAL = "not a regular file"
 UNREADABLE = "cannot be read"
@@ -71,6 +72,7 @@ class Sieve:
 
     def __init__(self, rules: SnapshotRules, prefix: str) -> None:
         self.size_limit = rules.size_limit
+        self.total_limit = rules.total_limit
         self.keep = frozenset(os.fsencode(path.removesuffix("/")) for path in rules.keep)
         self._outputs = _from_root(rules.outputs, prefix)
         self._environments: dict[bytes, str] = {}

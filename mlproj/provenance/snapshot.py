@@ -2,120 +2,139 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mlproj.model.digest import Digest, readable
+import msgspec
+
+from mlproj.errors import ProjectError
+from mlproj.model.digest import readable
 from mlproj.model.events import Note, Report
-from mlproj.model.source import OmittedFile, Snapshot, SnapshotFile
+from mlproj.model.source import Snapshot
 from mlproj.provenance import rules
-from mlproj.provenance.digests import Read, Unread, read_all, read_link
+from mlproj.provenance.digests import BATCH, Batch, Digesting, Segment, look, remember
+from mlproj.provenance.reading import MOVING, SPECIAL, Result, size_in
 from mlproj.provenance.rules import Sieve
-from mlproj.provenance.statcache import StatCache, fingerprint
+from mlproj.provenance.shelf import Shelf
+from mlproj.provenance.statcache import StatCache
 
-_FILE_TYPE = 0o170000
-_LINK_MODE = 0o120000
+LINK_MODE = 0o120000
+_GONE = (errno.ENOENT, errno.ENOTDIR)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Shelf:
-    """Where files go as they become known: held, or named only."""
+class Content(msgspec.Struct, frozen=True, gc=False):
+    """A file of a tree, or a symbolic link, which counts by its target's text."""
 
-    sieve: Sieve
-    files: list[SnapshotFile] = field(default_factory=list)
-    omitted: list[OmittedFile] = field(default_factory=list)
+    path: bytes
+    mode: int
+    digest: bytes
+    size: int
 
-    def add(self, path: bytes, mode: int, digest: bytes, size: int) -> None:
-        named = Digest.from_raw(digest)
-        if size > self.sieve.size_limit and path not in self.sieve.keep:
-            self.omitted.append(
-                OmittedFile(path=_text(path), reason=rules.TOO_LARGE, size=size, digest=named, mode=mode)
-            )
-        else:
-            self.files.append(SnapshotFile(path=_text(path), mode=mode, digest=named, size=size))
 
-    def omit(
-        self,
-        path: bytes,
-        reason: str,
-        *,
-        size: int | None = None,
-        digest: Digest | None = None,
-        mode: int = 0o100644,
-    ) -> None:
-        self.omitted.append(OmittedFile(path=_text(path), reason=reason, size=size, digest=digest, mode=mode))
+class Trouble(msgspec.Struct, frozen=True):
+    """A path whose content nobody knows: special, changing all the time, or unreadable for a `reason`."""
+
+    path: bytes
+    kind: str
+    reason: str = ""
+
+
+MOVED = "keeps changing"
 
 
 def take_snapshot(
-    root: Path, kept: Iterable[bytes], omitted: Mapping[bytes, str], sieve: Sieve, cache: Path, report: Report
+    root: Path,
+    kept: Iterable[bytes],
+    omitted: Mapping[bytes, str],
+    sieve: Sieve,
+    cache: Path,
+    report: Report,
+    *,
+    untracked: Collection[bytes] = (),
 ) -> Snapshot:
     """The snapshot of the files `kept` (relative to `root`); deleted ones drop out of it.
 
     What turns out to be too large, special or unreadable joins those in `omitted`, which come with their
-    reasons.
+    reasons. Raises ProjectError where a file changes again and again while it is read.
     """
-    remembered = _remembered(root, cache)
-    shelf = _Shelf(sieve=sieve)
+    shelf = Shelf(sieve, untracked)
     for path, reason in omitted.items():
         shelf.omit(path, reason)
-    unread = _sort_out(root, kept, remembered, shelf)
-    results = read_all(unread, remembered, report)
-    for file in unread:
-        result = results[file.key]
-        if isinstance(result, Read):
-            shelf.add(file.key, _mode(file.status), result.digest, result.size)
+    for found in contents(root, sorted(kept), cache, report):
+        if isinstance(found, Content):
+            shelf.add(found.path, found.mode, found.digest, found.size)
+        elif found.kind == MOVED:
+            raise ProjectError(
+                f"the source keeps changing while it is recorded: `{readable(found.path)}`",
+                hint="wait until whatever writes there is done, or have git ignore it",
+            )
         else:
-            shelf.omit(file.key, rules.UNREADABLE)
-            report(Note(message=f"`{readable(file.key)}` is not in the snapshot: {result.strerror}"))
-    remembered.save()
-    return Snapshot(
-        root=root,
-        files=tuple(sorted(shelf.files, key=lambda file: file.path)),
-        omitted=tuple(sorted(shelf.omitted, key=lambda file: file.path)),
-    )
+            shelf.omit(found.path, found.kind)
+            if found.reason:
+                report(Note(message=f"`{readable(found.path)}` is not in the snapshot: {found.reason}"))
+    held, named = shelf.filled(report)
+    return Snapshot(root=root, files=held, omitted=named)
 
 
-def _remembered(root: Path, cache: Path) -> StatCache:
-    return StatCache(cache, Path(os.path.realpath(root)), purpose="snapshot")
+def contents(root: Path, paths: Sequence[bytes], cache: Path, report: Report) -> Iterator[Content | Trouble]:
+    """What is at `paths`, which are relative to `root` and sorted; nothing for what is not there any more."""
+    aside: list[Content | Trouble] = []
+
+    def odd(place: bytes, path: bytes, found: os.stat_result | OSError) -> None:
+        if (what := _odd(place, path, found)) is not None:
+            aside.append(what)
+
+    with (
+        StatCache(cache, Path(os.path.realpath(root)), purpose="snapshot") as remembered,
+        Digesting(report) as digesting,
+    ):
+        top = os.fsencode(root)
+        segments = (Segment(top, b"", list(paths[at : at + BATCH])) for at in range(0, len(paths), BATCH))
+        batches = (look(segment, remembered, odd, follow=False) for segment in segments)
+        for batch in digesting.in_order(batches):
+            remember(batch, remembered)
+            yield from _contents(batch)
+            yield from aside
+            aside.clear()
+    yield from aside
 
 
-def _sort_out(root: Path, kept: Iterable[bytes], remembered: StatCache, shelf: _Shelf) -> list[Unread]:
-    """Puts what is known on the shelf and returns the files to read. Every file goes through it."""
-    unread: list[Unread] = []
-    get, add, prefix = remembered.get, shelf.add, os.fsencode(root)
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for path in kept:
-            try:
-                status = os.lstat(path, dir_fd=descriptor)
-            except OSError:
-                continue  # deleted in the working tree
-            kind = status.st_mode & _FILE_TYPE
-            if kind == stat.S_IFREG:
-                print_ = fingerprint(
-                    status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-                )
-                known = get(path, print_)
-                if known is None:
-                    unread.append(Unread(path, os.path.join(prefix, path), status))
-                else:
-                    add(path, _mode(status), known, status.st_size)
-            elif kind == stat.S_IFLNK:
-                read = read_link(os.path.join(prefix, path))
-                add(path, _LINK_MODE, read.digest, read.size)
-            elif kind != stat.S_IFDIR:
-                shelf.omit(path, rules.SPECIAL)
-    finally:
-        os.close(descriptor)
-    return unread
+def _contents(batch: Batch) -> Iterator[Content | Trouble]:
+    for path, status, result in zip(batch.paths, batch.statuses, batch.results, strict=True):
+        if isinstance(result, bytes):
+            yield Content(path, _mode(status), result, status.st_size)
+        elif isinstance(result, tuple):
+            yield Content(path, _mode(status), result[0], size_in(result[1]))
+        elif (trouble := _trouble(path, result)) is not None:
+            yield trouble
+
+
+def _trouble(path: bytes, result: Result | None) -> Trouble | None:
+    if result in _GONE:
+        return None
+    if result == MOVING:
+        return Trouble(path, MOVED)
+    if result in (SPECIAL, errno.ELOOP):  # ELOOP: it has become a link
+        return Trouble(path, rules.SPECIAL)
+    reason = os.strerror(result) if isinstance(result, int) and result > 0 else "it cannot be told why"
+    return Trouble(path, rules.UNREADABLE, reason)
+
+
+def _odd(place: bytes, path: bytes, found: os.stat_result | OSError) -> Content | Trouble | None:
+    if isinstance(found, OSError):
+        return None if found.errno in _GONE else Trouble(path, rules.UNREADABLE, found.strerror or "")
+    if stat.S_ISLNK(found.st_mode):
+        try:
+            target = os.readlink(place)
+        except OSError as error:
+            return Trouble(path, rules.UNREADABLE, error.strerror or "")
+        return Content(path, LINK_MODE, hashlib.sha256(target).digest(), len(target))
+    return None if stat.S_ISDIR(found.st_mode) else Trouble(path, rules.SPECIAL)
 
 
 def _mode(status: os.stat_result) -> int:
     return 0o100755 if status.st_mode & stat.S_IXUSR else 0o100644
-
-
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")

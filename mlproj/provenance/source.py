@@ -42,7 +42,15 @@ def observed_source(
         return _without_git(checkout, rules, cache, report)
     gathered = _Gathered(root=tree.root, sieve=Sieve(rules, _prefix(checkout.directory, tree.root)))
     _gather_repository(gathered, b"", listing, report)
-    snapshot = take_snapshot(gathered.root, gathered.kept, gathered.omitted, gathered.sieve, cache, report)
+    snapshot = take_snapshot(
+        gathered.root,
+        gathered.kept,
+        gathered.omitted,
+        gathered.sieve,
+        cache,
+        report,
+        untracked=gathered.untracked,
+    )
     state = SourceState(
         uri=checkout.uri,
         revision=checkout.revision,
@@ -65,7 +73,15 @@ def _without_git(
 ) -> tuple[SourceState, Snapshot]:
     gathered = _Gathered(root=checkout.root, sieve=Sieve(rules, _prefix(checkout.directory, checkout.root)))
     _gather_folder(gathered, b"", report)
-    snapshot = take_snapshot(gathered.root, gathered.kept, gathered.omitted, gathered.sieve, cache, report)
+    snapshot = take_snapshot(
+        gathered.root,
+        gathered.kept,
+        gathered.omitted,
+        gathered.sieve,
+        cache,
+        report,
+        untracked=gathered.untracked,
+    )
     state = SourceState(
         uri=checkout.uri,
         revision=checkout.revision,
@@ -85,6 +101,7 @@ class _Gathered:
     root: Path
     sieve: Sieve
     kept: list[bytes] = field(default_factory=list)
+    untracked: set[bytes] = field(default_factory=set)
     omitted: dict[bytes, str] = field(default_factory=dict)
     changes: list[bytes] = field(default_factory=list)
     submodules: list[Submodule] = field(default_factory=list)
@@ -131,6 +148,7 @@ def _gather_repository(gathered: _Gathered, at: bytes, listing: Listing, report:
             gathered.changes.append(path)
         if found is None:
             gathered.kept.append(path)
+            gathered.untracked.add(path)
         else:
             gathered.leave_out(*found)
     for path in listing.nested:

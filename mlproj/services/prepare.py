@@ -63,7 +63,10 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
     environment = tools.environments(specification)
 
     written = _unique(*outputs, *metrics, *_outputs_of_others(project, entry))
-    rules = SnapshotRules(outputs=written, keep=request.keep)
+    limits = tools.limits
+    rules = SnapshotRules(
+        outputs=written, keep=request.keep, size_limit=limits.file, total_limit=limits.snapshot
+    )
     observing = Background(lambda: tools.observer.source(context.checkout, rules, context.report))
     locked = _locked(context, environment, specification, resolve=storage is not None)
     inputs = observed(context, entry, values)

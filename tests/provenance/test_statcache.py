@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mlproj.model.digest import Digest
+from mlproj.model.digest import Digest, folder_manifest
+from mlproj.provenance import cachefile
 from mlproj.provenance.observer import Observer
-from mlproj.provenance.statcache import StatCache, fingerprint_of, now
+from mlproj.provenance.reading import fingerprint, fingerprint_of
+from mlproj.provenance.statcache import StatCache
 from tests.conftest import ProjectMaker
 from tests.provenance.conftest import Look, wait_until_old
 
@@ -37,24 +43,25 @@ def old(aged: Path) -> Path:
 PROGRAM = """
 import os, sys
 from pathlib import Path
+from mlproj.provenance import cachefile
 from mlproj.provenance.observer import Observer
 
 folder, cache, statement = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 opened = []
 
 def hook(event, arguments):
-    if event == "open" and isinstance(arguments[0], bytes | str):
-        opened.append(os.fsdecode(arguments[0]))
+    if event == "open":
+        opened.append(arguments[0])
 
 sys.addaudithook(hook)
 observer = Observer(cache, os.environ)
 exec(statement)
-print(sum(path.startswith(f"{folder}/") for path in opened))
+print(opened.count(b"a") + opened.count(b"b"))
 """
 
 
 def opens(folder: Path, look: Look, statement: str) -> int:
-    """How many files of `folder` a look by another process opens."""
+    """How many of the files `a` and `b` in `folder` a look by another process opens (relative to it)."""
     command = (sys.executable, "-c", PROGRAM, str(folder), str(look.cache), statement)
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -96,22 +103,79 @@ def test_a_change_that_sets_the_time_back_is_seen(aged: Path, look: Look) -> Non
     path.write_text("B")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     seen = look.observer.data("d", folder, folder, declared=True, report=print)
-    assert Digest.of(b"B").hex.encode() in (seen.manifest or b"")
+    assert seen.state.digest == Digest.of(folder_manifest([(b"a", Digest.of(b"a")), (b"b", Digest.of(b"B"))]))
+
+
+def found(folder: Path, entries: dict[bytes, bytes], *, purpose: str = "data") -> list[bytes | None]:
+    """What a cache says of paths in the states that `entries` tells."""
+    with StatCache(folder / "cache", folder, purpose=purpose) as cache:
+        results = list(cache.find(list(entries), list(entries.values())))
+        cache.keep(
+            {path: entries[path] + known for path, known in zip(entries, results, strict=True) if known}
+        )
+        return results
 
 
 def test_a_file_whose_stat_says_something_else_is_unknown(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_text("x")
-    status = file.stat()
-    cache = StatCache(tmp_path / "cache", tmp_path, purpose="data")
-    cache.put(b"x", status, b"d" * 32, now() + 10**11)
-    cache.save()
-    again = StatCache(tmp_path / "cache", tmp_path, purpose="data")
-    assert again.get(b"x", fingerprint_of(status)) == b"d" * 32
+    before = fingerprint_of(file.stat())
+    with StatCache(tmp_path / "cache", tmp_path, purpose="data") as cache:
+        cache.keep({b"x": before + b"d" * 32})
+    assert found(tmp_path, {b"x": before}) == [b"d" * 32]
+    assert found(tmp_path, {b"x": before}, purpose="file") == [None]
     file.write_text("longer")
-    assert again.get(b"x", fingerprint_of(file.stat())) is None
-    assert again.get(b"y", fingerprint_of(status)) is None
-    assert StatCache(tmp_path / "cache", tmp_path, purpose="file").get(b"x", fingerprint_of(status)) is None
+    assert found(tmp_path, {b"x": fingerprint_of(file.stat()), b"y": before}) == [None, None]
+    assert found(tmp_path, {b"x": before}) == [None], "what was not kept is gone"
+
+
+def _print(number: int) -> bytes:
+    return fingerprint(1, number, 2, 3, 4)
+
+
+ENTRIES = st.dictionaries(st.binary(min_size=1, max_size=3), st.integers(0, 3), max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ENTRIES, ENTRIES, st.integers(1, 5), st.integers(0, 40))
+def test_what_was_kept_is_found_and_nothing_else(
+    before: dict[bytes, int], after: dict[bytes, int], block: int, cut: int
+) -> None:
+    """Kept, read again beside a changed folder, interrupted at any place, and read again: as a dict would."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cachefile, "_BLOCK", block)
+        place = Path(folder)
+
+        def go_through(files: dict[bytes, int], stop: int) -> list[bytes | None]:
+            results: list[bytes | None] = []
+            with contextlib.suppress(KeyboardInterrupt), StatCache(place, place, purpose="p") as cache:
+                for number, path in enumerate(sorted(files)):
+                    if number == stop:
+                        raise KeyboardInterrupt
+                    results += cache.find([path], [_print(files[path])])
+                    cache.keep({path: _print(files[path]) + bytes([files[path]]) * 32})
+            return results
+
+        def known(remembered: dict[bytes, int], files: dict[bytes, int]) -> list[bytes | None]:
+            return [
+                bytes([files[path]]) * 32 if remembered.get(path) == files[path] else None
+                for path in sorted(files)
+            ]
+
+        assert go_through(before, -1) == [None] * len(before)
+        assert go_through(before, -1) == known(before, before)
+        written = [path.stat().st_ino for path in place.iterdir()]
+        assert go_through(before, -1) == known(before, before)
+        assert [path.stat().st_ino for path in place.iterdir()] == written, "nothing new, nothing written"
+        assert go_through(after, cut) == known(before, after)[:cut]
+        reached = sorted(after)[:cut]
+        if cut < len(after):  # it was interrupted: what comes behind is still as it was
+            end = reached[-1] if reached else b""
+            remembered = {path: number for path, number in before.items() if path > end}
+        else:
+            remembered = {}
+        remembered |= {path: after[path] for path in reached}
+        assert go_through(before, -1) == known(remembered, before)
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "nonsense"])
