@@ -97,7 +97,13 @@ class Refused(ProjectError):
 
 
 class EnvironmentFailed(MlprojError):
+    """`output` is the end of what a tool said before it failed: lines to show before the message."""
+
     exit_code = 4
+
+    def __init__(self, message: str, *, hint: str | None = None, output: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.output = output
 
 
 class NotSupportedYet(EnvironmentFailed):

@@ -106,6 +106,8 @@ def invoke(arguments: Sequence[str]) -> int:
     except BaseException as error:
         cause = error.__cause__ if isinstance(error, _Stopped) else None
         ending = ended_by(cause or error)
+        if ending.before:
+            sys.stderr.write(ending.before + "\n")
         if "--json" in arguments and ending.document is not None:
             sys.stdout.write(json.dumps(ending.document, indent=2) + "\n")
         elif ending.text:

@@ -7,12 +7,12 @@ import platform
 import sys
 import tempfile
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import typer
 
 from mlproj.cli.controls import printable
-from mlproj.errors import Interrupted, MlprojError
+from mlproj.errors import EnvironmentFailed, Interrupted, MlprojError, one_line
 from mlproj.model.redaction import without_credentials
 from mlproj.version import __version__
 
@@ -22,15 +22,22 @@ USAGE = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What is said at the end of a command that did not end well; `document` is the same for `--json`."""
+    """What is said at the end of a command that did not end well; `document` is the same for `--json`.
+
+    `before` is what a tool said, for people to read in either case.
+    """
 
     code: int
     text: str = ""
+    before: str = ""
     document: dict[str, object] | None = None
 
 
 def ended_by(error: BaseException) -> Ending:
     """Expected errors give their message and hint, everything else a crash file."""
+    if isinstance(error, EnvironmentFailed) and error.output:
+        told = _told(type(error).__name__, error.message, error.hint, error.exit_code)
+        return replace(told, before=_indented(printable(error.output)))
     if isinstance(error, MlprojError):
         return _told(type(error).__name__, error.message, error.hint, error.exit_code)
     if isinstance(error, Interrupted):
@@ -61,6 +68,11 @@ def _told(kind: str, message: str, hint: str | None, code: int) -> Ending:
     return Ending(code=code, text=printable(text), document=document)
 
 
+def _indented(text: str) -> str:
+    """A tool's words, which may begin with `error:` as ours do."""
+    return "\n".join(f"  {line}".rstrip() for line in text.split("\n"))
+
+
 def _usage(error: BaseException, message: str) -> Ending:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "mlproj"
@@ -83,4 +95,5 @@ def _bug(error: BaseException) -> Ending:
         where = f"the details are in `{path}`, fit for a bug report"
     except OSError:
         where = details
-    return _told("Bug", f"mlproj failed in a way it should not: {type(error).__name__}: {error}", where, BUG)
+    what = one_line(f"mlproj failed in a way it should not: {type(error).__name__}: {error}")
+    return _told("Bug", what, where, BUG)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from mlproj.environments.indexes import IndexSettings, redacted
 from mlproj.environments.paths import with_absolute_paths
-from mlproj.environments.uv import Uv, last_lines
-from mlproj.errors import EnvironmentFailed
+from mlproj.environments.uv import Uv, tool_failure
 from mlproj.model.environment import LOCAL, Lock
 from mlproj.model.events import Report
 
@@ -51,8 +50,8 @@ def install_with_uv(
             if done.code == 0 or not any(words in done.complaint for words in _NOT_CACHED):
                 break
     if done.code != 0:
-        words = last_lines(redacted(done.complaint, uv.environ, *origins))
-        raise EnvironmentFailed(f"uv could not install the environment:\n{words}")
+        words = redacted(done.complaint, uv.environ, *origins)
+        raise tool_failure("uv could not install the environment", words)
 
 
 def _variables(settings: IndexSettings, origins: tuple[str, ...]) -> Mapping[str, str]:

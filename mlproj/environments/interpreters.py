@@ -13,7 +13,7 @@ from pathlib import Path
 from mlproj.environments import pyenv
 from mlproj.environments.probing import probe
 from mlproj.environments.system import on_path
-from mlproj.environments.uv import Uv
+from mlproj.environments.uv import Uv, gist
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Interpreter
 from mlproj.model.events import Ended, Report, Started
@@ -107,9 +107,7 @@ class Interpreters:
         report(Ended(stage="install"))
         if done.code == 0:
             return ""
-        # The first line says what failed, the last why.
-        lines = done.complaint.split("\n")
-        return ": ".join(dict.fromkeys(re.sub(r"^\s*\w+: ", "", line) for line in (lines[0], lines[-1])))
+        return gist(done.complaint)
 
     def _missing(self, wanted: str, words: str) -> EnvironmentFailed:
         places = ["on the PATH", f"under pyenv ({pyenv.root(self.environ) / 'versions'})"]

@@ -15,7 +15,7 @@ import msgspec
 from mlproj import process
 from mlproj.environments.indexes import redacted
 from mlproj.environments.skeletons import make_virtualenv
-from mlproj.environments.uv import last_lines
+from mlproj.environments.uv import tool_failure
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Interpreter
 from mlproj.model.events import Report, ToolOutput
@@ -67,12 +67,10 @@ def resolve_with_pip(
             command, directory=project, patch=_PATCH, on_line=_teller(report, "resolve", environ)
         )
         if done.code != 0:
-            words = last_lines(redacted(done.complaint, environ, *lines))
+            words = redacted(done.complaint, environ, *lines)
             if "no such option: --dry-run" in words or "no such option: --report" in words:
                 words = "its pip is older than 22.2, and uv, which could do it, is not installed"
-            raise EnvironmentFailed(
-                f"the environment cannot be resolved for Python {python.version}:\n{words}"
-            )
+            raise tool_failure(f"the environment cannot be resolved for Python {python.version}", words)
         return _pylock(msgspec.json.decode((folder / "report.json").read_bytes(), type=_Installation))
 
 
@@ -105,8 +103,8 @@ def _install(
         command = (*_pip(folder), "--no-deps", *options, "-r", file.name)
         done = process.run(command, patch=_PATCH, on_line=_teller(report, "install", environ))
     if done.code != 0:
-        words = last_lines(redacted(done.complaint, environ, *lines))
-        raise EnvironmentFailed(f"pip could not install the environment:\n{words}")
+        words = redacted(done.complaint, environ, *lines)
+        raise tool_failure("pip could not install the environment", words)
 
 
 _PATCH = {"PYTHONHOME": None, "PYTHONPATH": None, "PIP_REQUIRE_VIRTUALENV": None, "PIP_USER": None}

@@ -13,7 +13,7 @@ from mlproj.environments.indexes import redacted
 from mlproj.environments.paths import with_moved_paths
 from mlproj.environments.question import Question
 from mlproj.environments.requirements import Requirements, read_requirements
-from mlproj.environments.uv import Uv, last_lines
+from mlproj.environments.uv import Uv, tool_failure
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Interpreter, Lock
 from mlproj.model.events import Note, Report, silent
@@ -45,7 +45,7 @@ def resolve(question: Question, uv: Uv | None, report: Report) -> Lock:
     try:
         return _resolved(question, question.lines, uv, report)
     except EnvironmentFailed as error:
-        if not (spec.build_dependencies and spec.dependencies and _CONTRADICTION.search(error.message)):
+        if not (spec.build_dependencies and spec.dependencies and _CONTRADICTION.search(error.output)):
             raise
         # Installed in two steps, the later of two contradicting requirements has the say.
         asked = read_requirements(spec.dependencies, question.project, question.environ).names
@@ -193,7 +193,5 @@ def _lock(question: Question, text: str) -> Lock:
 
 
 def _failure(question: Question, words: str) -> EnvironmentFailed:
-    return EnvironmentFailed(
-        f"the environment cannot be resolved for Python {question.python.version}:\n{last_lines(words)}",
-        hint=f"the requirements are those of `{question.where}`",
-    )
+    what = f"the environment of `{question.where}` cannot be resolved for Python {question.python.version}"
+    return tool_failure(what, words, hint=f"look at the names and versions in `{question.where}`")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mlproj import process
 from mlproj.environments.probing import stamp_of
-from mlproj.environments.uv import last_lines
+from mlproj.environments.uv import tool_failure
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.environment import Interpreter
@@ -102,7 +102,5 @@ def make_virtualenv(python: Interpreter, folder: Path, cache: Path, *, seeded: b
 def _run(python: Interpreter, command: tuple[str | Path, ...]) -> None:
     done = process.run(command, directory=Path(command[-1]).parent, patch={"PYTHONHOME": None})
     if done.code != 0:
-        raise EnvironmentFailed(
-            f"a virtualenv of Python {python.version} ({python.executable}) cannot be made:\n"
-            f"{last_lines(done.complaint)}"
-        )
+        what = f"a virtualenv of Python {python.version} ({python.executable}) cannot be made"
+        raise tool_failure(what, done.complaint)

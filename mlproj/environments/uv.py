@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,16 @@ import uv as uv_package
 
 from mlproj import process
 from mlproj.environments.indexes import redacted
+from mlproj.errors import EnvironmentFailed
 from mlproj.model.events import Report, ToolOutput
 
 TAIL = 30
 """How many lines of a tool's output an error shows."""
+
+_FETCH = re.compile(r"Failed to fetch: .*")
+_ERROR = re.compile(r"^(?:error|ERROR): .*", re.MULTILINE)
+_PREFIX = re.compile(r"^(?:error|cause|ERROR): ")
+_OFFLINE = re.compile(r"error sending request|Connection refused|dns error|Failed to establish a new conn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,27 @@ def last_lines(text: str) -> str:
     lines = text.rstrip().split("\n")
     cut = [f"... ({len(lines) - TAIL} lines before)"] if len(lines) > TAIL else []
     return "\n".join([*cut, *lines[-TAIL:]])
+
+
+def gist(text: str) -> str:
+    """A tool's complaint in a line: what failed, as its first error says, and why, as its end does."""
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text)]
+    telling = [part for part in paragraphs if part and not part.startswith("hint: ")]
+    if not telling:
+        return "it gave no reason"
+    error = _FETCH.search(text) or _ERROR.search(text)
+    what = telling[0].partition("\n")[0] if error is None else error[0]
+    _, cause, why = telling[-1].rpartition("cause: ")
+    why = why if cause else telling[-1].rpartition("\n")[2]
+    parts = (_PREFIX.sub("", " ".join(part.split())).rstrip(".:") for part in (what, why))
+    return ": ".join(dict.fromkeys(parts))
+
+
+def tool_failure(what: str, words: str, hint: str | None = None) -> EnvironmentFailed:
+    """The error for a tool that could not do `what`; `words` is its complaint, without credentials."""
+    if _OFFLINE.search(words):
+        hint = "look at the network, and at the index that the project or `PIP_INDEX_URL` names"
+    return EnvironmentFailed(f"{what}: {gist(words)}", hint=hint, output=last_lines(words))
 
 
 def _texts(variables: Mapping[str, str | None]) -> list[str]:

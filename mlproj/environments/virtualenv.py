@@ -6,6 +6,7 @@ When nothing has changed, a run takes a few file reads; what is slow to load is 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import threading
@@ -245,7 +246,10 @@ def _translated(cache: Path) -> Iterator[None]:
     except ProgramMissing as error:
         raise EnvironmentFailed(str(error)) from error
     except OSError as error:
+        place = f" (`{error.filename}`)" if error.filename else ""
+        hint = f"`MLPROJ_CACHE_DIR` chooses another folder than `{cache}`"
+        if error.errno == errno.ENOSPC:
+            hint = f"free some space; {hint}"
         raise EnvironmentFailed(
-            f"the environment cannot be put into the cache: {error.strerror or error} (`{error.filename}`)",
-            hint=f"`MLPROJ_CACHE_DIR` chooses another folder than `{cache}`",
+            f"the environment cannot be put into the cache: {error.strerror or error}{place}", hint=hint
         ) from error

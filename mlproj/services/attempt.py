@@ -7,7 +7,7 @@ import signal
 
 from msgspec.structs import replace
 
-from mlproj.errors import DataError, Interrupted, MlprojError
+from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError
 from mlproj.model.environment import Activation
 from mlproj.model.events import Ended, Note, Started
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
@@ -62,6 +62,8 @@ class Attempt:
     def seal(self, failure: BaseException | None = None) -> Run:
         """Closes the run with what is known, and returns it as it was sealed."""
         self._report(Started(stage="seal"))
+        if isinstance(failure, EnvironmentFailed) and failure.output:
+            self._notes.append(failure.output)
         outcome = self._outcome(failure)
         sealed = self._store.seal(replace(self._opening, outcome=outcome, status=outcome.status))
         self._report(Ended(stage="seal"))

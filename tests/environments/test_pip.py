@@ -114,9 +114,9 @@ def test_a_second_ask_of_pip_resolves_and_builds_nothing(
 
 def test_pip_says_what_it_cannot_resolve(shared_cache: Path, tmp_path: Path) -> None:
     environment = VirtualenvEnvironment(shared_cache, with_uv=False)
-    with pytest.raises(EnvironmentFailed, match=r"six==1\.16\.0") as caught:
+    with pytest.raises(EnvironmentFailed, match="cannot be resolved") as caught:
         lock(environment, specification("six==1.16.0", "six==1.17.0"), tmp_path)
-    assert "conflict" in caught.value.message.lower()
+    assert "six==1.16.0" in caught.value.output and "conflict" in caught.value.output.lower()
 
 
 def test_a_python_whose_pip_is_too_old_is_told_so(shared_cache: Path, tmp_path: Path) -> None:
