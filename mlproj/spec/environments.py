@@ -60,7 +60,8 @@ def environment_for(project: Project, directory: Path, manager: str | None) -> E
     if manager == "uv" and _has_uv_lock(directory):
         return _uv_project(directory, "--env-manager uv, and the folder holds `uv.lock`")
     if project.environment_failure is not None:
-        raise failure(project.environment_failure.message, project.environment_failure.location, _LOCAL)
+        found = project.environment_failure
+        raise failure(found.message, found.location, f"{found.hint}; {_LOCAL}" if found.hint else _LOCAL)
     return project.environment if manager is None else _managed(project.environment, manager)
 
 
@@ -102,7 +103,7 @@ def _declared(directory: Path, entry: Entry, file: str, findings: list[Finding])
         message = f"`{entry.key}` must be the path of a file, not {fields.kind(entry.value)}"
         raise failure(message, entry.location)
     named = entry.value.text
-    if not os.path.isfile(directory / named):
+    if not os.path.exists(directory / named):
         message = f"`{entry.key}` names `{named}`, and there is no such file"
         raise failure(message, entry.location, _near(directory, named))
     return _read(directory, entry.key, named, because, findings)
@@ -189,6 +190,6 @@ def _requires_python(directory: Path) -> str | None:
 def _near(directory: Path, named: str) -> str | None:
     folder = directory / os.path.dirname(named)
     try:
-        return did_you_mean(os.path.basename(named), os.listdir(folder))
+        return did_you_mean(os.path.basename(named), set(os.listdir(folder)) - {os.path.basename(named)})
     except (OSError, ValueError):
         return None

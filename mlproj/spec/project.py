@@ -44,7 +44,10 @@ def _find(directory: Path, findings: list[Finding]) -> str | None:
     try:
         names = sorted(os.listdir(directory))
     except OSError as error:
-        raise SpecError(f"the folder `{directory}` cannot be read: {error.strerror}") from error
+        raise SpecError(
+            f"the folder `{directory}` cannot be read: {error.strerror}",
+            hint=f"`chmod u+rx` on `{directory}`" if isinstance(error, PermissionError) else None,
+        ) from error
     found = [name for name in names if name.lower() == "mlproject"]
     unread = [name for name in names if name.lower() in ("mlproject.yaml", "mlproject.yml")]
     for name in unread:

@@ -32,7 +32,8 @@ def read(directory: Path, file: str, *, limit: int = YAML_LIMIT) -> str:
         raise SpecError(f"there is no file `{file}` in `{directory}`", file=file) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(f"`{file}` cannot be read: {reason}", file=file) from error
+        hint = f"`chmod u+r` on `{directory / file}`" if isinstance(error, PermissionError) else None
+        raise SpecError(f"`{file}` cannot be read: {reason}", hint=hint, file=file) from error
     return decode(content, file).replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -56,9 +57,10 @@ def _content(path: Path, file: str, limit: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise SpecError(f"`{file}` is not a regular file", file=file)
+        raise SpecError(f"`{file}` is not a regular file", hint="put a text in its place", file=file)
     with os.fdopen(descriptor, "rb") as opened:
         content = opened.read(limit + 1)
     if len(content) > limit:
-        raise SpecError(f"`{file}` is larger than {limit // 1024} KiB", file=file)
+        hint = "such a file is a short text; is it another one?"
+        raise SpecError(f"`{file}` is larger than {limit // 1024} KiB", hint=hint, file=file)
     return content
