@@ -38,7 +38,7 @@ def run(
     """
     request = RunRequest(
         uri=uri,
-        caller=Path.cwd(),
+        caller=wiring.current_folder(),
         environ=dict(os.environ),
         entry_point=entry_point,
         parameters=_texts(parameters),
@@ -65,7 +65,7 @@ def plan(
     resolved. Writes neither store nor project. Raises MlprojError."""
     request = RunRequest(
         uri=uri,
-        caller=Path.cwd(),
+        caller=wiring.current_folder(),
         environ=dict(os.environ),
         entry_point=entry_point,
         parameters=_texts(parameters),

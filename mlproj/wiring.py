@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlproj.errors import SourceError
+from mlproj.errors import ProjectError, SourceError
 from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.events import Report
 from mlproj.model.moment import now
@@ -70,9 +70,19 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
     return environment
 
 
+def current_folder() -> Path:
+    """The folder that the command was called in. Raises ProjectError where it was removed since."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ProjectError(
+            f"the current folder cannot be used: {error.strerror}", hint="`cd` to a folder that is there"
+        ) from error
+
+
 def existing_store(store: str | None) -> RunStore:
     """The store that is there already, for commands that only look. Raises StoreError."""
-    return open_store(os.environ, Path.cwd(), store, create=False)
+    return open_store(os.environ, current_folder(), store, create=False)
 
 
 def back_up(store: str | None, destination: Path, report: Report) -> Copied:
@@ -95,7 +105,7 @@ def move(store: str | None, destination: Path, report: Report, *, wait: bool) ->
 
 
 def _located(store: str | None) -> Path:
-    path: Path = part("store.locating:locate")(store, os.environ, Path.cwd())
+    path: Path = part("store.locating:locate")(store, os.environ, current_folder())
     return path
 
 

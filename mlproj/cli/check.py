@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +14,7 @@ from mlproj.cli.options import JsonOption
 from mlproj.cli.pages import project_page
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
-from mlproj.errors import ProjectError
+from mlproj.errors import ProjectError, one_line
 from mlproj.model.project import Finding
 from mlproj.services.describe import examine
 
@@ -38,7 +37,7 @@ def check(
     Ends with 3 where a run would be refused (with `--strict`, at any warning too), else with 0.
     """
     with reporting() as report:
-        examined = examine(uri, version, wiring.tools(os.environ, Path.cwd()), report)
+        examined = examine(uri, version, wiring.tools(os.environ, wiring.current_folder()), report)
     if as_json:
         print_document({"schema": "mlproj/check/1", "findings": examined.findings})
     else:
@@ -53,6 +52,6 @@ def check(
 def _print(findings: tuple[Finding, ...]) -> None:
     for finding in findings:
         hint = f" ({finding.hint})" if finding.hint else ""
-        typer.echo(printable(f"{finding.location}: {finding.severity}: {finding.message}{hint}"))
+        typer.echo(printable(one_line(f"{finding.location}: {finding.severity}: {finding.message}{hint}")))
     if not findings:
         say("nothing to complain of")

@@ -128,7 +128,7 @@ def run(
         raise UsageError(
             "`--experiment-name` and `--experiment-id` exclude each other", hint="give one of them"
         )
-    caller = Path.cwd()
+    caller = wiring.current_folder()
     tools = wiring.tools(os.environ, caller, store)
     request = RunRequest(
         uri=uri,
