@@ -79,7 +79,9 @@ def find_work_tree(checkout: Checkout, report: Report) -> WorkTree | None:
         return work_tree(Path(done.text))
     except (GitFailed, ProgramMissing) as error:
         reason = without_credentials(str(error))
-        report(Note(message=f"the repository at `{marked}` is not looked at: {reason}"))
+        report(
+            Note(message=f"no commit is recorded: the repository at `{marked}` is not looked at: {reason}")
+        )
         return None
 
 
