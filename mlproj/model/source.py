@@ -63,11 +63,19 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def manifest(self) -> bytes:
-        held = [(file.path, file.mode, file.digest) for file in self.files]
-        read = [(file.path, file.mode, file.digest) for file in self.omitted if file.digest is not None]
         return snapshot_manifest(
-            (path.encode("utf-8", "surrogateescape"), mode, digest) for path, mode, digest in held + read
+            [
+                (file.path.encode("utf-8", "surrogateescape"), file.mode, file.digest)
+                for file in self.read
+                if file.digest is not None
+            ]
         )
+
+    @property
+    def read(self) -> tuple[SnapshotFile | OmittedFile, ...]:
+        """The files that count for the identity: those that are held, and those that were only digested."""
+        omitted = tuple(file for file in self.omitted if file.digest is not None)
+        return (*self.files, *omitted) if omitted else self.files
 
     @cached_property
     def digest(self) -> Digest:

@@ -25,7 +25,7 @@ Entries = dict[bytes, bytes]
 _FORMAT = b"mlproj stat cache 2\n"
 _HEAD = struct.Struct("=Q32s")
 _BLOCK = 1024
-"""Entries from which on a block is full."""
+"""Entries in a block."""
 _LONGEST = 1 << 30
 """Bytes in a block: more is damage."""
 _PIECE = 1 << 20
@@ -90,10 +90,11 @@ class NewFile:
 
     def add(self, entries: Entries) -> None:
         """Takes in what comes next, in the order of the paths."""
-        self._entries.update(entries)
         self.last = next(reversed(entries), self.last)
-        if len(self._entries) >= _BLOCK:
-            self._end_block()
+        for path, entry in entries.items():
+            self._entries[path] = entry
+            if len(self._entries) == _BLOCK:
+                self._end_block()
 
     def put_in_place(self) -> None:
         if self._entries:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mlproj.model.digest import readable
 from mlproj.model.events import silent
 from mlproj.model.source import Snapshot
-from mlproj.provenance.snapshot import Content, contents
+from mlproj.provenance.snapshot import contents
 
 
 def changed_files(snapshot: Snapshot, cache: Path) -> tuple[str, ...]:
@@ -15,16 +15,11 @@ def changed_files(snapshot: Snapshot, cache: Path) -> tuple[str, ...]:
 
     Those that were digested and not held count as well; new files are no change.
     """
-    before = {_raw(file.path): (file.mode, file.digest) for file in snapshot.files}
-    before |= {
-        _raw(file.path): (file.mode, file.digest) for file in snapshot.omitted if file.digest is not None
-    }
-    paths = sorted(before)
-    for found in contents(snapshot.root, paths, cache, silent):
-        if isinstance(found, Content):
-            mode, digest = before[found.path]
-            if mode == found.mode and digest == f"sha256:{found.digest.hex()}":
-                del before[found.path]
+    before = {_raw(file.path): (file.mode, file.digest) for file in snapshot.read}
+    for found in contents(snapshot.root, [before], cache, silent):
+        for path, mode, digest, _ in found.rows:
+            if before[path] == (mode, f"sha256:{digest.hex()}"):
+                del before[path]
     return tuple(readable(path) for path in sorted(before))
 
 

@@ -17,7 +17,7 @@ from mlproj.model.digest import Digest, manifest_lines, readable
 from mlproj.model.events import Note, Report
 from mlproj.model.provenance import InputState
 from mlproj.ports import ObservedInput
-from mlproj.provenance.digests import Batch, Digesting, Segment, look, remember
+from mlproj.provenance.digests import Batch, Digesting, Segment, lasting, look
 from mlproj.provenance.folders import Moving, is_link, unreadable, walk_data
 from mlproj.provenance.reading import ATTEMPTS, MOVING, SPECIAL, UNKNOWN, size_in
 from mlproj.provenance.statcache import StatCache
@@ -108,7 +108,7 @@ def _file(path: bytes, cache: Path, report: Report) -> _Seen:
     ):
         looked = look(Segment(folder or b"/", b"", [name]), remembered, odd, follow=True)
         [batch] = digesting.in_order([looked])
-        remember(batch, remembered)
+        remembered.keep(lasting(batch))
         [digest], [size] = _results(batch)
     return _Seen(Digest.from_raw(digest), size, 1)
 
@@ -123,7 +123,7 @@ def _folder(root: bytes, cache: Path, report: Report) -> _Seen:
     ):
         batches = _looks(walk_data(root, skipped.add), remembered, skipped)
         for batch in digesting.in_order(batches):
-            remember(batch, remembered)
+            remembered.keep(lasting(batch))
             digests, sizes = _results(batch)
             hasher.update(manifest_lines(digests, batch.paths))
             total += sum(sizes)

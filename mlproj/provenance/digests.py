@@ -96,18 +96,16 @@ def look(segment: Segment, cache: StatCache, odd: Odd, *, follow: bool) -> Batch
     )
 
 
-def remember(batch: Batch, cache: StatCache) -> None:
-    """Keeps in the cache what may be kept of a batch whose results are all there."""
+def lasting(batch: Batch) -> dict[bytes, bytes]:
+    """What the cache may keep of a batch whose results are all there."""
     before = batch.begun - GRAIN
-    cache.keep(
-        {
-            path: print_ + result
-            for path, status, print_, result in zip(
-                batch.paths, batch.statuses, batch.prints, batch.results, strict=True
-            )
-            if isinstance(result, bytes) and status.st_mtime_ns < before and status.st_ctime_ns < before
-        }
-    )
+    return {
+        path: print_ + result
+        for path, status, print_, result in zip(
+            batch.paths, batch.statuses, batch.prints, batch.results, strict=True
+        )
+        if isinstance(result, bytes) and status.st_mtime_ns < before and status.st_ctime_ns < before
+    }
 
 
 class _Job(msgspec.Struct, gc=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from mlproj.model.digest import Digest, readable
 from mlproj.model.events import Note, Report
@@ -11,41 +11,49 @@ from mlproj.model.source import OmittedFile, SnapshotFile
 from mlproj.provenance import rules
 from mlproj.provenance.rules import Sieve
 
-_Row = tuple[bytes, int, bytes, int]
+Row = tuple[bytes, int, bytes, int]
 """Path, mode, digest, size."""
 
 
 class Shelf:
-    """Takes in files as they become known. `untracked` are the paths that git knows nothing of."""
+    """Takes in files as they become known."""
 
-    def __init__(self, sieve: Sieve, untracked: Collection[bytes]) -> None:
+    def __init__(self, sieve: Sieve) -> None:
         self._sieve = sieve
-        self._untracked = untracked
-        self._rows: list[_Row] = []
-        self._size = 0
+        self._untracked: set[bytes] = set()
+        self._deleted: set[bytes] = set()
+        self._rows: list[Row] = []
         self._omitted: list[tuple[bytes, OmittedFile]] = []
 
-    def add(self, path: bytes, mode: int, digest: bytes, size: int) -> None:
-        """A file that was read."""
-        row = (path, mode, digest, size)
-        if size > self._sieve.size_limit and path not in self._sieve.keep:
-            self._name(row, rules.TOO_LARGE)
-        else:
-            self._rows.append(row)
-            self._size += size
+    def add(self, rows: Iterable[Row]) -> None:
+        """Files that were read."""
+        limit, keep = self._sieve.size_limit, self._sieve.keep
+        for row in rows:
+            if row[3] > limit and row[0] not in keep:
+                self._name(row, rules.TOO_LARGE)
+            else:
+                self._rows.append(row)
 
     def omit(self, path: bytes, reason: str) -> None:
         """A file, or a folder, that was not."""
         self._omitted.append((path, OmittedFile(path=_text(path), reason=reason)))
+
+    def note_untracked(self, paths: Iterable[bytes]) -> None:
+        """These are the ones that git knows nothing of."""
+        self._untracked.update(paths)
+
+    def note_deleted(self, paths: Iterable[bytes]) -> None:
+        """These are not there, whatever a link in the place of their folder leads to."""
+        self._deleted.update(paths)
 
     def filled(self, report: Report) -> tuple[tuple[SnapshotFile, ...], tuple[OmittedFile, ...]]:
         """What is held, and what is only named, in the order of their paths.
 
         Where all together is more than the limit, what git tracks comes first, and the smallest of it first.
         """
-        rows = self._rows
-        if self._size > self._sieve.total_limit:
-            rows, beyond = self._divided()
+        rows = [row for row in self._rows if row[0] not in self._deleted]
+        if sum(size for _, _, _, size in rows) > self._sieve.total_limit:
+            rows, beyond = self._divided(rows)
             self._tell(beyond, report)
             for row in beyond:
                 self._name(row, rules.BEYOND)
@@ -54,19 +62,23 @@ class Shelf:
                 SnapshotFile(path=_text(path), mode=mode, digest=Digest.from_raw(digest), size=size)
                 for path, mode, digest, size in sorted(rows)
             ),
-            tuple(file for _, file in sorted(self._omitted, key=lambda pair: pair[0])),
+            tuple(
+                file
+                for path, file in sorted(self._omitted, key=lambda pair: pair[0])
+                if path not in self._deleted
+            ),
         )
 
-    def _divided(self) -> tuple[list[_Row], list[_Row]]:
+    def _divided(self, rows: list[Row]) -> tuple[list[Row], list[Row]]:
         keep, untracked = self._sieve.keep, self._untracked
-        held: list[_Row] = []
-        beyond: list[_Row] = []
+        held: list[Row] = []
+        beyond: list[Row] = []
         size = 0
 
-        def rank(row: _Row) -> tuple[bool, bool, int, bytes]:
+        def rank(row: Row) -> tuple[bool, bool, int, bytes]:
             return row[0] not in keep, row[0] in untracked, row[3], row[0]
 
-        for row in sorted(self._rows, key=rank):
+        for row in sorted(rows, key=rank):
             if size + row[3] <= self._sieve.total_limit or row[0] in keep:
                 held.append(row)
                 size += row[3]
@@ -74,14 +86,14 @@ class Shelf:
                 beyond.append(row)
         return held, beyond
 
-    def _name(self, row: _Row, reason: str) -> None:
+    def _name(self, row: Row, reason: str) -> None:
         path, mode, digest, size = row
         named = OmittedFile(
             path=_text(path), reason=reason, size=size, digest=Digest.from_raw(digest), mode=mode
         )
         self._omitted.append((path, named))
 
-    def _tell(self, beyond: list[_Row], report: Report) -> None:
+    def _tell(self, beyond: list[Row], report: Report) -> None:
         if not beyond:
             return
         folders: Counter[bytes] = Counter()

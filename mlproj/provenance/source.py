@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mlproj.provenance.repository import (
     GitFailed,
     Listing,
     WorkTree,
+    begin_listing,
     find_work_tree,
     is_ignored,
     read_listing,
@@ -26,6 +27,7 @@ from mlproj.provenance.repository import (
     work_tree,
 )
 from mlproj.provenance.rules import Sieve
+from mlproj.provenance.shelf import Shelf
 from mlproj.provenance.snapshot import take_snapshot
 from mlproj.provenance.walk import walk_source
 
@@ -35,29 +37,52 @@ _CHANGES = 100
 def observed_source(
     checkout: Checkout, rules: SnapshotRules, cache: Path, report: Report
 ) -> tuple[SourceState, Snapshot]:
-    """State and snapshot of the repository that the project lies in, or of its folder where there is none."""
+    """State and snapshot of the repository that the project lies in, or of its folder where there is none.
+
+    Raises ProjectError where a file changes again and again while it is read.
+    """
     tree = find_work_tree(checkout, report)
-    listing = None if tree is None else _listed(tree, checkout, report)
-    if tree is None or listing is None:
-        return _without_git(checkout, rules, cache, report)
-    gathered = _Gathered(root=tree.root, sieve=Sieve(rules, _prefix(checkout.directory, tree.root)))
-    _gather_repository(gathered, b"", listing, report)
-    snapshot = take_snapshot(
-        gathered.root,
-        gathered.kept,
-        gathered.omitted,
-        gathered.sieve,
-        cache,
-        report,
-        untracked=gathered.untracked,
-    )
+    if tree is not None:
+        try:
+            return _with_git(tree, checkout, rules, cache, report)
+        except _NotOfTheRepository:
+            pass
+        except (GitFailed, ProgramMissing) as error:
+            report(Note(message=f"the repository at `{tree.root}` is not looked at: {error}"))
+    return _without_git(checkout, rules, cache, report)
+
+
+class _NotOfTheRepository(Exception):
+    """Git knows nothing of the project's folder, and ignores it."""
+
+
+def _with_git(
+    tree: WorkTree, checkout: Checkout, rules: SnapshotRules, cache: Path, report: Report
+) -> tuple[SourceState, Snapshot]:
+    prefix = _prefix(checkout.directory, tree.root)
+    gathered = _Gathered(root=tree.root, sieve=Sieve(rules, prefix))
+    shelf = Shelf(gathered.sieve)
+    listing, complete = begin_listing(tree)
+
+    def groups() -> Iterator[Iterable[bytes]]:
+        yield list(_without_outputs(gathered, listing.tracked))
+        # What git tracks has been gone through while `git status` was at work.
+        complete()
+        if not _knows(listing, os.fsencode(prefix)) and is_ignored(tree, checkout.directory):
+            raise _NotOfTheRepository
+        _gather_others(gathered, b"", listing, report)
+        yield gathered.kept
+        gathered.put_aside(shelf)
+        shelf.note_deleted(listing.deleted)
+
+    snapshot = take_snapshot(gathered.root, groups(), shelf, cache, report)
     state = SourceState(
         uri=checkout.uri,
         revision=checkout.revision,
         remote=read_remote(tree, listing.branch),
         commit=listing.commit,
         branch=listing.branch,
-        subfolder=readable(_prefix(checkout.directory, tree.root)),
+        subfolder=readable(prefix),
         dirty=bool(gathered.changes),
         changes=tuple(readable(path) for path in sorted(gathered.changes)[:_CHANGES]),
         submodules=tuple(sorted(gathered.submodules, key=lambda submodule: submodule.path)),
@@ -71,21 +96,16 @@ def observed_source(
 def _without_git(
     checkout: Checkout, rules: SnapshotRules, cache: Path, report: Report
 ) -> tuple[SourceState, Snapshot]:
-    gathered = _Gathered(root=checkout.root, sieve=Sieve(rules, _prefix(checkout.directory, checkout.root)))
+    prefix = _prefix(checkout.directory, checkout.root)
+    gathered = _Gathered(root=checkout.root, sieve=Sieve(rules, prefix))
+    shelf = Shelf(gathered.sieve)
     _gather_folder(gathered, b"", report)
-    snapshot = take_snapshot(
-        gathered.root,
-        gathered.kept,
-        gathered.omitted,
-        gathered.sieve,
-        cache,
-        report,
-        untracked=gathered.untracked,
-    )
+    gathered.put_aside(shelf)
+    snapshot = take_snapshot(gathered.root, [gathered.kept], shelf, cache, report)
     state = SourceState(
         uri=checkout.uri,
         revision=checkout.revision,
-        subfolder=readable(_prefix(checkout.directory, checkout.root)),
+        subfolder=readable(prefix),
         submodules=tuple(sorted(gathered.submodules, key=lambda submodule: submodule.path)),
         snapshot=snapshot.digest,
         files=len(snapshot.files),
@@ -101,7 +121,7 @@ class _Gathered:
     root: Path
     sieve: Sieve
     kept: list[bytes] = field(default_factory=list)
-    untracked: set[bytes] = field(default_factory=set)
+    untracked: list[bytes] = field(default_factory=list)
     omitted: dict[bytes, str] = field(default_factory=dict)
     changes: list[bytes] = field(default_factory=list)
     submodules: list[Submodule] = field(default_factory=list)
@@ -109,37 +129,35 @@ class _Gathered:
     def leave_out(self, path: bytes, reason: str) -> None:
         self.omitted.setdefault(path, reason or reasons.OUTPUT)
 
+    def put_aside(self, shelf: Shelf) -> None:
+        """Tells the shelf what is left out, and what git does not track."""
+        shelf.note_untracked(self.untracked)
+        for path, reason in self.omitted.items():
+            shelf.omit(path, reason)
 
-def _listed(tree: WorkTree, checkout: Checkout, report: Report) -> Listing | None:
-    """The repository's listing, or None where git knows nothing of the project's folder (or fails)."""
-    try:
-        listing = read_listing(tree)
-    except (GitFailed, ProgramMissing) as error:
-        report(Note(message=f"the repository at `{tree.root}` is not looked at: {error}"))
-        return None
-    prefix = os.fsencode(_prefix(checkout.directory, tree.root))
-    if prefix:
-        inside = prefix + b"/"
-        known = (*listing.links, *listing.nested)
-        found = any(
-            path.startswith(inside) for paths in (listing.tracked, listing.untracked) for path in paths
-        )
-        covered = any(prefix == path or path.startswith(inside) for path in known)
-        if not found and not covered and is_ignored(tree, checkout.directory):
-            return None
-    return listing
+
+def _knows(listing: Listing, folder: bytes) -> bool:
+    """Whether git has anything to say of what is in the folder (empty for the root)."""
+    inside = folder + b"/"
+    return (
+        not folder
+        or any(path.startswith(inside) for paths in (listing.tracked, listing.untracked) for path in paths)
+        or any(folder == path or path.startswith(inside) for path in (*listing.links, *listing.nested))
+    )
 
 
 def _gather_repository(gathered: _Gathered, at: bytes, listing: Listing, report: Report) -> None:
-    """Adds a repository's files; `at` is its place below the root, with a `/` at the end unless empty."""
+    """Adds all files of a repository within; `at` is its place below the root, with a `/` at the end."""
+    tracked = [at + path for path in listing.tracked if path not in listing.deleted]
+    gathered.kept.extend(_without_outputs(gathered, tracked))
+    _gather_others(gathered, at, listing, report)
+
+
+def _gather_others(gathered: _Gathered, at: bytes, listing: Listing, report: Report) -> None:
+    """Adds what a repository does not track itself, and what is changed in it; `at` is as above, or empty."""
     sieve = gathered.sieve
-    changed = [at + path for path in listing.changed] if listing.changed else []
+    changed = [at + path for path in listing.changed]
     gathered.changes.extend(path for path in changed if sieve.output(path) is None)
-    if at or listing.deleted or sieve.has_outputs:
-        tracked = [at + path for path in listing.tracked if path not in listing.deleted]
-        gathered.kept.extend(_without_outputs(gathered, tracked))
-    else:
-        gathered.kept.extend(listing.tracked)
     untracked = [at + path for path in listing.untracked]
     sieve.note_environments(untracked)
     for path in _without_outputs(gathered, untracked):
@@ -148,7 +166,7 @@ def _gather_repository(gathered: _Gathered, at: bytes, listing: Listing, report:
             gathered.changes.append(path)
         if found is None:
             gathered.kept.append(path)
-            gathered.untracked.add(path)
+            gathered.untracked.append(path)
         else:
             gathered.leave_out(*found)
     for path in listing.nested:

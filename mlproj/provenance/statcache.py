@@ -40,9 +40,10 @@ class StatCache:
         path = folder / f"{purpose}-{key[:32]}"
         self._old = OldFile(path)
         self._new = NewFile(path, self._old)
-        self._blocks = self._old.blocks()
+        self._blocks: Iterator[Entries] = iter(())
         self._known: Entries = {}
         self._last = b""
+        self.restart()
 
     def __enter__(self) -> StatCache:
         return self
@@ -57,6 +58,12 @@ class StatCache:
         finally:
             self._new.close()
             self._old.close()
+
+    def restart(self) -> None:
+        """Lets `find` begin again with the first path."""
+        self._blocks = self._old.blocks()
+        self._known = {}
+        self._last = b""
 
     def find(self, paths: Iterable[bytes], prints: Iterable[bytes]) -> Iterator[bytes | None]:
         """The SHA-256 (32 bytes) of each file, where it is known in the state that its fingerprint tells."""
