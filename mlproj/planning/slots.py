@@ -40,15 +40,17 @@ def places(parts: Sequence[Part]) -> tuple[Place, ...]:
     """The place of each slot. The grammar's module is named, not imported: most commands never need it."""
     shell = importlib.import_module("mlproj.planning.shell")
     word = _unused_word(parts)
-    script, marks, size = "", [], 0
+    script: list[str] = []
+    marks: list[Mark] = []
+    size = 0
     for part in parts:
         text = _stand_in(part, word)
         if isinstance(part, Slot):
             marks.append(Mark(start=size, length=len(text.encode()), known=text != word))
-        script += text
+        script.append(text)
         size += len(text.encode("utf-8", "surrogateescape"))
     # The grammar takes a continued line with none after it for an error, and bash does not.
-    found: tuple[Place, ...] = shell.places(without_end(script), marks)
+    found: tuple[Place, ...] = shell.places(without_end("".join(script)), marks)
     return found
 
 

@@ -16,6 +16,7 @@ _FORMATTED = re.compile(r"(?P<name>[^{}!:]+)(?:!(?P<conversion>[ras]))?(?::(?P<s
 _REACHING = re.compile(r"(?P<name>[^{}!:.\[]+)[.\[][^{}]*")
 _MALFORMED = re.compile(r"(?P<name>[^{}!:]+)[!:].*", re.DOTALL)
 _LONG_WIDTH = re.compile(r"\d{4}")
+_SIGN = re.compile(r"\{\{|\}\}|\{")
 _LONGEST = 1000
 """Characters between braces: more of them are no name, and looking for their end would take very long."""
 
@@ -92,22 +93,24 @@ def formatted(placeholder: Placeholder, text: str, location: Location) -> str:
 
 def _scanned(template: str, recognise: Callable[[str], Placeholder | None]) -> tuple[Piece, ...]:
     found: list[Piece] = []
-    literal = ""
+    pending: list[str] = []
     position = 0
-    while position < len(template):
-        if template[position : position + 2] in ("{{", "}}"):
-            literal += template[position]
-            position += 2
+    while sign := _SIGN.search(template, position):
+        pending.append(template[position : sign.start()])
+        position = sign.end()
+        if sign[0] != "{":
+            pending.append(sign[0][0])
             continue
-        end = template.find("}", position, position + _LONGEST) if template[position] == "{" else -1
-        placeholder = recognise(template[position + 1 : end]) if end > 0 else None
+        end = template.find("}", position, position + _LONGEST)
+        placeholder = recognise(template[position:end]) if end >= 0 else None
         if placeholder is None:
-            literal += template[position]
-            position += 1
+            pending.append("{")
             continue
+        literal = "".join(pending)
         found += [literal, replace(placeholder, after=literal[-1:])]
-        literal = ""
+        pending.clear()
         position = end + 1
+    literal = "".join((*pending, template[position:]))
     return tuple(piece for piece in (*found, literal) if piece != "")
 
 
