@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,7 @@ def limits(environ: Mapping[str, str]) -> Limits:
 
 def _size(variable: str, text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
-    if match is None:
+    size = float(match["number"]) * _UNITS[match["unit"].lower()] if match else math.inf
+    if not math.isfinite(size):
         raise UsageError(f"`{variable}` is no size: `{text}`", hint="such as `1000000`, `64MiB` or `2GB`")
-    return int(float(match["number"]) * _UNITS[match["unit"].lower()])
+    return int(size)

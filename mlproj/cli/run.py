@@ -15,6 +15,7 @@ from mlproj.cli.pages import plan_page, project_page, run_summary
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
 from mlproj.errors import RUN_FAILED, NotSupportedYet, UsageError
+from mlproj.model.encoding import is_text
 from mlproj.model.run import Run, Status
 from mlproj.planning.parameters import parse_assignments
 from mlproj.services.describe import describe
@@ -128,6 +129,14 @@ def run(
         raise UsageError(
             "`--experiment-name` and `--experiment-id` exclude each other", hint="give one of them"
         )
+    named = (
+        ("--run-name", run_name),
+        ("--experiment-name", experiment_name),
+        ("--tag", " ".join(tags or ())),
+    )
+    for option, text in (*named, ("--output", " ".join(outputs or ()))):
+        if text is not None and not is_text(text):
+            raise UsageError(f"`{option}` is no text in UTF-8, and a record holds nothing else")
     caller = wiring.current_folder()
     tools = wiring.tools(os.environ, caller, store)
     request = RunRequest(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mlproj.errors import DataError, ParameterError, did_you_mean
+from mlproj.model.encoding import is_text
 from mlproj.model.fitting import is_remote, misfit
 from mlproj.model.plan import Origin, Value
 from mlproj.model.project import EntryPoint, Parameter, ParameterType
@@ -52,6 +53,11 @@ def _refuse_unreadable(given: Mapping[str, str]) -> None:
     for name, text in given.items():
         if "\0" in name or "\0" in text:
             raise ParameterError(f"the value of `{name!a}` holds a NUL, which no argument can")
+        if not (is_text(name) and is_text(text)):
+            raise ParameterError(
+                f"the value of `{name}` is no text in UTF-8, and a record holds nothing else",
+                hint="pass the name of a file that holds it",
+            )
 
 
 def _require(entry: EntryPoint, given: Mapping[str, str]) -> None:

@@ -37,7 +37,7 @@ def claim(
     nothing meanwhile, so no two can wait for each other. `inherited` is the value of `VARIABLE` in our
     environment; what comes out is its value for the child's.
     """
-    outer = tuple(json.loads(inherited)) if inherited else ()
+    outer = _inherited(inherited)
     resolved = {os.path.realpath(project / output): output for output in outputs}
     ours = {
         path: output for path, output in resolved.items() if not any(_overlap(path, other) for other in outer)
@@ -45,6 +45,14 @@ def claim(
     with contextlib.ExitStack() as stack:
         _take(_locks(ours), folder, report, stack)
         yield json.dumps([*outer, *ours])
+
+
+def _inherited(text: str) -> tuple[str, ...]:
+    """The paths in the variable; none where it holds what no run has put there."""
+    try:
+        return tuple(msgspec.json.decode(text, type=list[str])) if text else ()
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return ()
 
 
 def _locks(paths: dict[str, str]) -> tuple[_Lock, ...]:

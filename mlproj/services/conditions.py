@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mlproj.errors import UsageError
+from mlproj.model.encoding import is_text
 from mlproj.ports import Condition
 
 _OPERATOR = re.compile(r"<=|>=|!=|==|=|<|>|~|!")
@@ -24,6 +25,8 @@ def parse_condition(text: str) -> Condition:
     stand in backticks or double quotes, the value in quotes of either kind. MLflow's prefixes and names
     (`attributes.`, `param.`, `run_name`) are understood. Raises UsageError.
     """
+    if not is_text(text):
+        raise UsageError("a condition holds bytes that are no text in UTF-8, which no record holds")
     match = _OPERATOR.search(text)
     field = "" if match is None else text[: match.start()].strip()
     if match is None or match[0] == "!" or not field:

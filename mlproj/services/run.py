@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from mlproj.errors import Interrupted, ProjectError, UsageError
+from mlproj.errors import DataError, Interrupted, ProjectError, UsageError
 from mlproj.model.events import Ended, Report, Started
 from mlproj.model.run import Run
 from mlproj.model.source import Checkout
@@ -104,14 +104,24 @@ def _fetched(request: RunRequest, tools: Tools, report: Report) -> Iterator[Chec
 def _storage(request: RunRequest, tools: Tools) -> Iterator[Path]:
     """A folder for what is downloaded; kept where the person named one, else gone with the run."""
     if request.storage is not None:
-        request.storage.mkdir(parents=True, exist_ok=True)
-        yield Path(tempfile.mkdtemp(dir=request.storage)).absolute()
+        yield _below(request.storage)
         return
     folder = tools.cache / "downloads" / tools.new_id()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _below(storage: Path) -> Path:
+    """A new folder in the one that the person named."""
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=storage)).absolute()
+    except OSError as error:
+        raise DataError(
+            f"nothing can be put into `{storage}`: {error.strerror}", hint="give another `--storage-dir`"
+        ) from error
 
 
 def _kept(context: Context, storage: Path, store: RunStore, lease: Lease) -> Prepared:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from mlproj.errors import RunNotFound, did_you_mean
+from mlproj.model.encoding import is_text
 from mlproj.ports import RunQuery
 from mlproj.store.machine import Machine
 from mlproj.store.reading import read_tombstone_of
@@ -31,7 +32,7 @@ def resolve(connection: sqlite3.Connection, root: Path, reference: str) -> str:
                 f"the store `{root}` holds no run yet", hint="`mlproj run` starts one and records it"
             )
     else:
-        found = _named(connection, reference)
+        found = _named(connection, reference) if is_text(reference) else []
     if len(found) > 1:
         shown = ", ".join(f"`{run_id}`" for run_id in found[:_SHOWN])
         more = ", ..." if len(found) > _SHOWN else ""

@@ -312,3 +312,39 @@ def test_a_build_that_fails_is_in_the_record_with_the_tool_s_words(make_project:
     run = called("show", "last", "--json", cwd=folder).document
     assert run["status"] == "FAILED" and "the compiler is on holiday" in str(run["notes"])
     sound(folder, 2)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(("-P", "a=\udcff"), ("-P", "\udcff=1"), ("--tag", "a=\udcff"), ("--run-name", "\udcff")),
+        *(("--experiment-name", "\udcff"), ("--output", "\udcff")),
+    ],
+)
+def test_bytes_that_no_record_holds_are_refused_before_anything_runs(
+    make_project: ProjectMaker, option: tuple[str, str]
+) -> None:
+    folder = make_project({"MLproject": single("touch ran")})
+    hint = "pass the name of a file" if option[0] == "-P" else None
+    told("run", ".", *option, *LOCAL, cwd=folder, code=2, says="no text in UTF-8", hint=hint)
+    assert not (folder / "ran").exists()
+
+
+def test_texts_that_no_store_holds_find_nothing(make_project: ProjectMaker) -> None:
+    folder = make_project({"MLproject": HELLO})
+    assert called("run", ".", *LOCAL, cwd=folder).code == 0
+    for command in (("show", "\udcff"), ("logs", "\udcff"), ("diff", "\udcff", "last")):
+        answer = called(*command, cwd=folder)
+        assert answer.code == 5 and answer.stderr.startswith("error: there is no run ")
+    told("runs", "--where", "name = \udcff", cwd=folder, code=2, says="no text in UTF-8", hint=None)
+
+
+def test_variables_and_options_that_make_no_sense_are_no_bugs(make_project: ProjectMaker) -> None:
+    folder = make_project({"MLproject": HELLO})
+    for claims in ("x", "1", "[1]"):
+        answer = called("run", ".", *LOCAL, cwd=folder, variables={"MLPROJ_CLAIMS": claims})
+        assert (answer.code, answer.stdout) == (0, "hello\n")
+    limit: dict[str, str | None] = {"MLPROJ_LOG_LIMIT": "9" * 5000}
+    told("run", ".", *LOCAL, cwd=folder, code=2, says="is no size", hint="such as", variables=limit)
+    says, hint = "nothing can be put into `/dev/null/x`", "another `--storage-dir`"
+    told("run", ".", "--storage-dir", "/dev/null/x", *LOCAL, cwd=folder, code=3, says=says, hint=hint)

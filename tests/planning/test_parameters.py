@@ -112,3 +112,9 @@ def test_a_path_template_that_leads_out_of_the_project_is_refused(text: str) -> 
 def test_a_path_template_with_an_undeclared_name_is_refused() -> None:
     with pytest.raises(SpecError, match="no parameter has that name"):
         fill("{b}", (value("a", "1"),), entry("t", "a"))
+
+
+@pytest.mark.parametrize("given", [{"x": "\udcff"}, {"\udcff": "1"}, {"x": "\ud800"}])
+def test_values_that_are_no_text_are_refused(given: dict[str, str]) -> None:
+    with pytest.raises(ParameterError, match="no text in UTF-8"):
+        bind(entry("echo {x}", parameter("x", default="1")), given, lambda text, origin: None)

@@ -52,3 +52,8 @@ def test_blanks_without_end_and_signs_out_of_place_are_refused(text: str) -> Non
 def test_blanks_within_and_round_a_value_take_no_time() -> None:
     found = parse_condition(f"name = a{' ' * 130_000}b{' ' * 130_000}")
     assert len(found.value) == 130_002
+
+
+def test_bytes_that_no_record_holds_are_refused() -> None:
+    with pytest.raises(UsageError, match="no text in UTF-8"):
+        parse_condition("name = \udcff")
