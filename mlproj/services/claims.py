@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 import msgspec
 
@@ -49,10 +50,16 @@ def claim(
 
 def _inherited(text: str) -> tuple[str, ...]:
     """The paths in the variable; none where it holds what no run has put there."""
+    # Not by msgspec, which does not read the names of folders that are no UTF-8.
     try:
-        return tuple(msgspec.json.decode(text, type=list[str])) if text else ()
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+        found = json.loads(text or "[]")
+    except ValueError:
         return ()
+    return tuple(filter(_is_path, found)) if isinstance(found, list) else ()
+
+
+def _is_path(found: object) -> TypeGuard[str]:
+    return isinstance(found, str)
 
 
 def _locks(paths: dict[str, str]) -> tuple[_Lock, ...]:
