@@ -96,11 +96,7 @@ def snapshot_manifest(files: Iterable[tuple[bytes, int, Digest]]) -> bytes:
     A symbolic link counts by its target's text. The manifest's SHA-256 is the snapshot's digest.
     """
     entries = sorted(files)
-    if any(_SPECIAL.search(path) for path, _, _ in entries):
-        return b"".join(
-            [_line(b"%o %s" % (mode, digest.hex.encode()), path) for path, mode, digest in entries]
-        )
-    return b"".join([b"%o %s  %s\n" % (mode, digest[7:].encode(), path) for path, mode, digest in entries])
+    return b"".join([_line(b"%o %s" % (mode, digest[7:].encode()), path) for path, mode, digest in entries])
 
 
 def read_manifest(manifest: bytes) -> tuple[tuple[bytes, int, Digest], ...]:

@@ -119,6 +119,10 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
     if run.job is not None:
         snapshot = run.job.source.snapshot
         references.append(BlobReference(digest=snapshot, part="source.snapshot", manifest=True))
+        if run.job.source.omitted_manifest is not None:
+            # What it lists is not held: it is no manifest of blobs.
+            omitted = run.job.source.omitted_manifest
+            references.append(BlobReference(digest=omitted, part="source.omitted_manifest"))
         if run.job.environment.lock_file is not None:
             lock_file = run.job.environment.lock_file
             references.append(BlobReference(digest=lock_file, part="environment.lock_file"))

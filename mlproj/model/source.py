@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from mlproj.model.digest import Digest, snapshot_manifest
+
+LISTED = 1000
+"""How many files that a snapshot does not hold are named in a record itself."""
 
 
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,13 +67,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def manifest(self) -> bytes:
-        return snapshot_manifest(
-            [
-                (file.path.encode("utf-8", "surrogateescape"), file.mode, file.digest)
-                for file in self.read
-                if file.digest is not None
-            ]
-        )
+        return _manifest(self.read)
 
     @property
     def read(self) -> tuple[SnapshotFile | OmittedFile, ...]:
@@ -77,9 +75,26 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         omitted = tuple(file for file in self.omitted if file.digest is not None)
         return (*self.files, *omitted) if omitted else self.files
 
+    @property
+    def omitted_manifest(self) -> bytes | None:
+        """The files that were digested and are not held, where they are too many for a record."""
+        if len(self.omitted) <= LISTED:
+            return None
+        return _manifest(file for file in self.omitted if file.digest is not None)
+
     @cached_property
     def digest(self) -> Digest:
         return Digest.of(self.manifest)
+
+
+def _manifest(files: Iterable[SnapshotFile | OmittedFile]) -> bytes:
+    return snapshot_manifest(
+        [
+            (file.path.encode("utf-8", "surrogateescape"), file.mode, file.digest)
+            for file in files
+            if file.digest is not None
+        ]
+    )
 
 
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,3 +113,6 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Digest
     files: int = 0
     omitted: tuple[OmittedFile, ...] = ()
+    """What the snapshot does not hold; where that is very much, `LISTED` of it, what was not read first."""
+    omitted_manifest: Digest | None = None
+    """Where it is very much: the blob that lists, as a manifest, all that was digested and is not held."""

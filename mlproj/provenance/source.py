@@ -9,9 +9,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from mlproj.model.digest import readable
+from mlproj.model.digest import Digest, readable
 from mlproj.model.events import Note, Report
-from mlproj.model.source import Checkout, OmittedFile, Snapshot, SourceState, Submodule
+from mlproj.model.source import LISTED, Checkout, OmittedFile, Snapshot, SourceState, Submodule
 from mlproj.ports import SnapshotRules
 from mlproj.process import ProgramMissing
 from mlproj.provenance import rules as reasons
@@ -76,6 +76,7 @@ def _with_git(
         shelf.note_deleted(listing.deleted)
 
     snapshot = take_snapshot(gathered.root, groups(), shelf, cache, report)
+    beyond = snapshot.omitted_manifest
     state = SourceState(
         uri=checkout.uri,
         revision=checkout.revision,
@@ -89,6 +90,7 @@ def _with_git(
         snapshot=snapshot.digest,
         files=len(snapshot.files),
         omitted=_shown(snapshot.omitted),
+        omitted_manifest=None if beyond is None else Digest.of(beyond),
     )
     return state, snapshot
 
@@ -102,6 +104,7 @@ def _without_git(
     _gather_folder(gathered, b"", report)
     gathered.put_aside(shelf)
     snapshot = take_snapshot(gathered.root, [gathered.kept], shelf, cache, report)
+    beyond = snapshot.omitted_manifest
     state = SourceState(
         uri=checkout.uri,
         revision=checkout.revision,
@@ -110,6 +113,7 @@ def _without_git(
         snapshot=snapshot.digest,
         files=len(snapshot.files),
         omitted=_shown(snapshot.omitted),
+        omitted_manifest=None if beyond is None else Digest.of(beyond),
     )
     return state, snapshot
 
@@ -227,7 +231,9 @@ def _gather_folder(gathered: _Gathered, folder: bytes, report: Report) -> None:
 
 
 def _shown(omitted: tuple[OmittedFile, ...]) -> tuple[OmittedFile, ...]:
-    """As the record holds them: with names that JSON can hold."""
+    """As the record holds them: with names that JSON can hold, and not too many."""
+    if len(omitted) > LISTED:
+        omitted = tuple(sorted(omitted, key=lambda file: file.digest is not None)[:LISTED])
     return tuple(replace(file, path=readable(file.path)) for file in omitted)
 
 

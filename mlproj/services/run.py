@@ -143,6 +143,8 @@ def _kept(context: Context, storage: Path, store: RunStore, lease: Lease) -> Pre
 def _keep_source(prepared: Prepared, blobs: BlobStore, lease: Lease) -> tuple[Path, ...]:
     """Puts the snapshot into the store, if no recorded run names it: then it is there already."""
     snapshot = prepared.snapshot
+    if snapshot.omitted_manifest is not None:
+        blobs.add_bytes(snapshot.omitted_manifest)
     if lease.has_snapshot(snapshot.digest):
         return ()
     changed = blobs.add_files((snapshot.root / file.path, file.digest) for file in snapshot.files)

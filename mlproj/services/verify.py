@@ -217,7 +217,7 @@ class _Check:
     def _named(self, run: Run) -> Iterator[tuple[Digest, str]]:
         """Every blob that must be there for the run, with the part that it is."""
         lost = set() if run.outcome is None else set(run.outcome.lost)
-        omitted = set() if run.job is None else {file.digest for file in run.job.source.omitted}
+        omitted = self._omitted(run)
         for reference in blobs_of(run):
             if reference.digest in lost:
                 continue
@@ -228,6 +228,17 @@ class _Check:
                     for path, digest in self._listed(run, reference.digest, reference.part)
                     if digest not in lost and digest not in omitted
                 )
+
+    def _omitted(self, run: Run) -> set[Digest | None]:
+        """The files that the snapshot names and does not hold."""
+        if run.job is None:
+            return set()
+        source = run.job.source
+        omitted = {file.digest for file in source.omitted}
+        if source.omitted_manifest is not None and self._fault(source.omitted_manifest) is None:
+            listed = self._listed(run, source.omitted_manifest, "source.omitted_manifest")
+            omitted.update(digest for _, digest in listed)
+        return omitted
 
     def _listed(self, run: Run, digest: Digest, part: str) -> Iterator[tuple[str, Digest]]:
         try:

@@ -100,5 +100,9 @@ def _lost(run: Run, blobs: FolderBlobs) -> tuple[Digest, ...]:
             listed = read_manifest(blobs.path(reference.digest).read_bytes())
             lost.update(digest for _, _, digest in listed if digest not in blobs)
     if run.job is not None:
-        lost.difference_update(file.digest for file in run.job.source.omitted if file.digest is not None)
+        source = run.job.source
+        lost.difference_update(file.digest for file in source.omitted if file.digest is not None)
+        if source.omitted_manifest is not None and source.omitted_manifest in blobs:
+            unheld = read_manifest(blobs.path(source.omitted_manifest).read_bytes())
+            lost.difference_update(digest for _, _, digest in unheld)
     return tuple(sorted(lost))
