@@ -348,3 +348,11 @@ def test_variables_and_options_that_make_no_sense_are_no_bugs(make_project: Proj
     told("run", ".", *LOCAL, cwd=folder, code=2, says="is no size", hint="such as", variables=limit)
     says, hint = "nothing can be put into `/dev/null/x`", "another `--storage-dir`"
     told("run", ".", "--storage-dir", "/dev/null/x", *LOCAL, cwd=folder, code=3, says=says, hint=hint)
+
+
+def test_findings_are_a_line_each(make_project: ProjectMaker) -> None:
+    text = 'entry_points:\n  main: {"comm\\nand\\e[2J": x, command: "echo {a}"}\n'
+    answer = called("check", ".", cwd=make_project({"MLproject": text}))
+    findings = [line for line in answer.stdout.split("\n") if line.startswith("MLproject:")]
+    assert answer.code == 3 and len(findings) == 2
+    assert r"`comm\nand\x1b[2J` is not a key" in findings[0]

@@ -32,9 +32,13 @@ SIZES = (10_000, 100_000, 1_000_000)
 
 @dataclass(slots=True, kw_only=True)
 class Campaign:
-    """What was tried so far, and what was found: for each kind of problem the first input that shows it."""
+    """What was tried so far, and what was found: for each kind of problem the first input that shows it.
+
+    `executed` counts what atheris tried by itself; what of it led somewhere new is then tried again.
+    """
 
     bench: Bench
+    executed: dict[str, int] = field(default_factory=dict)
     tried: dict[str, int] = field(default_factory=dict)
     problems: dict[tuple[str, str], Path] = field(default_factory=dict)
 
@@ -107,6 +111,9 @@ def guide(campaign: Campaign, target: str, seconds: float) -> None:
         stderr=(FOUND / f"guided-{target}.log").open("wb"),
         timeout=seconds + 120,
     )
+    told = (FOUND / f"guided-{target}.log").read_text(errors="replace")
+    counted = re.search(r"stat::number_of_executed_units: *(\d+)", told)
+    campaign.executed[target] = int(counted[1]) if counted else 0
     # Judged again without instruments: for time, for memory, and for the words.
     for path in (*kept.iterdir(), *sorted(set(found.iterdir()) - before)):
         campaign.attempt(target, path.read_bytes())
@@ -140,7 +147,8 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         campaign.bench.close()
     for target in targets:
-        say(f"{target}: {campaign.tried[target]} inputs")
+        by_guide = campaign.executed.get(target, 0)
+        say(f"{target}: {campaign.tried[target]} inputs, and {by_guide} by atheris")
     took, found = time.monotonic() - began, len(campaign.problems)
     say(f"peak {campaign.bench.peak:.0f} MiB, {took:.0f} s, {found} problems")
     return 1 if campaign.problems else 0
