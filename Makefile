@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs fuzz clean
+.PHONY: help demo test check bench docs fuzz stress clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ fuzz: $(READY) ## feed the parsers strange files and values for SECONDS (600)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz \
 		|| echo 'atheris cannot be had here: hypothesis looks alone' >&2
 	$(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS)
+
+stress: $(READY) ## kill mlproj 200 times, and crowd one store with 8 runs at once, 50 times
+	$(BIN)/python -m tests.stress.kills 200
+	$(BIN)/python -m tests.stress.crowd 50
 
 docs: $(READY) ## write the generated pages of the reference anew
 	$(BIN)/python -m docs.generate

@@ -81,8 +81,16 @@ def command_line_page() -> str:
     ]
     for name in COMMANDS:
         command = group.get_command(context, name)
-        parts.extend(_sections(command, command.context_class(command, info_name=name, parent=context)))
+        parts.extend(_with_subcommands(command, name, context))
     return "\n\n".join(parts) + "\n"
+
+
+def _with_subcommands(command: Any, name: str, parent: Any) -> Iterator[str]:
+    """The sections of a command, and of those below it if it is a group."""
+    context = command.context_class(command, info_name=name, parent=parent)
+    yield from _sections(command, context)
+    for below, subcommand in getattr(command, "commands", {}).items():
+        yield from _with_subcommands(subcommand, below, context)
 
 
 PAGES: dict[str, Callable[[], str]] = {

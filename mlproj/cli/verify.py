@@ -16,6 +16,9 @@ from mlproj.errors import Altered
 from mlproj.services.verify import Problem
 from mlproj.services.verify import verify as check_records
 
+_MOST_REMOVED = 20
+"""So many removed runs are told one by one."""
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
@@ -39,8 +42,10 @@ def verify(
         return 0 if found.sound else Altered.exit_code
     for problem in found.problems:
         typer.echo(printable(f"{_whose(problem)}: {problem.part}: {problem.message}"))
-    for removed in found.removed:
+    for removed in found.removed[:_MOST_REMOVED]:
         say(f"run {removed[:8]} was removed, with a tombstone")
+    if (more := len(found.removed) - _MOST_REMOVED) > 0:
+        say(f"and {counted(more, 'further run')} likewise")
     entries, runs = counted(found.entries, "entry", "entries"), counted(found.runs, "run")
     told = f"{entries}, {runs} and {counted(found.blobs, 'blob')} were checked"
     if found.sound:

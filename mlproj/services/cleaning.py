@@ -80,8 +80,7 @@ def prune(store: RunStore, retention: Retention, manner: Manner, report: Report)
         )
     going = expendable(store.listing(), retention, manner.now)
     if not manner.dry_run:
-        for row in going:
-            store.hide(row.run_id)
+        store.hide(*(row.run_id for row in going))
     return _clean(store, going, f"pruned: {retention}", manner, report)
 
 

@@ -211,7 +211,7 @@ class _Check:
                 continue
             if row.forgotten and row.run_id not in self._tombstones.runs:
                 self._problem(row.run_id, "record", "is hidden as removed, and no tombstone says why")
-            elif row.ended and row.run_id not in (*self._runs, *self._tombstones.runs):
+            elif row.ended and row.run_id not in self._runs and row.run_id not in self._tombstones.runs:
                 self._problem(row.run_id, "record", "the chain holds no record of the run")
 
     def _named(self, run: Run) -> Iterator[tuple[Digest, str]]:

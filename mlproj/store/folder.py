@@ -222,14 +222,13 @@ class FolderStore:
             )
         return name
 
-    def hide(self, run_id: str, *, hidden: bool = True) -> None:
+    def hide(self, *run_ids: str, hidden: bool = True) -> None:
+        since = self._clock() if hidden else None
         with self._changing(), transaction(self._connection):
-            if hidden and writing.still_open(self._connection, run_id):
-                raise StoreError(f"the run `{run_id}` is still running", hint="wait until it has ended")
-            self._connection.execute(
-                "UPDATE runs SET deleted = ?, hidden_at = ? WHERE run_id = ?",
-                (hidden, self._clock() if hidden else None, run_id),
-            )
+            for run_id in run_ids:
+                if writing.still_open(self._connection, run_id) and hidden:
+                    raise StoreError(f"the run `{run_id}` is still running", hint="wait until it has ended")
+                writing.hide_run(self._connection, run_id, since)
 
     def rename(self, run_id: str, name: str) -> None:
         with self._changing(), transaction(self._connection):

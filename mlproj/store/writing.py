@@ -91,6 +91,13 @@ def append(
     return Link(sequence=sequence, digest=digest)
 
 
+def hide_run(connection: sqlite3.Connection, run_id: str, since: str | None) -> None:
+    """Hides a run, or with None brings it back."""
+    connection.execute(
+        "UPDATE runs SET deleted = ?, hidden_at = ? WHERE run_id = ?", (since is not None, since, run_id)
+    )
+
+
 def take_away(connection: sqlite3.Connection, run_id: str, *, who: str, when: str, why: str) -> None:
     """Empties a run's entries and its row, and appends the tombstone that says so."""
     removed = tuple(
