@@ -21,14 +21,13 @@ from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.moment import now
 from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
 from mlproj.model.run import Imported, Run, Status
-from mlproj.ports import Listed, RunQuery
+from mlproj.ports import Housekeeper, Listed, RunQuery
 from mlproj.store import reading, writing
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of
 from mlproj.store.database import FILE, open_readonly, open_writable, transaction
 from mlproj.store.failures import explained, no_room, not_writable
 from mlproj.store.founding import followed, in_use, make_folder, refuse_network
-from mlproj.store.housekeeping import FolderHousekeeper
 from mlproj.store.leases import LeaseFile, held_lease
 from mlproj.store.locating import owned
 from mlproj.store.machine import Machine, this_machine
@@ -116,9 +115,11 @@ class FolderStore:
         return self._blobs
 
     @property
-    def housekeeper(self) -> FolderHousekeeper:
+    def housekeeper(self) -> Housekeeper:
         self._look_for_dead()
-        return FolderHousekeeper(
+        # A run has no use for it, and need not wait for its import.
+        keep = importlib.import_module("mlproj.store.housekeeping").FolderHousekeeper
+        housekeeper: Housekeeper = keep(
             self._connection,
             self._root,
             self._blobs,
@@ -126,6 +127,7 @@ class FolderStore:
             looking=self._looking,
             changing=self._changing,
         )
+        return housekeeper
 
     @property
     def connection(self) -> sqlite3.Connection:
