@@ -13,6 +13,9 @@ MAX_PARTS = 64
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _LONG_KEY = re.compile(rf"""(?<![\w."'-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MAX_PARTS}}}""", re.ASCII)
 
+_LONG_NUMBER = re.compile(r"[0-9][0-9_]{999}")
+"""The reader takes a hundred bytes of memory for each digit, and Python refuses the number then."""
+
 Decoded = TypeVar("Decoded")
 
 
@@ -24,6 +27,8 @@ def decode(text: str | bytes, type: type[Decoded]) -> Decoded:
     content = text if isinstance(text, str) else text.decode()
     if _LONG_KEY.search(content):
         raise ValueError(f"a key has more than {MAX_PARTS} parts")
+    if _LONG_NUMBER.search(content):
+        raise ValueError("a number has a thousand digits or more")
     try:
         return msgspec.toml.decode(content, type=type)
     except RecursionError as error:

@@ -52,6 +52,7 @@ def test_locks_of_every_notation_are_read() -> None:
         (b".".join([b"a"] * 500_000) + b" = 1", "more than 64 parts"),
         (b"[" + b" . ".join([b"'a'"] * 500_000) + b"]", "more than 64 parts"),
         (b"\xff", "no TOML"),
+        (b"a = " + b"9" * 1_000_000, "a thousand digits"),
     ],
 )
 def test_what_is_no_lock_is_told(text: bytes, reason: str) -> None:
