@@ -27,19 +27,19 @@ def part(name: str) -> Any:
 
 def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) -> Tools:
     """The tools of a run for one person on one machine."""
-    cache = cache_folder(environ)
+    cache, chosen = cache_folder(environ), limits(environ)
     return Tools(
         sources=lambda uri: source_for(uri, cache),
         observer=part("provenance.observer:Observer")(cache, environ),
         download=lambda uri, folder, report: part("sources.download:download")(uri, folder, report),
         environments=lambda spec: environment_for(spec, environ, cache),
-        executor=lambda: part("execution.local:LocalExecutor")(),
+        executor=lambda: part("execution.local:LocalExecutor")(log_limit=chosen.log),
         open_store=lambda: open_store(environ, caller, store, create=True),
         now=now,
         new_id=lambda: uuid.uuid4().hex,
         user=getpass.getuser,
         cache=cache,
-        limits=limits(environ),
+        limits=chosen,
     )
 
 

@@ -8,10 +8,12 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+from mlproj import settings
 from mlproj.errors import ProjectError
 from mlproj.execution import signals, streams
 from mlproj.execution.adoption import adopting
-from mlproj.execution.streams import Channel, Recorder
+from mlproj.execution.recording import Recorder
+from mlproj.execution.streams import Channel
 from mlproj.execution.supervision import Limits, Supervision
 from mlproj.model.events import Report
 from mlproj.model.moment import timestamp
@@ -22,14 +24,21 @@ from mlproj.ports import Execution, Task
 class LocalExecutor:
     """The Executor for this machine.
 
-    `terminal` says for standard output and standard error whether they are shown on a terminal, so that the
-    child gets a pseudo-terminal for them (by default, what ours are). `patience` is the time in seconds
-    between interrupt, termination and kill, `grace` the time for what is still open at the child's end.
+    `log_limit` is how many bytes are kept of each stream. `terminal` says for standard output and standard
+    error whether they are shown on a terminal, so that the child gets a pseudo-terminal for them (by default,
+    what ours are). `patience` is the time in seconds between interrupt, termination and kill, `grace` the
+    time for what is still open at the child's end.
     """
 
     def __init__(
-        self, *, terminal: tuple[bool, bool] | None = None, patience: float = 3.0, grace: float = 0.3
+        self,
+        *,
+        log_limit: int = settings.Limits().log,
+        terminal: tuple[bool, bool] | None = None,
+        patience: float = 3.0,
+        grace: float = 0.3,
     ) -> None:
+        self._log_limit = log_limit
         self._terminal = (os.isatty(1), os.isatty(2)) if terminal is None else terminal
         self._patience = patience
         self._grace = grace
@@ -41,7 +50,7 @@ class LocalExecutor:
             stack.enter_context(adopting())
             wakeups = stack.enter_context(signals.listening())
             stack.enter_context(streams.modes_kept(0))
-            recorder = stack.enter_context(Recorder(task.logs, report))
+            recorder = stack.enter_context(Recorder(task.logs, report, self._log_limit))
             channels = [
                 stack.enter_context(streams.opened(name, shown_on=descriptor if shown else None))
                 for descriptor, (name, shown) in enumerate(zip(STREAMS, self._terminal, strict=True), start=1)

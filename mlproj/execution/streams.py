@@ -1,4 +1,4 @@
-"""The child's two output streams: opened for it, read as it writes, recorded and reported."""
+"""The child's two output streams: opened for it, and read as it writes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,8 @@ import os
 import termios
 from collections.abc import Iterator
 from io import FileIO
-from pathlib import Path
 
 import msgspec
-
-from mlproj.errors import StoreError
-from mlproj.files import write_all
-from mlproj.model.events import ChildOutput, Report
-from mlproj.model.run import LOGS
 
 PIECE = 256 * 1024
 """Bytes read at once, at most: the size that our pipes have."""
@@ -40,6 +34,7 @@ def opened(name: str, *, shown_on: int | None) -> Iterator[Channel]:
     else:
         ours, theirs = os.openpty()
         _as_written(theirs)
+    os.set_blocking(ours, False)
     channel = Channel(name=name, ours=ours, theirs=FileIO(theirs, "wb"), shown_on=shown_on)
     follow_window(channel)
     try:
@@ -74,60 +69,14 @@ def modes_kept(descriptor: int) -> Iterator[None]:
                 termios.tcsetattr(descriptor, termios.TCSADRAIN, modes)
 
 
-def read(channel: Channel) -> bytes:
-    """What the child wrote, empty at the stream's end."""
+def read(channel: Channel) -> bytes | None:
+    """What the child wrote, empty at the stream's end, None where there is nothing yet."""
     try:
         return os.read(channel.ours, PIECE)
+    except BlockingIOError:
+        return None
     except OSError:  # a pseudo-terminal whose other side is closed
         return b""
-
-
-class Recorder:
-    """Appends each piece to the logs and reports it. Use as a context manager.
-
-    Raises StoreError where the logs cannot be written.
-    """
-
-    def __init__(self, logs: Path, report: Report) -> None:
-        self.report = report
-        self._logs = logs
-        self._times: list[str] = []
-        self._stack = contextlib.ExitStack()
-        self._files: dict[str, FileIO] = {}
-
-    def __enter__(self) -> Recorder:
-        with self._translated():
-            for name in LOGS:
-                file = open(self._logs / name, "ab", buffering=0)
-                self._files[name] = self._stack.enter_context(file)
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        with self._stack:
-            self.flush()
-
-    def add(self, stream: str, data: bytes, seconds: float) -> None:
-        """Records a piece that was read `seconds` after the start, then tells of it."""
-        with self._translated():
-            write_all(self._files[stream].fileno(), data)
-        self._times.append(f"{seconds:.6f} {stream} {len(data)}\n")
-        if len(self._times) >= 1000:
-            self.flush()
-        self.report(ChildOutput(stream=stream, data=data))
-
-    def flush(self) -> None:
-        """Writes the times that are still held back."""
-        if self._times:
-            lines, self._times = "".join(self._times), []
-            with self._translated():
-                write_all(self._files["times"].fileno(), lines.encode())
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(f"the logs in `{self._logs}` cannot be written: {error.strerror}") from error
 
 
 def _as_written(terminal: int) -> None:

@@ -14,9 +14,11 @@ from functools import partial
 import msgspec
 
 from mlproj.execution import signals, streams
+from mlproj.execution.intake import Intake
 from mlproj.execution.ladder import Ladder
 from mlproj.execution.processes import Family, Process, send
-from mlproj.execution.streams import Channel, Recorder
+from mlproj.execution.recording import Recorder
+from mlproj.execution.streams import Channel
 from mlproj.model.events import Note
 from mlproj.model.run import Usage
 from mlproj.process import STOPPING
@@ -53,7 +55,7 @@ class Supervision:
         self._family = Family(pid)
         self._ladder = Ladder(limits.patience)
         self._selector = selectors.DefaultSelector()
-        self._open: set[str] = set()
+        self._intake = Intake(self._selector, self._take, time.monotonic)
         self._stopping = False
         self._recording = True
         self._next_look = begun + FIRST_GLANCE
@@ -86,8 +88,7 @@ class Supervision:
 
     def _register(self, channels: Sequence[Channel], wakeups: int | None) -> None:
         for channel in channels:
-            self._open.add(channel.name)
-            self._selector.register(channel.ours, selectors.EVENT_READ, partial(self._read, channel))
+            self._intake.add(channel)
         if wakeups is not None:
             heard = partial(self._hear, wakeups, channels)
             self._selector.register(wakeups, selectors.EVENT_READ, heard)
@@ -97,21 +98,25 @@ class Supervision:
             self._watched = True
 
     def _loop(self) -> None:
-        while not self._over(time.monotonic()):
-            for key, _ in self._selector.select(self._until_next()):
+        now = time.monotonic()
+        while not self._over(now):
+            for key, _ in self._selector.select(self._until_next(now)):
                 handle: Callable[[], None] = key.data
                 handle()
             now = time.monotonic()
+            if self._intake.due is not None and now >= self._intake.due:
+                self._intake.resume()
             if not self._watched and self.ended is None:
                 self._reap()
             self._check_timeout(now)
             self._look(now)
             self._climb(now)
 
-    def _until_next(self) -> float:
+    def _until_next(self, now: float) -> float:
         """Seconds to sleep at most, when nothing happens."""
-        now = time.monotonic()
         times = [self._next_look]
+        if self._intake.due is not None:
+            times.append(self._intake.due)
         if self._ladder.due is not None:
             times.append(self._ladder.due)
         if self._limits.timeout is not None and self.ended is None and not self._ladder.begun:
@@ -122,17 +127,11 @@ class Supervision:
             times.append(now + min(LONGEST_PAUSE, max(0.001, (now - self._begun) / 20)))
         return max(0.0, min(times) - now)
 
-    def _read(self, channel: Channel) -> None:
-        data = streams.read(channel)
-        if data and not self._recording:
-            return
-        if data:
+    def _take(self, stream: str, data: bytes, now: float) -> None:
+        if self._recording:
             if self._pause < FIRST_LOOK:
                 self._family.glance()
-            self._recorder.add(channel.name, data, time.monotonic() - self._begun)
-        else:
-            self._selector.unregister(channel.ours)
-            self._open.discard(channel.name)
+            self._recorder.add(stream, data, now - self._begun)
 
     def _hear(self, wakeups: int, channels: Sequence[Channel]) -> None:
         for number in signals.read(wakeups):
@@ -157,6 +156,7 @@ class Supervision:
         if pid == 0:
             return False
         self.ended = time.monotonic()
+        self._intake.resume()
         self.exit_code = os.waitstatus_to_exitcode(status)
         self._usage = usage
         return True
@@ -210,7 +210,7 @@ class Supervision:
         if self.ended is None:
             return False
         waited = now - self.ended >= self._limits.grace
-        if self._open and not waited:
+        if self._intake.is_open and not waited:
             return False
         if not self._stopping and not self._family.has_session():
             return True

@@ -105,11 +105,17 @@ class MetricPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A recorded stream, or `times`. `name` is one of LOGS."""
+    """A recorded stream, or `times`. `name` is one of LOGS.
+
+    Of a stream that was longer than what is kept, `cut` bytes were left out after the first `cut_at`; in the
+    file a line says so in their place.
+    """
 
     name: str
     digest: Digest
     size: int
+    cut: int = 0
+    cut_at: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

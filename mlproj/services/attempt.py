@@ -8,6 +8,7 @@ import signal
 from msgspec.structs import replace
 
 from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError
+from mlproj.logs import gather
 from mlproj.model.environment import Activation
 from mlproj.model.events import Ended, Note, Started
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
@@ -139,7 +140,8 @@ class Attempt:
             reason=reason,
             interrupted=interrupted,
             started=self._opening.created if execution is None else execution.started,
-            ended=now if execution is None else execution.ended,
+            # The clock may have been set back since the run was begun.
+            ended=max(now, self._opening.created) if execution is None else execution.ended,
             usage=Usage(wall_s=0, cpu_s=0, peak_rss_bytes=0) if execution is None else execution.usage,
             metrics=self._metrics,
             outputs=self._outputs,
@@ -148,8 +150,9 @@ class Attempt:
         )
 
     def _keep_log(self, name: str) -> LogFile:
-        digest, size = self._store.blobs.add_file(self._logs / name)
-        return LogFile(name=name, digest=digest, size=size)
+        kept = gather(self._logs / name)
+        digest, size = self._store.blobs.adopt_file(kept.path)
+        return LogFile(name=name, digest=digest, size=size, cut=kept.cut, cut_at=kept.cut_at)
 
 
 def _verdict(execution: Execution | None, failure: BaseException | None) -> tuple[Status, str | None]:

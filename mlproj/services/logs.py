@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlproj.logs import KeptStream, mark, stretches
 from mlproj.model.events import ChildOutput
-from mlproj.model.run import STREAMS, Run, Status
+from mlproj.model.run import STREAMS, LogFile, Run, Status
 from mlproj.ports import RunStore
 
 POLL_S = 0.15
-_PIECE = 256 * 1024
 
 
 def read_log(
@@ -20,7 +20,8 @@ def read_log(
 ) -> Iterator[ChildOutput]:
     """What the run wrote to `stream`, or to both in the order in which it came.
 
-    With `follow`, goes on until the run has ended. Raises StoreError where a log is not there any more.
+    Where something was not kept a line says so. With `follow`, goes on until the run has ended. Raises
+    StoreError where a log is not there any more.
     """
     if run.outcome is not None:
         yield from _recorded(store, run, stream)
@@ -29,52 +30,70 @@ def read_log(
 
 
 def _recorded(store: RunStore, run: Run, stream: str | None) -> Iterator[ChildOutput]:
-    logs = {log.name: log.digest for log in (run.outcome.logs if run.outcome else ())}
+    logs = {log.name: log for log in (run.outcome.logs if run.outcome else ())}
     with contextlib.ExitStack() as stack:
-        files = {
-            name: stack.enter_context(store.blobs.path(logs[name]).open("rb"))
+        streams = {
+            name: stack.enter_context(_opened(store, logs[name]))
             for name in STREAMS
             if name in logs and stream in (None, name)
         }
         if stream is None and "times" in logs:
-            for name, length in _pieces(store.blobs.path(logs["times"]).read_text(errors="replace")):
-                if name in files and (data := files[name].read(length)):
-                    yield ChildOutput(stream=name, data=data)
+            for name, length in _pieces(store.blobs.path(logs["times"].digest)):
+                if name in streams:
+                    yield from (ChildOutput(stream=name, data=data) for data in streams[name].read(length))
         # Without times, or where they end too early, what is left comes stream by stream.
-        for name, file in files.items():
-            while data := file.read(_PIECE):
-                yield ChildOutput(stream=name, data=data)
+        for name, kept in streams.items():
+            yield from (ChildOutput(stream=name, data=data) for data in kept.rest())
 
 
-def _pieces(times: str) -> Iterator[tuple[str, int]]:
+@contextlib.contextmanager
+def _opened(store: RunStore, log: LogFile, offset: int = 0) -> Iterator[KeptStream]:
+    with store.blobs.path(log.digest).open("rb", buffering=0) as file:
+        yield KeptStream(file, cut=log.cut, cut_at=log.cut_at, offset=offset)
+
+
+def _pieces(times: Path) -> Iterator[tuple[str, int]]:
     """Stream and length of each piece that came."""
-    for line in times.splitlines():
-        fields = line.split()
-        if len(fields) == 3 and fields[2].isdigit():
-            yield fields[1], int(fields[2])
+    with times.open(errors="replace") as lines:
+        for line in lines:
+            fields = line.split()
+            if len(fields) == 3 and fields[2].isdecimal():
+                yield fields[1], int(fields[2])
 
 
 def _live(store: RunStore, run: Run, streams: tuple[str, ...], *, follow: bool) -> Iterator[ChildOutput]:
     """What has been written so far and, with `follow`, what comes until the run is closed."""
     logs = store.workspace(run.run_id) / "logs"
-    offsets = dict.fromkeys(streams, 0)
+    followed = [_Followed(name) for name in streams]
     while True:
         # Asked before the files are read, so that nothing that was written before the end is missed.
         current = store.find(run.run_id)
         over = current.status is not Status.RUNNING
-        sealed = {log.name: log.digest for log in (current.outcome.logs if current.outcome else ())}
-        for name in streams:
-            place = store.blobs.path(sealed[name]) if name in sealed else logs / name
-            for data in _from(place, offsets[name]):
-                offsets[name] += len(data)
-                yield ChildOutput(stream=name, data=data)
+        sealed = {log.name: log for log in (current.outcome.logs if current.outcome else ())}
+        for one in followed:
+            if one.name in sealed:
+                with _opened(store, sealed[one.name], one.offset) as kept:
+                    yield from (ChildOutput(stream=one.name, data=data) for data in kept.rest())
+            else:
+                yield from (ChildOutput(stream=one.name, data=data) for data in one.news(logs))
         if over or not follow:
             return
         time.sleep(POLL_S)
 
 
-def _from(path: Path, offset: int) -> Iterator[bytes]:
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        file.seek(offset)
-        while data := file.read(_PIECE):
+class _Followed:
+    """A stream that is still written, and how far it was read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.offset = 0
+        self._open_line = False
+
+    def news(self, logs: Path) -> Iterator[bytes]:
+        """What came since; in the place of what was removed before we read it, the line that says so."""
+        for at, data in stretches(logs / self.name, self.offset):
+            if at > self.offset:
+                yield mark(at - self.offset, open_line=self._open_line)
             yield data
+            self.offset = at + len(data)
+            self._open_line = not data.endswith(b"\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mlproj.files import locked_now
+from mlproj.logs import gather
 from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.record import EntryKind, blobs_of, read_document, seal_document
 from mlproj.model.run import LOGS, LogFile, Outcome, Run, Status, Usage
@@ -73,7 +74,8 @@ def _close(connection: sqlite3.Connection, run: Run, logs: Path, blobs: FolderBl
         exit_code=None,
         reason=REASON,
         started=run.created,
-        ended=now,
+        # The clock may have been set back since.
+        ended=max(now, run.created),
         usage=Usage(wall_s=0.0, cpu_s=0.0, peak_rss_bytes=0),
         logs=tuple(_kept(logs / name, blobs) for name in LOGS if (logs / name).is_file()),
         lost=_lost(run, blobs),
@@ -86,8 +88,9 @@ def _close(connection: sqlite3.Connection, run: Run, logs: Path, blobs: FolderBl
 
 
 def _kept(path: Path, blobs: FolderBlobs) -> LogFile:
-    digest, size = blobs.add_file(path)
-    return LogFile(name=path.name, digest=digest, size=size)
+    kept = gather(path)
+    digest, size = blobs.adopt_file(kept.path)
+    return LogFile(name=path.name, digest=digest, size=size, cut=kept.cut, cut_at=kept.cut_at)
 
 
 def _lost(run: Run, blobs: FolderBlobs) -> tuple[Digest, ...]:

@@ -159,7 +159,7 @@ def test_a_full_disk_ends_the_child_and_is_the_stores_fault(
 ) -> None:
     task = bench.task("echo $$ >pid; yes")
     (task.logs / "stdout").symlink_to("/dev/full")
-    with pytest.raises(StoreError, match="cannot be written: No space left on device"):
+    with pytest.raises(StoreError, match="no space is left for the logs in"):
         LocalExecutor(terminal=(False, False), patience=0.2).execute(task, bench.events.append)
     assert is_gone(int((bench.directory / "pid").read_text()))
 
