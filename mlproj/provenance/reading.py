@@ -45,6 +45,9 @@ _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _LONGEST = 1000
 """What every kernel takes as one path: PATH_MAX is 4096 on Linux, 1024 on macOS."""
 
+_NO_FILE = (errno.ENXIO, errno.ESPIPE, errno.EAGAIN)
+"""What only a socket, or a pipe, answers to being opened, put back to its beginning, or read."""
+
 FINGERPRINT = _STAT.size
 fingerprint = _STAT.pack
 
@@ -102,7 +105,7 @@ def _read_file(name: bytes, folder: int, expected: bytes, flags: int, tell: Call
     try:
         descriptor = os.open(name, flags, dir_fd=folder)
     except OSError as error:
-        return SPECIAL if error.errno == errno.ENXIO else error.errno or UNKNOWN  # ENXIO: a socket
+        return SPECIAL if error.errno in _NO_FILE else error.errno or UNKNOWN
     try:
         size = size_in(expected)
         if size <= SMALL:
@@ -112,7 +115,7 @@ def _read_file(name: bytes, folder: int, expected: bytes, flags: int, tell: Call
             os.lseek(descriptor, 0, os.SEEK_SET)
         return _read_steady(descriptor, expected, tell)
     except OSError as error:
-        return error.errno or UNKNOWN
+        return SPECIAL if error.errno in _NO_FILE else error.errno or UNKNOWN
     finally:
         os.close(descriptor)
 
