@@ -164,7 +164,7 @@ class BlobStore(Protocol):
         ...
 
     def adopt_file(self, path: Path) -> tuple[Digest, int]:
-        """Moves a regular file in that nobody writes to any more; digest and size as for `add_file`."""
+        """As `add_file`, for a file that nobody writes to any more: it need not be copied."""
         ...
 
     def add_files(self, files: Iterable[tuple[Path, Digest]]) -> tuple[Path, ...]:

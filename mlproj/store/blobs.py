@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from mlproj.errors import StoreError
@@ -72,13 +73,8 @@ class FolderBlobs:
             digest, size = _digest(file)
             os.fchmod(file, 0o600)
             if self._renew((digest,)):
-                try:
-                    self._settle([(path, digest)])
-                except OSError as error:
-                    if error.errno != errno.EXDEV:
-                        raise
-                    self.add_file(path)
-            path.unlink(missing_ok=True)
+                with self._linked(path) as temporary:
+                    self._settle([(temporary, digest)])
         return digest, size
 
     def add_files(self, files: Iterable[tuple[Path, Digest]]) -> tuple[Path, ...]:
@@ -152,6 +148,25 @@ class FolderBlobs:
                 if copy.digest == digest:
                     return temporary
         return None
+
+    @contextlib.contextmanager
+    def _linked(self, path: Path) -> Iterator[Path]:
+        """Another name, aside, for the file, or a copy where it cannot have one."""
+        self._aside.mkdir(parents=True, exist_ok=True)
+        temporary = self._aside / secrets.token_hex(16)
+        try:
+            os.link(path, temporary)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+                raise
+            with _opened(path) as source, self._written(partial(_copy, source)) as copy:
+                yield copy
+            return
+        try:
+            yield temporary
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
 
     @contextlib.contextmanager
     def _written(self, write: Callable[[int], object]) -> Iterator[Path]:
