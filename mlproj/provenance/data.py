@@ -17,7 +17,8 @@ from mlproj.model.digest import Digest, manifest_lines, readable
 from mlproj.model.events import Note, Report
 from mlproj.model.provenance import InputState
 from mlproj.ports import ObservedInput
-from mlproj.provenance.digests import Batch, Digesting, Segment, lasting, look
+from mlproj.provenance.batches import Batch, Segment, lasting, look
+from mlproj.provenance.digests import Digesting
 from mlproj.provenance.folders import Moving, is_link, unreadable, walk_data
 from mlproj.provenance.reading import ATTEMPTS, MOVING, SPECIAL, UNKNOWN, size_in
 from mlproj.provenance.statcache import StatCache

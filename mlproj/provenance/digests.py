@@ -1,111 +1,29 @@
-"""SHA-256 of many files: remembered ones from the stat cache, the others read on every core, all in order."""
+"""Reads files on every core, and hands them on in the order of their walk."""
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 import msgspec
 
 from mlproj.model.events import Report
+from mlproj.provenance.batches import Batch
 from mlproj.provenance.readers import Reader, ReaderGone, Request, others
-from mlproj.provenance.reading import PIECE, Result, fingerprint, open_folder, read_batch
-from mlproj.provenance.statcache import GRAIN, StatCache, now
+from mlproj.provenance.reading import PIECE, Result, read_batch
 from mlproj.provenance.telling import Telling
 
-BATCH = 256
-"""How many files are looked at together."""
 _WINDOW = 64
 """How many batches are under way at most, which bounds what is held in memory."""
 _JOB_FILES = 64
 _JOB_SIZE = 4 * PIECE
 _SHARE = 8
 """How many small jobs a reader beside us gets at once."""
-_KIND, _REGULAR = 0o170000, 0o100000
 _PER_FILE = 16 << 10
 """Opening a file takes about as long as hashing so many bytes."""
 _WORTH_A_READER = 48 * PIECE
 """Below so many bytes of waiting work, a reader would start for longer than it saves."""
-
-Odd = Callable[[bytes, bytes, "os.stat_result | OSError"], None]
-"""Is told of what is no regular file, or cannot be looked at: its path, that in the walk, `stat`'s word."""
-
-
-class Segment(msgspec.Struct, frozen=True):
-    """Names that follow each other in the walk, at most `BATCH`: below `folder` (absolute), which the walk
-    calls `prefix` (empty, or with a `/` at its end)."""
-
-    folder: bytes
-    prefix: bytes
-    names: list[bytes]
-
-
-class Batch(msgspec.Struct, gc=False):
-    """The regular files of a segment: names below the folder and paths in the walk, their state and, by and
-    by, what came of reading them.
-
-    `missing` counts the results that are not there yet; `begun` is when we first looked, before any reading.
-    """
-
-    folder: bytes
-    follow: bool
-    begun: int
-    names: list[bytes]
-    paths: list[bytes]
-    statuses: list[os.stat_result]
-    prints: list[bytes]
-    results: list[Result | None]
-    missing: int
-
-
-def look(segment: Segment, cache: StatCache, odd: Odd, *, follow: bool) -> Batch:
-    """What `stat` and the cache know of a segment's files. Raises OSError where there is no such folder."""
-    begun, prefix, place = now(), segment.prefix, segment.folder + b"/"
-    names: list[bytes] = []
-    statuses: list[os.stat_result] = []
-    descriptor = open_folder(segment.folder)
-    try:
-        for name in segment.names:
-            try:
-                status = os.stat(name, dir_fd=descriptor, follow_symlinks=follow)
-            except OSError as error:
-                odd(place + name, prefix + name, error)
-                continue
-            if status.st_mode & _KIND == _REGULAR:
-                names.append(name)
-                statuses.append(status)
-            else:
-                odd(place + name, prefix + name, status)
-    finally:
-        os.close(descriptor)
-    paths = [prefix + name for name in names] if prefix else names
-    prints = [fingerprint(s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in statuses]
-    results: list[Result | None] = [*cache.find(paths, prints)]
-    return Batch(
-        folder=segment.folder,
-        follow=follow,
-        begun=begun,
-        names=names,
-        paths=paths,
-        statuses=statuses,
-        prints=prints,
-        results=results,
-        missing=results.count(None),
-    )
-
-
-def lasting(batch: Batch) -> dict[bytes, bytes]:
-    """What the cache may keep of a batch whose results are all there."""
-    before = batch.begun - GRAIN
-    return {
-        path: print_ + result
-        for path, status, print_, result in zip(
-            batch.paths, batch.statuses, batch.prints, batch.results, strict=True
-        )
-        if isinstance(result, bytes) and status.st_mtime_ns < before and status.st_ctime_ns < before
-    }
 
 
 class _Job(msgspec.Struct, gc=False):

@@ -13,7 +13,7 @@ import msgspec
 
 from mlproj.errors import DataError
 from mlproj.model.digest import readable
-from mlproj.provenance.digests import BATCH, Segment
+from mlproj.provenance.batches import BATCH, Segment
 from mlproj.provenance.reading import open_folder
 
 Skip = Callable[[bytes, str], None]

@@ -32,7 +32,7 @@ class Reader:
 
     def __init__(self) -> None:
         # -I -S: it needs nothing of ours, and starts in a third of the time
-        command = (sys.executable, "-I", "-S", reading.__file__)
+        command = (sys.executable or "", "-I", "-S", reading.__file__)
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0

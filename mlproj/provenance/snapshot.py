@@ -16,7 +16,8 @@ from mlproj.model.digest import readable
 from mlproj.model.events import Note, Report
 from mlproj.model.source import Snapshot
 from mlproj.provenance import rules
-from mlproj.provenance.digests import BATCH, Batch, Digesting, Segment, lasting, look
+from mlproj.provenance.batches import BATCH, Batch, Segment, lasting, look
+from mlproj.provenance.digests import Digesting
 from mlproj.provenance.reading import MOVING, SPECIAL, Result, size_in
 from mlproj.provenance.shelf import Row, Shelf
 from mlproj.provenance.statcache import StatCache

@@ -19,7 +19,7 @@ from mlproj.errors import DataError
 from mlproj.files import digest_of
 from mlproj.model.digest import Digest, folder_manifest
 from mlproj.ports import ObservedInput
-from mlproj.provenance.digests import look as look_at
+from mlproj.provenance.batches import look as look_at
 from mlproj.provenance.folders import Moving, walk_data
 from mlproj.provenance.reading import MOVING, PIECE, SPECIAL, Result, fingerprint_of, read_batch
 from mlproj.provenance.statcache import StatCache

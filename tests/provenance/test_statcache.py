@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlproj.model.digest import Digest, folder_manifest
+from mlproj.model.events import Event, Progress
 from mlproj.provenance import cachefile
 from mlproj.provenance.observer import Observer
 from mlproj.provenance.reading import fingerprint, fingerprint_of
@@ -43,6 +44,7 @@ def old(aged: Path) -> Path:
 PROGRAM = """
 import os, sys
 from pathlib import Path
+from mlproj.model.events import Event, Progress
 from mlproj.provenance import cachefile
 from mlproj.provenance.observer import Observer
 
@@ -50,7 +52,7 @@ folder, cache, statement = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 opened = []
 
 def hook(event, arguments):
-    if event == "open":
+    if event == "open" and isinstance(arguments[0], bytes):
         opened.append(arguments[0])
 
 sys.addaudithook(hook)
@@ -77,6 +79,39 @@ def test_an_unchanged_folder_is_not_read_again(old: Path, look: Look) -> None:
 def test_an_unchanged_file_is_not_read_again(old: Path, look: Look) -> None:
     program = DATA.replace("'d', folder", "'d', folder / 'a'")
     assert [opens(old, look, program) for _ in range(2)] == [1, 0]
+
+
+def test_what_was_read_before_an_interrupt_is_not_read_again(
+    tmp_path_factory: pytest.TempPathFactory, look: Look
+) -> None:
+    folder = tmp_path_factory.mktemp("interrupted")
+    for number in range(9000):  # more than are under way at once
+        (folder / f"{number:04}").write_text(str(number))
+    (folder / "last").mkdir()
+    wait_until_old(folder)
+    told = []
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Progress):
+            told.append(event.done)
+            if event.done > 6000:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        look.observer.data("d", folder, folder, declared=True, report=interrupt)
+    assert told[-1] < 9000
+    silently = DATA.replace("report=print", "report=lambda _: None")
+    program = PROGRAM.rpartition("print(")[0] + "print(sum(path[:1].isdigit() for path in opened))"
+    command = (
+        sys.executable,
+        "-c",
+        program,
+        str(folder),
+        str(look.cache),
+        f"sys.executable = ''; {silently}",
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 6000
 
 
 def test_a_young_file_is_read_again(look: Look, tmp_path: Path) -> None:
