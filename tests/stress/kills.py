@@ -40,19 +40,27 @@ class Tally:
 
 
 def at_random(arena: Arena, count: int, dice: random.Random) -> Iterator[str]:
-    """Kills a whole run after a random part of the time that one takes; yields what state it left."""
-    started = time.monotonic()
-    arena.start("run", ".").communicate()
-    length = time.monotonic() - started
+    """Kills a whole run after a random part of the time that one takes; yields what state it left.
+
+    Every third has to build the environment first, which takes longer.
+    """
+    cold, warm = (_length_of_a_run(arena) for _ in range(2))
     for number in range(count):
-        if number % 2:
-            shutil.rmtree(arena.cache, ignore_errors=True)  # so that the environment is built, too
+        length = warm if number % 3 else cold
+        if not number % 3:
+            shutil.rmtree(arena.cache, ignore_errors=True)
         before = _runs(arena)
         process = arena.start("run", ".", "-P", f"number={number}")
         time.sleep(dice.uniform(0, length * 1.1))
         process.kill()
         process.communicate()
         yield f"run at random: {_state(arena, before)}"
+
+
+def _length_of_a_run(arena: Arena) -> float:
+    started = time.monotonic()
+    arena.start("run", ".").communicate()
+    return time.monotonic() - started
 
 
 def at_every_touch(arena: Arena, command: tuple[str, ...], count: int, dice: random.Random) -> Iterator[str]:
