@@ -38,7 +38,7 @@ ALIASES = {"ls": "runs"}
 
 
 class _Stopped(Exception):
-    """Carries an interrupt past typer, which would end with 130 and no word whatever the signal was."""
+    """Carries what ends a command from without past typer, which has one number and no word for each."""
 
 
 class LazyGroup(TyperGroup):
@@ -62,7 +62,7 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, BrokenPipeError) as error:
             raise _Stopped from error
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -9,10 +9,10 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.options import RunArgument, StoreOption
-from mlproj.cli.terminal import ChildWriter
+from mlproj.cli.terminal import say
 from mlproj.errors import UsageError
 from mlproj.model.run import STREAMS
-from mlproj.services.logs import read_log
+from mlproj.services.logs import cut_logs, read_log
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -30,8 +30,12 @@ def logs(
     if stream is not None and stream not in STREAMS:
         raise UsageError(f"there is no stream `{stream}`", hint="streams are `stdout` and `stderr`")
     records = wiring.existing_store(store)
-    write = ChildWriter(child_to_stderr=False)
-    for piece in read_log(records, records.find(run), stream, follow=follow):
-        write(piece)
-    sys.stdout.flush()
+    found = records.find(run)
+    ours = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
+    for piece in read_log(records, found, stream, follow=follow):
+        ours[piece.stream].write(piece.data)
+        ours[piece.stream].flush()
+    for log in cut_logs(records.find(found.run_id)):
+        if stream in (None, log.name):
+            say(f"note: of {log.name} {log.cut:,} bytes were not kept, after the first {log.cut_at:,}")
     return 0

@@ -195,7 +195,10 @@ def _outcome_sections(outcome: Outcome) -> list[Section]:
         series.setdefault(point.key, []).append(point.value)
     metrics = tuple((key, number(values[-1]), sparkline(values)) for key, values in series.items())
     outputs = tuple((output.path, output.state, *content(output)) for output in outcome.outputs)
-    logs = tuple((log.name, size(log.size), str(log.digest)) for log in outcome.logs)
+    logs = tuple(
+        (log.name, size(log.size) + (f" of {size(log.size + log.cut)}" if log.cut else ""), str(log.digest))
+        for log in outcome.logs
+    )
     return [
         Section(title="metrics", rows=metrics),
         Section(title="outputs", rows=outputs),

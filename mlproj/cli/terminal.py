@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from mlproj.cli.controls import printable
+from mlproj.cli.streams import enduring
 from mlproj.model.events import ChildOutput, Event, Note, Report, Started
 
 SAID_IN_PLAIN = {
@@ -29,7 +30,8 @@ def is_terminal(stream: object) -> bool:
 
 def say(message: str) -> None:
     """A line of talk, after all data that was printed before it."""
-    sys.stdout.flush()
+    with enduring(sys.stdout):
+        sys.stdout.flush()
     sys.stderr.write(printable(message) + "\n")
     sys.stderr.flush()
 
@@ -68,7 +70,7 @@ class PlainReport:
 class ChildWriter:
     """Writes the child's bytes to our own streams, whole and at once.
 
-    A terminal or reader that has gone away must not end the run: what it wrote is in the record.
+    A terminal or reader that has gone away does not end the run: what it wrote is in the record.
     """
 
     def __init__(self, child_to_stderr: bool) -> None:
@@ -79,15 +81,11 @@ class ChildWriter:
         self._open_line = False
 
     def __call__(self, event: ChildOutput) -> None:
-        stream = self._streams.get(event.stream)
-        if stream is None or not event.data:
-            return
+        stream = self._streams[event.stream]
         self._open_line = not event.data.endswith(b"\n")
-        try:
+        with enduring(stream):
             stream.write(event.data)
             stream.flush()
-        except OSError:
-            del self._streams[event.stream]
 
     def end_line(self) -> None:
         """Ends a line that the child left open, where our talk would be glued to it."""

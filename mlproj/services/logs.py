@@ -29,6 +29,11 @@ def read_log(
     yield from _live(store, run, STREAMS if stream is None else (stream,), follow=follow)
 
 
+def cut_logs(run: Run) -> tuple[LogFile, ...]:
+    """The streams of which not everything was kept."""
+    return tuple(log for log in (run.outcome.logs if run.outcome else ()) if log.cut)
+
+
 def _recorded(store: RunStore, run: Run, stream: str | None) -> Iterator[ChildOutput]:
     logs = {log.name: log for log in (run.outcome.logs if run.outcome else ())}
     with contextlib.ExitStack() as stack:

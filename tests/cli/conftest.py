@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,14 @@ class Answer:
 
 Mlproj = Callable[..., Answer]
 Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def written(path: Path) -> str:
+    """What is in a file, once there is something in it."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not (path.exists() and path.read_text().strip()):
+        time.sleep(0.02)
+    return path.read_text()
 
 
 @pytest.fixture

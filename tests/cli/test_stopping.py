@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.cli.conftest import LOCAL, Mlproj, Start, single
+from tests.cli.conftest import LOCAL, Mlproj, Start, single, written
 from tests.conftest import ProjectMaker
-
-
-def written(path: Path) -> str:
-    """What is in a file, once there is something in it."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (path.exists() and path.read_text().strip()):
-        time.sleep(0.02)
-    return path.read_text()
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
