@@ -28,7 +28,7 @@ entry_points:
     metrics: [metrics.json]
     command: |
       cat {data}/* > model.bin; mkdir -p report
-      for i in 1 2 3; do echo "step $i of {number}"; echo "$i {number}" > report/$i; done
+      for i in 1 2 3; do echo "step $i of {number}"; sleep 0.1; echo "$i {number}" > report/$i; done
       echo '{{"score": 0.5}}' > metrics.json; echo {number} > "$MLPROJ_OUTPUT_DIR/extra"
   quick:
     parameters: {number: int}
