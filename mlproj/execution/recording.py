@@ -25,21 +25,22 @@ SHARE_OF_TIMES = 8
 class Recorder:
     """Appends each piece to the logs and reports it. Use as a context manager.
 
-    Of each stream `limit` bytes are kept, half of them from its end, as `mlproj.logs` has it. Raises
-    StoreError where the logs cannot be written.
+    Of each stream `limit` bytes are kept, half of them from its end, as `mlproj.logs` has it; a file with a
+    part of the end holds `segment` bytes at least. Raises StoreError where the logs cannot be written.
     """
 
-    def __init__(self, logs: Path, report: Report, limit: int) -> None:
+    def __init__(self, logs: Path, report: Report, limit: int, *, segment: int = LEAST_SEGMENT) -> None:
         self.report = report
         self._logs = logs
         self._limit = limit
+        self._segment = segment
         self._streams: dict[str, _StreamLog] = {}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Recorder:
         with self._translated():
             for name in STREAMS:
-                log = _StreamLog(self._logs / name, self._limit // 2)
+                log = _StreamLog(self._logs / name, -(-self._limit // 2), self._segment)
                 self._stack.callback(log.close)
                 self._streams[name] = log
             times = self._stack.enter_context(open(self._logs / "times", "ab", buffering=0))
@@ -81,9 +82,10 @@ class Recorder:
 class _StreamLog:
     """Writes a stream: the first `half` bytes to a file, then segments that hold the last `half` and more."""
 
-    def __init__(self, path: Path, half: int) -> None:
+    def __init__(self, path: Path, half: int, least_segment: int) -> None:
         self._path = path
         self._half = half
+        self._segment = max(half // 4, least_segment)
         self._segments: list[int] = []
         self._file = FileIO(path, "a")
         self._written = self._file.tell()
@@ -109,7 +111,7 @@ class _StreamLog:
         folder.mkdir(exist_ok=True)
         self._file.close()
         self._file = FileIO(folder / str(self._written), "a")
-        self._room = max(self._half // 4, LEAST_SEGMENT)
+        self._room = self._segment
         self._segments.append(self._written)
         while len(self._segments) > 1 and self._written - self._segments[1] >= self._half:
             os.unlink(folder / str(self._segments.pop(0)))
