@@ -1,4 +1,4 @@
-"""Children that print without measure, through the whole command: to the caller, into the record, and back."""
+"""Children that print without measure: to the caller, into the record, and back from it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ for _ in range(4000):
     os.write(2, bytes(range(255, -1, -1)))
 """
 BARS = """
-import sys, time
+import sys
 for number in range(20000):
-    print(f"\\r{number // 200:3}%|{'#' * (number // 1000):20}| {number}/20000", end="", file=sys.stderr, flush=True)
+    bar = "#" * (number // 1000)
+    print(f"\\r{number // 200:3}%|{bar:20}| {number}/20000", end="", file=sys.stderr, flush=True)
 print("\\ndone", flush=True)
 """
 ALTERNATING = """
@@ -43,6 +44,15 @@ os.write(2, b"no newline")
 """
 
 
+# The kernel counts a process from its fork on, when it still is as large as whoever forked.
+MEASURED = """
+import pathlib, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)
+"""
+
+
 @dataclass(frozen=True)
 class Ran:
     """A finished run: where its two streams went, and the peak memory of the runner in KiB."""
@@ -56,11 +66,11 @@ class Ran:
 def ran(*arguments: str, cwd: Path, name: str, limit: str = "") -> Ran:
     stdout, stderr = cwd.parent / f"{name}.out", cwd.parent / f"{name}.err"
     environ = {**os.environ, "MLPROJ_STORE": str(cwd.parent / "store"), "MLPROJ_LOG_LIMIT": limit}
+    memory = cwd.parent / f"{name}.memory"
+    command = (sys.executable, "-c", MEASURED, memory, *COMMAND, *arguments)
     with stdout.open("wb") as out, stderr.open("wb") as err:
-        process = subprocess.Popen((*COMMAND, *arguments), cwd=cwd, env=environ, stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Ran(process.returncode, stdout, stderr, usage.ru_maxrss)
+        code = subprocess.run(command, cwd=cwd, env=environ, stdout=out, stderr=err).returncode
+    return Ran(code, stdout, stderr, int(memory.read_text()))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +171,7 @@ def test_a_storm_is_followed_to_its_end(
     assert follower.stdout is not None
     assert follower.stdout.readline() == b"begin\n"
     (project / "follow").touch()
-    told, _ = runner.communicate(timeout=120)
+    runner.communicate(timeout=120)
     rest, _ = follower.communicate(timeout=120)
     assert runner.returncode == follower.returncode == 0
     lines = rest.decode().splitlines()
