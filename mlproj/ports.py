@@ -219,8 +219,8 @@ GRACE_S = 3600.0
 class Lease(Protocol):
     """Content in hand: what was added or asked for since it began is nobody's garbage."""
 
-    def has_snapshot(self, manifest: Digest) -> bool:
-        """Whether a recorded run names this snapshot, so that it is there whole. If so, it stays."""
+    def has_source(self, source: SourceState) -> bool:
+        """Whether a recorded run brought all files that the snapshot of `source` holds. If so, they stay."""
         ...
 
 

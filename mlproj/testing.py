@@ -1,6 +1,6 @@
 """Small parts that stand in for the world, for tests of code that speaks to ports.
 
-A store needs no stand-in: `mlproj.store.folder.open_store` makes a real one in a temporary folder in 4 ms.
+A store needs no stand-in: `mlproj.store.opening.open_store` makes a real one in a temporary folder in 4 ms.
 """
 
 from __future__ import annotations

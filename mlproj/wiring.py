@@ -111,5 +111,5 @@ def _located(store: str | None) -> Path:
 
 def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
     path = part("store.locating:locate")(store, environ, directory)
-    opened: RunStore = part("store.folder:open_store")(path, create=create)
+    opened: RunStore = part("store.opening:open_store")(path, create=create)
     return opened

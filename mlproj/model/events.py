@@ -8,8 +8,9 @@ import msgspec
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage began: `fetch`, `lock`, `build`, `run`, `collect`, `seal`, or `verify`, `look`, `remove`, `copy`
-    of the commands about a store; or, within one of these, what takes its time: `clone`, `checkout`, `download`, `unpack`, `resolve`, `create`, `install`."""
+    """A stage began: `fetch`, `lock`, `build`, `run`, `collect`, `seal`, or those of the commands about a
+    store, `verify`, `look`, `remove` and `copy`; or, within one of these, what takes its time: `clone`,
+    `checkout`, `download`, `unpack`, `resolve`, `create`, `install`."""
 
     stage: str
     detail: str = ""

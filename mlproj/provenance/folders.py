@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import errno
 import os
@@ -20,6 +21,8 @@ Skip = Callable[[bytes, str], None]
 """Is told of a path that is no part of the data, and why."""
 
 LOOP = "leads back to a folder above it"
+STORE = "is a store of runs"
+_OF_A_STORE = (b"blobs/", b"store.db")
 
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
@@ -46,6 +49,10 @@ class _Folder(msgspec.Struct):
     keys: list[bytes]
     next: int = 0
 
+    def holds(self, key: bytes) -> bool:
+        place = bisect.bisect_left(self.keys, key)
+        return self.keys[place : place + 1] == [key]
+
     def files(self) -> list[bytes]:
         """The names that follow, up to a folder's, and no more than a batch."""
         names = self.keys[self.next : self.next + BATCH]
@@ -60,7 +67,8 @@ class _Folder(msgspec.Struct):
 def walk_data(root: bytes, skip: Skip) -> Iterator[Segment]:
     """What lies below `root` (absolute) and is no folder, in the order of whole paths, byte by byte.
 
-    `skip` is told of links that lead back to a folder above. Raises DataError where a folder cannot be read,
+    `skip` is told of links that lead back to a folder above, and of stores of runs, ours among them: what is
+    written there while we look is no data. Raises DataError where a folder cannot be read,
     and Moving where one was changed between the beginning and the end of the look at it.
     """
     stack = [_opened(root, b"")]
@@ -75,6 +83,8 @@ def walk_data(root: bytes, skip: Skip) -> Iterator[Segment]:
             below = _opened(folder.path + b"/" + key[:-1], folder.prefix + key)
             if below.place in above:
                 skip(below.path, LOOP)
+            elif all(map(below.holds, _OF_A_STORE)):
+                skip(below.path, STORE)
             else:
                 stack.append(below)
                 above.add(below.place)

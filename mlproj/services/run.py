@@ -145,7 +145,7 @@ def _keep_source(prepared: Prepared, blobs: BlobStore, lease: Lease) -> tuple[Pa
     snapshot = prepared.snapshot
     if snapshot.omitted_manifest is not None:
         blobs.add_bytes(snapshot.omitted_manifest)
-    if lease.has_snapshot(snapshot.digest):
+    if lease.has_source(prepared.job.source):
         return ()
     changed = blobs.add_files((snapshot.root / file.path, file.digest) for file in snapshot.files)
     if not changed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sqlite3
 import threading
 import weakref
@@ -13,75 +12,27 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from mlproj.errors import RunNotFound, StoreError
+from mlproj.errors import Altered, RunNotFound, StoreError
 from mlproj.files import locked
 from mlproj.model.digest import Digest
 from mlproj.model.entries import AmendmentDocument
 from mlproj.model.index import DEFAULT_EXPERIMENT
-from mlproj.model.moment import now
 from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
 from mlproj.model.run import Imported, Run, Status
-from mlproj.ports import Housekeeper, Listed, RunQuery
+from mlproj.model.source import SourceState
+from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
 from mlproj.store import reading, writing
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of
-from mlproj.store.database import FILE, open_readonly, open_writable, transaction
+from mlproj.store.database import transaction
 from mlproj.store.failures import explained, no_room, not_writable
-from mlproj.store.founding import followed, in_use, make_folder, refuse_network
-from mlproj.store.leases import LeaseFile, held_lease
-from mlproj.store.locating import owned
-from mlproj.store.machine import Machine, this_machine
+from mlproj.store.leases import FolderLease, held_lease, holds_all
+from mlproj.store.machine import Machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
 
-
-def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> FolderStore:
-    """The store in the folder `path`, made there if it is none yet and `create` says so.
-
-    A store that cannot be written to, or is another user's, is opened for reading. Raises StoreError where
-    there is none, where it is damaged, of a newer version, on a network file system, or where `path` is a
-    folder with something else in it.
-    """
-    root = Path(os.path.abspath(path))
-    with explained(root), contextlib.ExitStack() as held:
-        root, writable = _found(root, create, held)
-        connection = open_writable(root, create=create) if writable else open_readonly(root)
-        held.callback(connection.close)
-        return FolderStore(
-            root,
-            connection,
-            writable=writable,
-            machine=this_machine(),
-            clock=clock,
-            let_go=held.pop_all().close,
-        )
-
-
-def _found(root: Path, create: bool, held: contextlib.ExitStack) -> tuple[Path, bool]:
-    """Where the store is, and whether it can be written to; if so, it stays there while `held` lasts."""
-    while True:
-        root = followed(root)
-        writable = _is_writable(root, create)
-        if not writable:
-            return root, False
-        held.enter_context(in_use(root))
-        if followed(root) == root:
-            return root, True
-        held.close()  # it was moved while we waited
-
-
-def _is_writable(root: Path, create: bool) -> bool:
-    """Whether the store there, made if there is none and `create` says so, is ours to write to."""
-    if (root / FILE).exists():
-        writable = owned(root) and os.access(root, os.W_OK) and os.access(root / FILE, os.W_OK)
-        if writable:
-            refuse_network(root)
-        return writable and has_room(root)
-    if not create:
-        raise StoreError(f"there is no store at `{root}`", hint="`mlproj run` makes one")
-    make_folder(root)
-    refuse_network(root)
-    return True
+_FEW = 5
+"""So many runs of one snapshot are looked at for one that held all of it."""
 
 
 class FolderStore:
@@ -247,16 +198,21 @@ class FolderStore:
             self._amend(run_id, kind, content)
 
     @contextlib.contextmanager
-    def lease(self) -> Iterator[_Lease]:
+    def lease(self) -> Iterator[Lease]:
         with contextlib.ExitStack() as stack:
             with self._changing():
                 file = stack.enter_context(held_lease(self._root / "locks"))
-            yield _Lease(self, file)
+            yield FolderLease(file, self._blobs, self._has_source)
 
-    def names_snapshot(self, manifest: Digest) -> bool:
-        """Whether a run that is not forgotten names it as its source."""
+    def _has_source(self, source: SourceState) -> bool:
+        """Whether a run that is not forgotten names that snapshot, and held all that `source` holds."""
         with self._looking():
-            return bool(ids(self._connection, "snapshot = ? AND forgotten = 0 LIMIT 1", manifest))
+            newest_first = "snapshot = ? AND forgotten = 0 ORDER BY number DESC LIMIT ?"
+            for run_id in ids(self._connection, newest_first, source.snapshot, _FEW):
+                with contextlib.suppress(Altered):
+                    if holds_all(reading.read_run(self._connection, run_id, self._machine), source):
+                        return True
+        return False
 
     def entries(self) -> Iterator[Entry]:
         last: int | None = None
@@ -324,17 +280,3 @@ def _recordable(run: Run) -> Iterator[None]:
         yield
     except (ValueError, OverflowError) as error:
         raise StoreError(f"run `{run.run_id}` cannot be recorded: {error}") from error
-
-
-class _Lease:
-    """A lease on the content of a store."""
-
-    def __init__(self, store: FolderStore, file: LeaseFile) -> None:
-        self._store = store
-        self._file = file
-
-    def has_snapshot(self, manifest: Digest) -> bool:
-        blobs = self._store.blobs
-        with blobs.adding():  # so that nobody removes between what we say and what we see
-            self._file.name(manifest)
-            return self._store.names_snapshot(manifest) and manifest in blobs

@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from mlproj.files import locked, locked_now, write_all
 from mlproj.model.digest import Digest
+from mlproj.model.run import Run
+from mlproj.model.source import SourceState
+from mlproj.store.blobs import FolderBlobs
 
 _HELD, _NEW = "lease-", "new-lease-"
 _GRAIN_S = 2.0
@@ -84,3 +87,28 @@ def _is_held(path: Path) -> bool:
         if free:
             path.unlink(missing_ok=True)
     return not free
+
+
+class FolderLease:
+    """A `Lease` on the content of a store in a folder. `has_source` asks its database."""
+
+    def __init__(
+        self, file: LeaseFile, blobs: FolderBlobs, has_source: Callable[[SourceState], bool]
+    ) -> None:
+        self._file = file
+        self._blobs = blobs
+        self._has_source = has_source
+
+    def has_source(self, source: SourceState) -> bool:
+        with self._blobs.adding():  # so that nobody removes between what we say and what we see
+            self._file.name(source.snapshot)
+            return source.snapshot in self._blobs and self._has_source(source)
+
+
+def holds_all(run: Run, wanted: SourceState) -> bool:
+    """Whether the run brought all that `wanted` holds: how much of a snapshot is held may be set anew."""
+    if run.job is None or (run.outcome is not None and run.outcome.lost):
+        return False
+    held = run.job.source
+    left_out = {file.digest for file in held.omitted} - {file.digest for file in wanted.omitted}
+    return left_out <= {None} and held.omitted_manifest in (None, wanted.omitted_manifest)

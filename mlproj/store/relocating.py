@@ -17,8 +17,8 @@ from mlproj.ports import Copied
 from mlproj.store.copying import copy_store
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained
-from mlproj.store.folder import open_store
 from mlproj.store.founding import alone_with, followed, is_vacant, leave_word, refuse_network
+from mlproj.store.opening import open_store
 
 _ARRIVING = ".restoring-"
 

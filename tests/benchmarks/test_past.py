@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mlproj.ports import RunQuery
 from mlproj.services.verify import verify
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 from tests.benchmarks.past import lengthen
 from tests.store.runs import begun, ended
 

@@ -14,7 +14,7 @@ from mlproj.model.record import EntryKind, read_document
 from mlproj.model.run import Run, Status
 from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.verify import verify
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 from tests.store.runs import begun, ended
 
 StoreMaker = Callable[[Path], RunStore]

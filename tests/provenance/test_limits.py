@@ -12,7 +12,7 @@ from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.record import encode
 from mlproj.model.source import LISTED
 from mlproj.ports import SnapshotRules
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 from tests.conftest import ProjectMaker
 from tests.provenance.conftest import Look, omitted, paths
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlproj.model.run import Run
-from mlproj.store.folder import FolderStore, open_store
+from mlproj.store.folder import FolderStore
+from mlproj.store.opening import open_store
 from tests.store.runs import begun, ended
 
 

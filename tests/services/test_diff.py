@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from mlproj.errors import Altered
 from mlproj.model.run import Run
 from mlproj.services.diff import SIZE_LIMIT, Patch, diff
-from mlproj.store.folder import FolderStore, open_store
+from mlproj.store.folder import FolderStore
+from mlproj.store.opening import open_store
 from tests.store.runs import LOCK, SOURCE, begun, ended
 
 NEWER_LOCK = (

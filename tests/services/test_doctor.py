@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlproj.services.doctor import Check, diagnose
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 
 
 def checks(folder: Path) -> dict[str, Check]:

@@ -18,7 +18,7 @@ from mlproj.ports import RunQuery, RunStore, Task
 from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan, run
 from mlproj.services.verify import verify
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 from mlproj.testing import MOMENT, FakeEnvironment, FakeExecutor, FakeObserver, FakeSource, Recorder
 
 PROJECT = """\

@@ -18,7 +18,8 @@ from mlproj.model.record import GENESIS, EntryKind, link
 from mlproj.model.run import Run
 from mlproj.services.verify import Problem, verify
 from mlproj.store.database import FILE
-from mlproj.store.folder import FolderStore, open_store
+from mlproj.store.folder import FolderStore
+from mlproj.store.opening import open_store
 from tests.store.runs import LOCK, SOURCE, begun, ended
 
 

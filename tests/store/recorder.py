@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 from tests.store.runs import begun, ended
 
 

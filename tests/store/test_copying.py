@@ -15,7 +15,8 @@ from mlproj.model.events import Event, Note, silent
 from mlproj.model.run import Run, Status
 from mlproj.ports import RunQuery
 from mlproj.services.verify import verify
-from mlproj.store.folder import FolderStore, open_store
+from mlproj.store.folder import FolderStore
+from mlproj.store.opening import open_store
 from mlproj.store.relocating import back_up, move, restore
 from tests.conftest import need
 from tests.store.runs import begun, ended

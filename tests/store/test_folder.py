@@ -23,7 +23,8 @@ from mlproj.ports import Condition, RunQuery
 from mlproj.services.verify import verify
 from mlproj.store.closing import REASON
 from mlproj.store.database import FILE
-from mlproj.store.folder import FolderStore, open_store
+from mlproj.store.folder import FolderStore
+from mlproj.store.opening import open_store
 from tests.store.runs import begun, ended
 
 REPOSITORY = Path(__file__).parents[2]
@@ -76,7 +77,7 @@ def test_a_store_is_the_owners_alone_and_invisible_to_git(root: Path, sealed: Ru
 def test_recording_a_run_loads_neither_sqlalchemy_nor_alembic(tmp_path: Path) -> None:
     code = (
         "import sys; from tests.store.recorder import main; main(*sys.argv[1:]);"
-        "from mlproj.store.folder import open_store; from pathlib import Path;"
+        "from mlproj.store.opening import open_store; from pathlib import Path;"
         "open_store(Path(sys.argv[1]), create=False).find('last');"
         "sys.stdout.write(' '.join({'sqlalchemy', 'alembic', 'asyncio'} & set(sys.modules)))"
     )
@@ -144,7 +145,7 @@ def test_several_that_look_at_once_close_a_dead_run_once(root: Path) -> None:
     with hanging(root) as (process, _):
         process.kill()
         process.wait()
-    code = "import sys; from pathlib import Path; from mlproj.store.folder import open_store;"
+    code = "import sys; from pathlib import Path; from mlproj.store.opening import open_store;"
     code += "open_store(Path(sys.argv[1]), create=False).find('last')"
     lookers = [recorder(root, "", code) for _ in range(4)]
     for looker in lookers:
@@ -336,7 +337,7 @@ from mlproj.errors import StoreError
 from mlproj.ports import RunQuery
 from mlproj.services.logs import read_log
 from mlproj.services.verify import verify
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 store = open_store(Path(sys.argv[1]), create=False)
 run = store.find("last")
 listed = len(store.search(RunQuery()))

@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mlproj.errors import Altered, RunNotFound, StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.run import Run
+from mlproj.model.source import OmittedFile
 from mlproj.ports import Garbage
 from mlproj.services.verify import verify
 from mlproj.store.database import FILE
-from mlproj.store.folder import FolderStore, open_store
+from mlproj.store.folder import FolderStore
+from mlproj.store.opening import open_store
 from tests.store.runs import SOURCE, begun, ended
 
 HOUR = 3600.0
@@ -105,16 +108,17 @@ def test_what_comes_to_be_wanted_after_it_was_found_is_not_removed(store: Folder
 def test_a_snapshot_that_a_lease_relies_on_outlives_the_run_that_brought_it(store: FolderStore) -> None:
     run = sealed(store, "first", b"model", {b"train.py": b"print(1)"})
     assert run.job is not None
-    snapshot = run.job.source.snapshot
+    source = run.job.source
+    snapshot = source.snapshot
     with store.lease() as lease:
-        assert lease.has_snapshot(snapshot)
-        assert not lease.has_snapshot(Digest.of(b"never seen"))
+        assert lease.has_source(source)
+        assert not lease.has_source(replace(source, snapshot=Digest.of(b"never seen")))
         store.hide(run.run_id)
         found = garbage(store, run)
         store.housekeeper.forget([run.run_id], who="ada", why="test")
         store.housekeeper.remove(found)
         assert snapshot in store.blobs and Digest.of(b"print(1)") in store.blobs
-        assert not lease.has_snapshot(snapshot), "nobody who comes now may rely on it"
+        assert not lease.has_source(source), "nobody who comes now may rely on it"
     store.housekeeper.remove(garbage(store, grace_s=0))
     assert snapshot not in store.blobs and Digest.of(b"print(1)") not in store.blobs
 
@@ -194,3 +198,27 @@ def test_a_copy_of_a_file_with_holes_has_holes(store: FolderStore, tmp_path: Pat
     assert (size, kept.stat().st_size) == (64 * 1024 * 1024,) * 2
     assert kept.stat().st_blocks * 512 < 4 * 1024 * 1024
     assert Digest.of(kept.read_bytes()) == digest
+
+
+def test_a_run_that_held_less_of_a_snapshot_is_not_relied_on(store: FolderStore) -> None:
+    large = OmittedFile(path="large.bin", reason="too large", size=9, digest=Digest.of(b"large"))
+    secret = OmittedFile(path=".env", reason="secret")
+    run = begun(store.blobs)
+    assert run.job is not None
+    job, whole = run.job, run.job.source
+    for left_out in ((large, secret), (secret,)):
+        source = replace(whole, omitted=left_out)
+        held = replace(run, run_id=run.run_id[::-1], job=replace(job, source=source))
+        with store.begin(held), store.lease() as lease:
+            assert lease.has_source(source)
+            assert lease.has_source(replace(whole, omitted=(large,)))
+            assert lease.has_source(whole) is (large not in left_out)
+            store.seal(ended(store.blobs, held))
+        run = replace(run, run_id=run.run_id[1:] + run.run_id[0])
+    listed = replace(whole, omitted_manifest=Digest.of(b"a list"))
+    long = replace(run, job=replace(job, source=replace(listed, snapshot=store.blobs.add_bytes(b""))))
+    assert long.job is not None
+    store.blobs.add_bytes(b"a list")
+    with store.begin(long), store.lease() as lease:
+        assert lease.has_source(long.job.source)
+        assert not lease.has_source(replace(long.job.source, omitted_manifest=None))

@@ -14,7 +14,7 @@ from mlproj.model.run import Status
 from mlproj.services.verify import verify
 from mlproj.store import database, migrating
 from mlproj.store.database import FILE, VERSION, open_readonly
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 from mlproj.store.tables import metadata
 from tests.store.runs import begun, ended
 

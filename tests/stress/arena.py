@@ -14,7 +14,7 @@ from mlproj.files import digest_of
 from mlproj.model.run import Status
 from mlproj.ports import RunQuery
 from mlproj.services.verify import verify
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 
 MLPROJECT = """\
 name: stressed

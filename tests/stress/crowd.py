@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlproj.model.run import Run, Status
 from mlproj.ports import RunQuery
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 from tests.stress.arena import Arena, faults, lay_out
 
 AT_ONCE = 8

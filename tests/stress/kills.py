@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlproj.ports import RunQuery
-from mlproj.store.folder import open_store
+from mlproj.store.opening import open_store
 from tests.stress.arena import Arena, faults, lay_out
 
 HOOK = Path(__file__).with_name("killing")
