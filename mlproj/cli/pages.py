@@ -10,6 +10,9 @@ from mlproj.model.plan import Plan
 from mlproj.model.project import Project
 from mlproj.model.run import Job, Outcome, Run, Status
 
+_MOST_OMITTED = 20
+"""So many files that a snapshot does not hold are shown one by one."""
+
 
 def run_summary(run: Run) -> Iterator[str]:
     """The lines said at the end of a run."""
@@ -162,8 +165,12 @@ def _source_rows(job: Job) -> Iterator[Row]:
     for submodule in source.submodules:
         yield ("submodule", f"{submodule.path} {submodule.commit or ''}{' dirty' if submodule.dirty else ''}")
     yield ("snapshot", f"{source.snapshot} ({counted(source.files, 'file')})")
-    for omitted in source.omitted:
+    for omitted in source.omitted[:_MOST_OMITTED]:
         yield ("left out", f"{omitted.path}: {omitted.reason}")
+    if (more := len(source.omitted) - _MOST_OMITTED) > 0:
+        yield ("left out", f"{counted(more, 'further file')} that `--json` names")
+    if source.omitted_manifest is not None:
+        yield ("left out", f"more still: all that were digested stand in {source.omitted_manifest}")
 
 
 def _environment_rows(job: Job) -> Iterator[Row]:
