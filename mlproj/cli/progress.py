@@ -109,9 +109,9 @@ class _Painter:
             self._started(Started(stage=event.stage))
         task = self._tasks.get(event.stage)
         if task is not None:
-            # Where nobody knows how much there is, no bar tells that it goes on.
-            count = {"note": f"{event.done:,} {event.unit}"} if event.total is None else {}
-            self._progress.update(task, completed=event.done, total=event.total, **count)
+            self._progress.update(task, completed=event.done, total=event.total)
+            if event.total is None:  # no bar tells that it goes on
+                self._progress.update(task, note=f"{event.done:,} {event.unit}")
 
     def _tool(self, event: ToolOutput) -> None:
         task = self._tasks.get(event.stage)
