@@ -57,7 +57,8 @@ class LocalExecutor:
             ]
             began_at, begun = time.time(), time.monotonic()
             process = _start(task, channels)
-            supervision = Supervision(process.pid, begun, recorder, limits)
+            run_id = task.environ.get("MLPROJ_RUN_ID")
+            supervision = Supervision(process.pid, begun, recorder, limits, run_id=run_id)
             try:
                 supervision.watch(channels, wakeups)
             finally:

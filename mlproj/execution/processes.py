@@ -10,7 +10,7 @@ import importlib
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from mlproj.execution.adoption import clear_away
@@ -34,11 +34,13 @@ Table = dict[int, Process]
 class Family:
     """The processes of one run, and what the largest look at them saw.
 
-    One that starts a session of its own is known from the first look on that sees it below the others.
+    One that starts a session of its own is known from the first look on that sees it below the others, or,
+    once it is an orphan that we adopted, by the id of the run among its variables.
     """
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, run_id: str | None = None) -> None:
         self.root = root
+        self._variable = None if run_id is None else f"MLPROJ_RUN_ID={run_id}".encode()
         self.peak_rss_bytes = 0
         self.cpu_s = 0.0
         self._read = table_reader()
@@ -67,6 +69,11 @@ class Family:
         except OSError:
             return True
 
+    def orphans(self) -> tuple[int, ...]:
+        """Processes of the run, still living, that lost their parents and became children of ours."""
+        rows = (_read_stat(str(pid)) for pid in _own_children() if pid != self.root)
+        return tuple(row.pid for row in rows if row is not None and row.alive and self._is_root(row))
+
     def peak(self, usage: resource.struct_rusage) -> int:
         """The peak memory in bytes, given what the kernel says of the processes that were waited for.
 
@@ -91,7 +98,19 @@ class Family:
         return list(found.values())
 
     def _is_root(self, process: Process) -> bool:
-        return process.session == self.root or self._known.get(process.pid) == process.started
+        return (
+            process.session == self.root
+            or self._known.get(process.pid) == process.started
+            or (process.parent == os.getpid() and process.pid != self.root and self._is_ours(process.pid))
+        )
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether a child of this process, which may run something else too, is of this run."""
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                return self._variable is not None and self._variable in file.read().split(b"\0")
+        except OSError:
+            return False
 
 
 def table_reader() -> Callable[[], Table]:
@@ -142,6 +161,14 @@ def send(processes: Iterable[Process], number: int) -> None:
     for process in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(process.pid, number)
+
+
+def _own_children() -> Iterator[int]:
+    """Whom this process would have to wait for; nobody on a system that does not tell."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{thread}/children") as file:
+                yield from map(int, file.read().split())
 
 
 def _session(pid: int) -> int | None:

@@ -16,6 +16,7 @@ import msgspec
 from mlproj.execution import signals, streams
 from mlproj.execution.intake import Intake
 from mlproj.execution.ladder import Ladder
+from mlproj.execution.looks import Looks
 from mlproj.execution.processes import Family, Process, send
 from mlproj.execution.recording import Recorder
 from mlproj.execution.streams import Channel
@@ -23,13 +24,10 @@ from mlproj.model.events import Note
 from mlproj.model.run import Usage
 from mlproj.process import STOPPING
 
-FIRST_GLANCE = 0.001
-FIRST_LOOK = 0.01
-LONGEST_PAUSE = 0.25
-SHARE = 0.02
-"""Looking at the process table may take this share of the time, so on a crowded machine it is rarer."""
 ENDING = 0.03
 """How often, in seconds, it is looked whether what is to end has ended."""
+LONGEST_WAIT = 0.25
+"""The same for the child itself, where the system does not tell of its end."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +39,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Supervision:
-    """A child from its start to the end of its whole process group. `begun` is on the monotonic clock."""
+    """A child from its start to the end of its whole process group. `begun` is on the monotonic clock.
 
-    def __init__(self, pid: int, begun: float, recorder: Recorder, limits: Limits) -> None:
+    `run_id` is what its descendants have in their variables as MLPROJ_RUN_ID, if they have.
+    """
+
+    def __init__(
+        self, pid: int, begun: float, recorder: Recorder, limits: Limits, *, run_id: str | None = None
+    ) -> None:
         self.exit_code: int | None = None
         self.timed_out = False
         self.interrupted: int | None = None
@@ -52,14 +55,13 @@ class Supervision:
         self._begun = begun
         self._recorder = recorder
         self._limits = limits
-        self._family = Family(pid)
+        self._family = Family(pid, run_id)
+        self._looks = Looks(self._family, begun, time.monotonic)
         self._ladder = Ladder(limits.patience)
         self._selector = selectors.DefaultSelector()
         self._intake = Intake(self._selector, self._take, time.monotonic)
         self._stopping = False
         self._recording = True
-        self._next_look = begun + FIRST_GLANCE
-        self._pause = FIRST_GLANCE
         self._usage: resource.struct_rusage | None = None
         self._watched = False
 
@@ -109,12 +111,13 @@ class Supervision:
             if not self._watched and self.ended is None:
                 self._reap()
             self._check_timeout(now)
-            self._look(now)
+            if self._looks.take(now, ended=self.ended is not None) and self._recording:
+                self._recorder.flush()
             self._climb(now)
 
     def _until_next(self, now: float) -> float:
         """Seconds to sleep at most, when nothing happens."""
-        times = [self._next_look]
+        times = [self._looks.due]
         if self._intake.due is not None:
             times.append(self._intake.due)
         if self._ladder.due is not None:
@@ -124,13 +127,12 @@ class Supervision:
         if self.ended is not None or self._ladder.begun:
             times.append(now + ENDING)
         elif not self._watched:
-            times.append(now + min(LONGEST_PAUSE, max(0.001, (now - self._begun) / 20)))
+            times.append(now + min(LONGEST_WAIT, max(0.001, (now - self._begun) / 20)))
         return max(0.0, min(times) - now)
 
     def _take(self, stream: str, data: bytes, now: float) -> None:
         if self._recording:
-            if self._pause < FIRST_LOOK:
-                self._family.glance()
+            self._looks.glance()
             self._recorder.add(stream, data, now - self._begun)
 
     def _hear(self, wakeups: int, channels: Sequence[Channel]) -> None:
@@ -173,19 +175,6 @@ class Supervision:
         self._stopping = True
         self._ladder.begin(time.monotonic(), first)
 
-    def _look(self, now: float) -> None:
-        if now < self._next_look:
-            return
-        if self._pause < FIRST_LOOK:
-            self._family.glance()
-        elif self.ended is None:
-            self._family.look()
-            if self._recording:
-                self._recorder.flush()
-        cost = time.monotonic() - now
-        self._pause = max(min(self._pause * 2, LONGEST_PAUSE), cost / SHARE)
-        self._next_look = now + cost + self._pause
-
     def _climb(self, now: float) -> None:
         if self.ended is not None and now - self.ended >= self._limits.grace:
             # A shell has its background jobs ignore interrupts, so there is nothing to wait for.
@@ -213,6 +202,7 @@ class Supervision:
         if self._intake.is_open and not waited:
             return False
         if not self._stopping and not self._family.has_session():
+            self._tell_of_daemons()
             return True
         left = self._remaining()
         if not left:
@@ -225,10 +215,16 @@ class Supervision:
             self._ladder.begin(now, signal.SIGTERM)
         return False
 
+    def _tell_of_daemons(self) -> None:
+        daemons = self._family.orphans()
+        if daemons:
+            pids = ", ".join(map(str, sorted(daemons)))
+            self._tell(f"left {_count(daemons)} that the entry point gave a session of its own: {pids}")
+
     def _tell(self, message: str) -> None:
         if self._recording:
             self._recorder.report(Note(message=message))
 
 
-def _count(processes: Sequence[Process]) -> str:
+def _count(processes: Sequence[object]) -> str:
     return "1 process" if len(processes) == 1 else f"{len(processes)} processes"

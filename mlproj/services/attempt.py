@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError
 from mlproj.logs import gather
 from mlproj.model.environment import Activation
-from mlproj.model.events import Ended, Note, Started
+from mlproj.model.events import Ended, Event, Note, Started
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
 from mlproj.ports import Execution, RunStore, Task
 from mlproj.process import patched
@@ -53,7 +53,7 @@ class Attempt:
             folder.mkdir(parents=True, exist_ok=True)
         marks = mark(self._directory, self._prepared.products)
         self._report(Started(stage="run", detail=self._prepared.job.command))
-        self._execution = self._tools.executor().execute(self._task(activation), self._report)
+        self._execution = self._tools.executor().execute(self._task(activation), self._hear)
         self._report(Ended(stage="run"))
         self._report(Started(stage="collect"))
         self._collect(marks)
@@ -97,6 +97,12 @@ class Attempt:
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
         )
+
+    def _hear(self, event: Event) -> None:
+        """Reports what the executor tells, and keeps its notes."""
+        if isinstance(event, Note):
+            self._notes.append(event.message)
+        self._report(event)
 
     def _collect(self, marks: Marks) -> None:
         products, blobs = self._prepared.products, self._store.blobs

@@ -33,10 +33,16 @@ class Bench:
         )
 
     def run(
-        self, command: str, *, timeout: float | None = None, patience: float = 0.3, grace: float = 0.3
+        self,
+        command: str,
+        *,
+        timeout: float | None = None,
+        patience: float = 0.3,
+        grace: float = 0.3,
+        **variables: str,
     ) -> Execution:
         executor = LocalExecutor(terminal=(False, False), patience=patience, grace=grace)
-        return executor.execute(self.task(command, timeout=timeout), self.events.append)
+        return executor.execute(self.task(command, timeout=timeout, **variables), self.events.append)
 
     def log(self, name: str) -> bytes:
         return (self.directory / "logs" / name).read_bytes()
