@@ -142,8 +142,9 @@ class Executor(Protocol):
         """Writes `stdout`, `stderr` (bytes as they came) and `times` into `task.logs`, which exists.
 
         A stream that is longer than what is kept of one lies there as `mlproj.logs` has it. `times` has a
-        line per stretch of output: seconds since the start, the stream's name and the length in bytes. An interrupt ends the whole process group before this returns. Raises
-        ProjectError where the command cannot be started at all.
+        line per stretch of output: seconds since the start, the stream's name and the length in bytes. An
+        interrupt ends the whole process group before this returns. Raises ProjectError where the command
+        cannot be started at all.
         """
         ...
 
