@@ -130,3 +130,14 @@ def test_modes_that_a_stopped_child_left_are_put_back(terminal: Terminal) -> Non
     before = termios.tcgetattr(terminal.theirs)
     terminal.run("stty -echo; kill -9 $$")
     assert termios.tcgetattr(terminal.theirs) == before
+
+
+def test_a_progress_bar_and_a_prompt_are_shown_while_they_are_young(terminal: Terminal) -> None:
+    bar = r"for i in 1 2 3; do printf '\r%3d%%' $i >&2; done; printf 'name? '"
+    with terminal.start(f"{bar}; read answer; printf 'hello %s' \"$answer\"") as process:
+        terminal.read(process, until=b"name? ")
+        assert b"\r  1%\r  2%\r  3%" in terminal.shown and process.poll() is None
+        os.write(terminal.ours, b"Ada\n")
+        terminal.read(process)
+    assert terminal.log("stdout") == b"name? hello Ada"
+    assert terminal.log("stderr") == b"\r  1%\r  2%\r  3%"
