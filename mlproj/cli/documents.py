@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+from mlproj.cli.streams import delivering
 from mlproj.model.digest import plain
 from mlproj.model.plan import Plan
 from mlproj.model.project import EntryPoint, Project
@@ -15,8 +16,9 @@ RUN_SCHEMA = "mlproj/run/1"
 
 
 def print_document(document: object) -> None:
-    sys.stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    with delivering():
+        sys.stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
 
 
 def run_document(run: Run) -> dict[str, Any]:

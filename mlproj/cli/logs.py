@@ -9,6 +9,7 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.options import RunArgument, StoreOption
+from mlproj.cli.streams import delivering
 from mlproj.cli.terminal import say
 from mlproj.errors import UsageError
 from mlproj.model.run import STREAMS
@@ -33,8 +34,9 @@ def logs(
     found = records.find(run)
     ours = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
     for piece in read_log(records, found, stream, follow=follow):
-        ours[piece.stream].write(piece.data)
-        ours[piece.stream].flush()
+        with delivering():
+            ours[piece.stream].write(piece.data)
+            ours[piece.stream].flush()
     for log in cut_logs(records.find(found.run_id)):
         if stream in (None, log.name):
             say(f"note: of {log.name} {log.cut:,} bytes were not kept, after the first {log.cut_at:,}")

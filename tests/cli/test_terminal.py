@@ -115,6 +115,15 @@ def test_a_run_that_does_not_mind_its_terminal_going_comes_to_its_end(
     assert mlproj("logs", "--stream", "stdout").stdout.splitlines() == lines
 
 
+def test_a_document_for_a_terminal_that_went_is_no_bug(make_project: ProjectMaker, mlproj: Mlproj) -> None:
+    project = make_project({"MLproject": SLOW})
+    terminal = Terminal(f"setsid --wait bash -c 'echo begun; {RUN} --json; echo $? > ended'", project)
+    terminal.wait_for(b"begun")
+    terminal.hang_up()
+    assert written(project / "ended") == "141\n"
+    assert mlproj("show", "--json").document["status"] == "FINISHED"
+
+
 PAINTING = """\
 import time
 from mlproj.cli.streams import prepare
