@@ -18,6 +18,10 @@ IN_A_ROW = 8
 """After so many crumbs the next ones wait: what a person waits for is seldom more."""
 REST = 0.002
 """Seconds for which a pipe is left alone then."""
+FULL = streams.PIECE // 2
+"""Bytes; who writes so much at once, or within a rest, is soon held up by a pipe that nobody empties."""
+RESTLESS = 500
+"""So many more crumbs of such a one are taken without a rest."""
 QUIET = 0.01
 """Seconds after which what comes begins a new row."""
 
@@ -74,13 +78,21 @@ class Intake:
             self._selector.unregister(channel.ours)
             self._resting, self.due = channel, self._last + REST
 
+    def _count(self, size: int, now: float) -> None:
+        if size >= FULL:
+            self._row = -RESTLESS
+        elif now - self._last >= QUIET:
+            self._row = 0
+        elif size < CRUMB:
+            self._row += 1
+        self._last = now
+
     def _read(self, channel: Channel) -> int:
         """Takes a piece, if there is one, and returns its size."""
         data = streams.read(channel)
         if data:
             now = self._clock()
-            self._row = self._row + 1 if len(data) < CRUMB and now - self._last < QUIET else 0
-            self._last = now
+            self._count(len(data), now)
             self._take(channel.name, data, now)
             return len(data)
         if data is not None:
