@@ -117,7 +117,9 @@ def test_one_that_the_system_kills_ends_with_minus_the_signal(bench: Bench, numb
 def test_one_in_a_group_of_its_own_is_stopped_all_the_same(
     bench: Bench, is_gone: Callable[[int], bool]
 ) -> None:
-    code = "import os, time; os.fork(); os.setpgid(0, 0); print(os.getpid(), flush=True); time.sleep(60)"
+    # Each number in one write, so that the two do not run into each other.
+    said = 'os.write(1, b"%d\\n" % os.getpid())'
+    code = f"import os, time; os.fork(); os.setpgid(0, 0); {said}; time.sleep(60)"
     bench.run(f"{PYTHON} -c '{code}'; true", timeout=1)
     pids = [int(line) for line in bench.log("stdout").split()]
     assert len(pids) == 2 and all(map(is_gone, pids))
