@@ -10,6 +10,7 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.documents import plan_document, print_document, project_document, run_document
+from mlproj.cli.loading import load
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages import plan_page, project_page, run_summary
 from mlproj.cli.sheet import print_sheet
@@ -18,7 +19,6 @@ from mlproj.errors import RUN_FAILED, NotSupportedYet, UsageError
 from mlproj.model.encoding import is_text
 from mlproj.model.run import Run, Status
 from mlproj.planning.parameters import parse_assignments
-from mlproj.services.describe import describe
 from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan as plan_run
 from mlproj.services.run import run as carry_out
@@ -172,7 +172,8 @@ def run(
 
 def _describe(request: RunRequest, tools: Tools, as_json: bool) -> int:
     with reporting() as report:
-        project = describe(request, tools, report)
+        # What finds fault with files is not needed by a run, and takes a while to import.
+        project = load("mlproj.services.describe").describe(request, tools, report)
     if as_json:
         print_document(project_document(project))
     else:
