@@ -24,14 +24,16 @@ BEYOND_ERRORS = {
     0: "done",
     errors.RUN_FAILED: "the entry point failed or ran out of time (its own exit code is in the record)",
     BUG: "a fault of mlproj's own; the message names a file with what a bug report needs",
-    130: "interrupted (Ctrl-C); a run that had begun is recorded as KILLED",
+    129: "the terminal went away (SIGHUP); a run that had begun is recorded as KILLED",
+    130: "interrupted (Ctrl-C); likewise",
+    141: "whoever read standard output stopped reading",
     143: "terminated (SIGTERM); likewise",
 }
 MEANINGS: dict[type[errors.MlprojError], str] = {
     errors.UsageError: "the command was given something that cannot be meant, a parameter's value included",
     errors.ProjectError: "the project's files, source or data; errors that `check` found; not clean",
     errors.EnvironmentFailed: "the environment could not be locked or built, or is of a kind still to come",
-    errors.StoreError: "the store cannot be opened or written, or holds no such run",
+    errors.StoreError: "the store or standard output cannot be written, or the store holds no such run",
     errors.NotReproduced: "a run executed again gave something else",
     errors.Altered: "what was recorded is not what was sealed",
 }

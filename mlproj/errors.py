@@ -12,6 +12,7 @@
     │   └── NotSupportedYet      a kind of environment that this version cannot build
     ├── StoreError           5   the store cannot be opened or written
     │   └── RunNotFound
+    ├── OutputError          5   standard output cannot be written
     ├── NotReproduced        6
     └── Altered              7   a record, blob or chain that is not what was sealed
 
@@ -116,6 +117,10 @@ class StoreError(MlprojError):
 
 class RunNotFound(StoreError):
     pass
+
+
+class OutputError(MlprojError):
+    exit_code = 5
 
 
 class NotReproduced(MlprojError):

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from mlproj.cli.ending import ended_by
 from mlproj.cli.loading import load
-from mlproj.errors import UsageError, did_you_mean
+from mlproj.errors import OutputError, UsageError, did_you_mean
 from mlproj.version import __version__
 
 COMMANDS: dict[str, str] = {
@@ -103,14 +103,25 @@ def invoke(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         outcome = command.main(args=list(arguments), prog_name="mlproj", standalone_mode=False)
+        sys.stdout.flush()
     except BaseException as error:
         cause = error.__cause__ if isinstance(error, _Stopped) else None
         ending = ended_by(cause or error)
         if ending.before:
             sys.stderr.write(ending.before + "\n")
-        if "--json" in arguments and ending.document is not None:
-            sys.stdout.write(json.dumps(ending.document, indent=2) + "\n")
-        elif ending.text:
+        wanted = "--json" in arguments and not isinstance(error, OutputError)
+        told = wanted and ending.document is not None and _is_delivered(ending.document)
+        if ending.text and not told:
             sys.stderr.write(ending.text + "\n")
         return ending.code
     return outcome if isinstance(outcome, int) else 0
+
+
+def _is_delivered(document: dict[str, object]) -> bool:
+    """Prints a document, and says whether standard output took it."""
+    try:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        sys.stdout.flush()
+    except (OutputError, OSError):
+        return False
+    return True

@@ -110,7 +110,8 @@ def empty(*folders: Path) -> None:
 
 
 def _environ(folder: Path) -> dict[str, str]:
-    dropped = ("MLPROJ_", "MLFLOW_", "PYTHONDONTWRITEBYTECODE")  # the last: bytecode is compiled for all
+    # Bytecode is compiled for all, and a child buffers its output as it does anywhere.
+    dropped = ("MLPROJ_", "MLFLOW_", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
     return {
         **kept,
