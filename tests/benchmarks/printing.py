@@ -89,9 +89,7 @@ def _run(entry: str) -> tuple[str, ...]:
 
 
 def _contender(bench: Bench, project: Path, name: str, command: tuple[str, ...]) -> Contender:
-    # Else a program that buffers would not.
-    environ = {key: value for key, value in bench.arena.environ.items() if key != "PYTHONUNBUFFERED"}
-    return replace(bench.contender(name, command), directory=project, environ=environ)
+    return replace(bench.contender(name, command), directory=project)
 
 
 def _walls(bench: Bench, project: Path, entry: str, count: int) -> list[float]:
