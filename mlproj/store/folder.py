@@ -127,14 +127,15 @@ class FolderStore:
 
     def wrap(self, run: Run, document: bytes, *, origin: str) -> Run:
         """Brings in a run that was made elsewhere: it has no plan, and `document` is kept verbatim."""
-        digest = self._blobs.add_bytes(document)
-        imported = Imported(origin=origin, document=digest)
-        status = Status.UNKNOWN if run.outcome is None else run.outcome.status
-        foreign = replace(run, plan=None, job=None, status=status, imported=imported)
-        payload = seal_document(foreign)
-        with self._changing(), _recordable(run), transaction(self._connection):
-            writing.open_run(self._connection, foreign, self._machine)
-            link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
+        with self.lease():  # the content comes before the row that names it
+            digest = self._blobs.add_bytes(document)
+            imported = Imported(origin=origin, document=digest)
+            status = Status.UNKNOWN if run.outcome is None else run.outcome.status
+            foreign = replace(run, plan=None, job=None, status=status, imported=imported)
+            payload = seal_document(foreign)
+            with self._changing(), _recordable(run), transaction(self._connection):
+                writing.open_run(self._connection, foreign, self._machine)
+                link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
         return replace(foreign, record=link.digest, sequence=link.sequence)
 
     def find(self, reference: str) -> Run:
