@@ -16,7 +16,7 @@ from mlproj.model.moment import now
 from mlproj.ports import Copied
 from mlproj.store.copying import copy_store
 from mlproj.store.database import FILE, open_readonly
-from mlproj.store.failures import explained
+from mlproj.store.failures import explained, not_writable
 from mlproj.store.founding import alone_with, followed, is_vacant, leave_word, refuse_network
 from mlproj.store.opening import open_store
 
@@ -87,6 +87,8 @@ def move(store: Path, destination: Path, *, wait: bool, report: Report) -> Copie
     root, target = followed(_absolute(store)), _absolute(destination)
     if not (root / FILE).exists():
         raise StoreError(f"there is no store at `{root}`", hint="`mlproj runs` says which one is used")
+    if not os.access(root, os.W_OK):
+        raise not_writable(root)
     if not is_vacant(target) or root in target.parents:
         raise StoreError(f"a store cannot be moved to `{target}`", hint="name a new folder outside of it")
     note = Note(message="waiting for those who have the store open (the runs that are going on)")

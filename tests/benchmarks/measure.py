@@ -6,11 +6,13 @@ import os
 import shlex
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 
 class CommandFailed(Exception):
@@ -64,21 +66,22 @@ def race(contenders: Sequence[Contender], repetitions: int) -> tuple[Figure, ...
 def _time(contender: Contender) -> tuple[float, float]:
     """Wall seconds and peak memory (MiB) of one repetition; memory as the kernel tells it at the end."""
     contender.before()
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
+    ours, theirs = os.pipe()
+    with tempfile.TemporaryFile() as output, open(ours) as answer:
         process = subprocess.Popen(
-            contender.command,
+            (sys.executable, "-I", "-S", LAUNCHER, str(theirs), *contender.command),
             cwd=contender.directory,
             env=dict(contender.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            pass_fds=(theirs,),
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
+        os.close(theirs)
+        process.wait()
+        seconds, peak, code = answer.read().split() or ("0", "0", "127")
+        if code != "0":
             output.seek(0)
             said = output.read().decode("utf-8", "replace")
-            raise CommandFailed(f"{shlex.join(contender.command)}: exit {process.returncode}\n{said}")
-    return seconds, usage.ru_maxrss / 1024
+            raise CommandFailed(f"{shlex.join(contender.command)}: exit {code}\n{said}")
+    return float(seconds), float(peak)
