@@ -30,7 +30,7 @@ class Target:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The values of environment markers there."""
+        """The values of environment markers there; extras and groups are what a lock's context says: none."""
         here: dict[str, Any] = {**packaging.markers.default_environment()}
         names = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
         implementation = self.python.implementation
@@ -60,9 +60,7 @@ class Target:
         if marker is None:
             return True
         try:
-            return packaging.markers.Marker(marker).evaluate(
-                {**self.environment, "extras": "", "dependency_groups": ""}
-            )
+            return packaging.markers.Marker(marker).evaluate(self.environment, context="lock_file")
         except (ValueError, KeyError, RecursionError):
             return True
 
