@@ -11,7 +11,9 @@
     ├── EnvironmentFailed    4   an environment that cannot be locked or built
     │   └── NotSupportedYet      a kind of environment that this version cannot build
     ├── StoreError           5   the store cannot be opened or written
-    │   └── RunNotFound
+    │   ├── NotFound             what is asked for is not in it
+    │   │   └── RunNotFound
+    │   └── AlreadyThere         a name that is taken
     ├── OutputError          5   standard output cannot be written
     ├── NotReproduced        6
     └── Altered              7   a record, blob or chain that is not what was sealed
@@ -115,7 +117,15 @@ class StoreError(MlprojError):
     exit_code = 5
 
 
-class RunNotFound(StoreError):
+class NotFound(StoreError):
+    pass
+
+
+class RunNotFound(NotFound):
+    pass
+
+
+class AlreadyThere(StoreError):
     pass
 
 

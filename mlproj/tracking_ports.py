@@ -1,0 +1,286 @@
+"""The seams of tracking and registry, beside those of a run in `ports`: what MLflow needs of a store.
+
+All of them raise NotFound for what is not there, AlreadyThere for a name that is taken, UsageError for what
+cannot be meant, and StoreError where the store cannot be written to. What was answered is written.
+Searches give a page and the token of the next one, None after the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from mlproj.model.registry import ModelVersion, RegisteredModel, Stage
+from mlproj.model.search import Search
+from mlproj.model.tracking import (
+    Batch,
+    DatasetInput,
+    Experiment,
+    Lifecycle,
+    LoggedModel,
+    Metric,
+    MetricSummary,
+    ModelOutput,
+    NewRun,
+    Page,
+    Pairs,
+    RunStatus,
+    TrackedRun,
+)
+
+
+class Experiments(Protocol):
+    """Names under which runs are kept."""
+
+    def create(self, name: str, *, artifact_location: str | None = None, tags: Pairs = ()) -> Experiment: ...
+
+    def get(self, experiment_id: str) -> Experiment: ...
+
+    def named(self, name: str) -> Experiment:
+        """Deleted ones too: their names stay taken."""
+        ...
+
+    def rename(self, experiment_id: str, name: str) -> None: ...
+
+    def set_lifecycle(self, experiment_id: str, lifecycle: Lifecycle) -> None:
+        """Deletes an experiment with its runs, or brings both back."""
+        ...
+
+    def set_tag(self, experiment_id: str, key: str, value: str) -> None: ...
+
+    def delete_tag(self, experiment_id: str, key: str) -> None: ...
+
+    def search(
+        self, search: Search, page: Page, *, lifecycle: Lifecycle | None = Lifecycle.ACTIVE
+    ) -> tuple[Sequence[Experiment], str | None]:
+        """The newest first where the search does not say; `lifecycle` None means all."""
+        ...
+
+
+class TrackedRuns(Protocol):
+    """Runs as clients read and write them.
+
+    A run whose process goes on takes everything. After its seal, metrics, new params, tags, inputs and a
+    status are kept as amendments, each a link of the chain.
+    """
+
+    def create(self, run: NewRun) -> TrackedRun: ...
+
+    def get(self, run_id: str) -> TrackedRun: ...
+
+    def update(
+        self,
+        run_id: str,
+        *,
+        status: RunStatus | None = None,
+        ended: int | None = None,
+        name: str | None = None,
+    ) -> TrackedRun: ...
+
+    def set_lifecycle(self, run_id: str, lifecycle: Lifecycle) -> None: ...
+
+    def move(self, run_id: str, experiment_id: str) -> None:
+        """Puts a run that goes on under another experiment."""
+        ...
+
+    def log(self, run_id: str, batch: Batch) -> None:
+        """Raises UsageError where a param has another value already: params do not change."""
+        ...
+
+    def delete_tag(self, run_id: str, key: str) -> None: ...
+
+    def log_inputs(
+        self, run_id: str, datasets: Sequence[DatasetInput], model_ids: Sequence[str] = ()
+    ) -> None: ...
+
+    def log_outputs(self, run_id: str, models: Sequence[ModelOutput]) -> None: ...
+
+    def history(self, run_id: str, key: str, page: Page | None = None) -> tuple[Sequence[Metric], str | None]:
+        """Every point of a metric, by step, time and value; all at once where no page is asked for."""
+        ...
+
+    def sampled(
+        self,
+        run_ids: Sequence[str],
+        key: str,
+        most: int,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> Sequence[tuple[str, Metric]]:
+        """At most `most` points per run, evenly spread over its steps from `first` to `last`, the first and
+        the last point among them."""
+        ...
+
+    def summaries(self, run_id: str) -> Sequence[MetricSummary]: ...
+
+    def search(
+        self,
+        experiment_ids: Sequence[str],
+        search: Search,
+        page: Page,
+        *,
+        lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
+    ) -> tuple[Sequence[TrackedRun], str | None]:
+        """The runs of these experiments that fit, the one that started last first where nothing is said."""
+        ...
+
+    def datasets(self, experiment_ids: Sequence[str]) -> Sequence[tuple[str, str, str, str | None]]:
+        """Experiment, name, digest and context of each dataset that runs of these experiments read."""
+        ...
+
+
+class LoggedModels(Protocol):
+    """Models as MLflow 3 logs them: things of their own, made by a run."""
+
+    def create(
+        self,
+        experiment_id: str,
+        *,
+        name: str | None,
+        model_type: str | None = None,
+        source_run_id: str | None = None,
+        params: Pairs = (),
+        tags: Pairs = (),
+    ) -> LoggedModel: ...
+
+    def get(self, model_id: str) -> LoggedModel: ...
+
+    def finalize(self, model_id: str, status: str) -> LoggedModel: ...
+
+    def delete(self, model_id: str) -> None: ...
+
+    def log_params(self, model_id: str, params: Pairs) -> None: ...
+
+    def set_tags(self, model_id: str, tags: Pairs) -> LoggedModel: ...
+
+    def delete_tag(self, model_id: str, key: str) -> None: ...
+
+    def search(
+        self, experiment_ids: Sequence[str], search: Search, page: Page
+    ) -> tuple[Sequence[LoggedModel], str | None]: ...
+
+
+class Registry(Protocol):
+    """Registered models and their versions."""
+
+    def create(self, name: str, *, description: str = "", tags: Pairs = ()) -> RegisteredModel: ...
+
+    def get(self, name: str) -> RegisteredModel: ...
+
+    def rename(self, name: str, new: str) -> RegisteredModel: ...
+
+    def describe(self, name: str, description: str) -> RegisteredModel: ...
+
+    def delete(self, name: str) -> None: ...
+
+    def search(self, search: Search, page: Page) -> tuple[Sequence[RegisteredModel], str | None]: ...
+
+    def set_tag(self, name: str, key: str, value: str) -> None: ...
+
+    def delete_tag(self, name: str, key: str) -> None: ...
+
+    def set_alias(self, name: str, alias: str, version: int) -> None: ...
+
+    def delete_alias(self, name: str, alias: str) -> None: ...
+
+    def aliased(self, name: str, alias: str) -> ModelVersion: ...
+
+    def create_version(
+        self,
+        name: str,
+        *,
+        source: str,
+        run_id: str | None = None,
+        run_link: str | None = None,
+        model_id: str | None = None,
+        description: str = "",
+        tags: Pairs = (),
+        user: str = "",
+    ) -> ModelVersion: ...
+
+    def version(self, name: str, version: int) -> ModelVersion: ...
+
+    def describe_version(self, name: str, version: int, description: str) -> ModelVersion: ...
+
+    def transition(
+        self, name: str, version: int, stage: Stage, *, archive_existing: bool, user: str = ""
+    ) -> ModelVersion: ...
+
+    def delete_version(self, name: str, version: int) -> None: ...
+
+    def set_version_tag(self, name: str, version: int, key: str, value: str) -> None: ...
+
+    def delete_version_tag(self, name: str, version: int, key: str) -> None: ...
+
+    def latest(self, name: str, stages: Sequence[Stage]) -> Sequence[ModelVersion]:
+        """The newest version of each of these stages, of all where none is named."""
+        ...
+
+    def search_versions(self, search: Search, page: Page) -> tuple[Sequence[ModelVersion], str | None]: ...
+
+
+class Traces(Protocol):
+    """Traces, kept as the documents they came in."""
+
+    def add(self, trace_id: str, experiment_id: str, info: bytes, spans: bytes | None = None) -> None: ...
+
+    def add_spans(self, trace_id: str, experiment_id: str, spans: bytes) -> None: ...
+
+    def get(self, trace_id: str) -> tuple[bytes, bytes | None]:
+        """The trace's info and its spans, each JSON."""
+        ...
+
+    def search(
+        self, experiment_ids: Sequence[str], search: Search, page: Page
+    ) -> tuple[Sequence[bytes], str | None]: ...
+
+    def set_tag(self, trace_id: str, key: str, value: str) -> None: ...
+
+    def delete_tag(self, trace_id: str, key: str) -> None: ...
+
+    def delete(self, experiment_id: str, trace_ids: Sequence[str]) -> int: ...
+
+
+class Artifacts(Protocol):
+    """Files below a root that nothing leads out of: no `..`, no absolute path, no link, no NUL.
+
+    Paths are relative, with `/` between their parts. Raises UsageError for one that leads out.
+    """
+
+    def list(self, path: str) -> Sequence[tuple[str, bool, int]]:
+        """Path, whether it is a folder, and size in bytes of what a folder holds, sorted by path."""
+        ...
+
+    def read(self, path: str) -> Iterator[bytes]: ...
+
+    def size(self, path: str) -> int: ...
+
+    def write(self, path: str, pieces: Iterator[bytes]) -> None:
+        """Puts a file in place whole, or, where the pieces end in an exception, not at all."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """A file, or a folder with all that is in it."""
+        ...
+
+
+class Tracking(Protocol):
+    """All of it, over one store."""
+
+    @property
+    def experiments(self) -> Experiments: ...
+
+    @property
+    def runs(self) -> TrackedRuns: ...
+
+    @property
+    def models(self) -> LoggedModels: ...
+
+    @property
+    def registry(self) -> Registry: ...
+
+    @property
+    def traces(self) -> Traces: ...
+
+    def close(self) -> None: ...
