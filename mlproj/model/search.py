@@ -15,6 +15,8 @@ class Kind(str, Enum):
     PARAM = "param"
     TAG = "tag"
     DATASET = "dataset"
+    METADATA = "metadata"
+    """Of traces: like tags, but set once."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,15 +66,27 @@ class AnyOf(msgspec.Struct, frozen=True, tag=True):
 Expression = Comparison | AllOf | AnyOf
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """The dataset that a logged model's metric was measured on; of any digest where none is named."""
+
+    dataset_name: str
+    dataset_digest: str | None = None
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """A key to sort by."""
+    """A key to sort by; of a metric, on one dataset only where `on` names it."""
 
     key: Key
     descending: bool = False
+    on: Measured | None = None
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """Which things, sorted how (after `order` comes the kind's own order)."""
+    """Which things, sorted how (after `order` comes the kind's own order).
+
+    With `measured`, metrics of logged models count on these datasets alone, and models without any do not.
+    """
 
     where: Expression = AllOf()
     order: tuple[Order, ...] = ()
+    measured: tuple[Measured, ...] = ()
