@@ -16,7 +16,7 @@ from pathlib import Path
 from mlproj.errors import StoreError
 from mlproj.files import locked
 
-VERSION = "0002"
+VERSION = "0003"
 """The version of the schema that this code reads and writes: the newest of the migrations."""
 
 FILE = "store.db"

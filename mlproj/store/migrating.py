@@ -51,8 +51,12 @@ def statements() -> tuple[str, ...]:
     finally:
         connection.close()
     genesis = f"INSERT INTO chain (id, sequence, link) VALUES (1, 0, 'sha256:{'0' * 64}')"
+    default = (
+        "INSERT INTO experiments (id, name, created)"
+        " VALUES (0, 'Default', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
+    )
     stamp = f"INSERT INTO alembic_version (version_num) VALUES ('{version}')"
-    return (*(" ".join(sql.split()) for (sql,) in rows), genesis, stamp)
+    return (*(" ".join(sql.split()) for (sql,) in rows), genesis, default, stamp)
 
 
 def _config() -> Config:

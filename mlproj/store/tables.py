@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     Float,
     ForeignKey,
     Index,
@@ -26,6 +27,9 @@ experiments = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("created", String(40), nullable=False),
     Column("deleted", Boolean, nullable=False, server_default="0"),
+    # Where its runs' artifacts go, if a client said so.
+    Column("artifact_location", Text),
+    Column("updated", String(40)),
 )
 
 runs = Table(
@@ -64,10 +68,17 @@ runs = Table(
     Column("sequence", Integer, unique=True),
     Column("snapshot", String(71)),
     Column("hidden_at", String(40)),
+    # As clients see it: times in milliseconds, the status they set, and the run in whose script it began.
+    Column("started_ms", BigInteger),
+    Column("ended_ms", BigInteger),
+    Column("logged_status", String(16)),
+    Column("owner", String(64)),
     Index("runs_by_status", "status"),
     Index("runs_by_name", "name"),
     Index("runs_by_plan", "plan"),
     Index("runs_by_snapshot", "snapshot"),
+    Index("runs_by_experiment", "experiment_id", "started_ms"),
+    Index("runs_by_owner", "owner"),
     sqlite_autoincrement=True,
 )
 
@@ -90,6 +101,12 @@ latest_metrics = Table(
     # NULL stands for NaN.
     Column("value", Float),
     Column("step", Integer, nullable=False),
+    # In milliseconds. NULL where the metric was read from a file, which tells no time.
+    Column("timestamp", BigInteger),
+    # Over all points but NaN.
+    Column("minimum", Double),
+    Column("maximum", Double),
+    Column("count", Integer, nullable=False, server_default="1"),
     Index("latest_metrics_by_key", "key", "value"),
 )
 

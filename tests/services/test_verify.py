@@ -113,7 +113,10 @@ def test_an_untouched_store_is_sound(recorded: Recorded) -> None:
         ("DELETE FROM params WHERE run_id = :id", {"index.params"}),
         ("UPDATE latest_metrics SET value = 0.1 WHERE run_id = :id", {"index.metrics"}),
         ("UPDATE latest_metrics SET value = NULL WHERE run_id = :id", {"index.metrics"}),
-        ("INSERT INTO latest_metrics VALUES (:id, 'new', 1, 1)", {"index.metrics"}),
+        (
+            "INSERT INTO latest_metrics (run_id, key, value, step) VALUES (:id, 'new', 1, 1)",
+            {"index.metrics"},
+        ),
         ("UPDATE tags SET value = 'red' WHERE run_id = :id", {"index.tags"}),
         ("UPDATE inputs SET digest = :other WHERE run_id = :id", {"index.inputs"}),
         ("UPDATE outputs SET size = 1 WHERE run_id = :id", {"index.outputs"}),

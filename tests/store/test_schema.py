@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 from mlproj.errors import StoreError
 from mlproj.model.run import Status
 from mlproj.services.verify import verify
-from mlproj.store import database, migrating
+from mlproj.store import database, migrating, tracking_tables
 from mlproj.store.database import FILE, VERSION, open_readonly
 from mlproj.store.opening import open_store
 from mlproj.store.tables import metadata
@@ -33,6 +33,7 @@ def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'store' / FILE}")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert set(metadata.tables) >= {tracking_tables.traces.name, "runs"}
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 
@@ -82,12 +83,37 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
         open_store(root, create=True)
 
 
+ADDED = (
+    *(("experiments", column) for column in ("artifact_location", "updated")),
+    *(("latest_metrics", column) for column in ("timestamp", "minimum", "maximum", "count")),
+    *(("runs", column) for column in ("snapshot", "hidden_at", "started_ms", "ended_ms")),
+    *(("runs", column) for column in ("logged_status", "owner")),
+)
+"""The columns that later versions added."""
+
+
 def downgraded(root: Path) -> None:
     """Has a store look as the first version of the schema left it."""
+    first = {
+        "chain",
+        "entries",
+        "experiments",
+        "inputs",
+        "latest_metrics",
+        "outputs",
+        "params",
+        "runs",
+        "tags",
+    }
     with contextlib.closing(sqlite3.connect(root / FILE)) as connection, connection:
-        connection.execute("DROP INDEX runs_by_snapshot")
-        for column in ("snapshot", "hidden_at"):
-            connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        for index in ("runs_by_snapshot", "runs_by_experiment", "runs_by_owner"):
+            connection.execute(f"DROP INDEX {index}")
+        for table in reversed([table.name for table in metadata.sorted_tables if table.name not in first]):
+            connection.execute(f"DROP TABLE {table}")
+        for table, column in ADDED:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("UPDATE experiments SET id = 7")
+        connection.execute("UPDATE runs SET experiment_id = 7")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
 
 
