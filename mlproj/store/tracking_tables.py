@@ -108,6 +108,8 @@ logged_model_params = Table(
     Column("model_id", String(64), ForeignKey("logged_models.model_id"), primary_key=True),
     Column("key", String(250), primary_key=True),
     Column("value", Text, nullable=False),
+    # The value again where it is a number, to be compared as one.
+    Column("number", Double),
 )
 
 logged_model_tags = Table(

@@ -196,6 +196,7 @@ def _make_tables() -> None:
         sa.Column("model_id", sa.String(length=64), nullable=False),
         sa.Column("key", sa.String(length=250), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("number", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(
             ["model_id"],
             ["logged_models.model_id"],
