@@ -28,6 +28,7 @@ _EXPECTED = (
     ("NULL", "NULL", "such as `tags.owner IS NULL`"),
     ("IN", "IN", "such as `run_id NOT IN ('a', 'b')`"),
     ("_OPEN", "`(`", "such as `run_id IN ('a', 'b')`"),
+    ("_CLOSE", "`)`", "parentheses come in pairs"),
 )
 
 
@@ -77,7 +78,7 @@ def _wanted(error: UnexpectedInput) -> tuple[str, str]:
         terminals = set(error.expected)
     return next(
         ((what, hint) for terminal, what, hint in _EXPECTED if terminal in terminals),
-        ("nothing more", "sort by several keys in several entries"),
+        ("the end", "parentheses come in pairs, and each key to sort by in an entry of its own"),
     )
 
 

@@ -1,4 +1,4 @@
-"""MLflow's filters and orders become a Search; every error says at which column, and what to write instead."""
+"""MLflow's filters and orders become a Search; every error says at which column, and what to write."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def _bounded(part: _Part) -> _Part:
         (part.depth, DEEPEST, "levels of parentheses"),
     ):
         if count > most:
-            raise UsageError(f"it has more than {most} {what}", hint="ask in several filters")
+            raise UsageError(f"there are more than {most} {what}", hint="ask in several filters")
     return part
 
 

@@ -139,7 +139,7 @@ VOCABULARIES = {
         ),
         Vocabulary(
             subject=Subject.TRACES,
-            texts=("request_id", "experiment_id", "status", "client_request_id"),
+            texts=("request_id", "experiment_id", "status"),
             numbers=("timestamp_ms", "execution_time_ms", "end_time_ms"),
             aliases={
                 **_also(
@@ -152,6 +152,7 @@ VOCABULARIES = {
                 "name": Key(kind=Kind.TAG, name="mlflow.traceName"),
                 "prompt": Key(kind=Kind.TAG, name="mlflow.linkedPrompts"),
                 "run_id": Key(kind=Kind.METADATA, name="mlflow.sourceRun"),
+                "client_request_id": Key(kind=Kind.METADATA, name="client_request_id"),
             },
             kinds=frozenset((Kind.TAG, Kind.METADATA)),
         ),
