@@ -65,7 +65,10 @@ class FieldOrder(msgspec.Struct, frozen=True, kw_only=True):
 def read_search(subject: Subject, filter: str, order_by: Sequence[str] = ()) -> Search:
     """What a person or a client asked for. Raises UsageError for whatever cannot be meant."""
     if len(order_by) > MOST_ORDERS:
-        raise UsageError(f"things are sorted by at most {MOST_ORDERS} keys, and not by {len(order_by)}")
+        raise UsageError(
+            f"things are sorted by at most {MOST_ORDERS} keys, and not by {len(order_by)}",
+            hint="the first ones matter most",
+        )
     part = _parsed(subject, "filter", filter)
     assert isinstance(part, _Part)
     return Search(where=part.expression, order=_once([_read_order(subject, text) for text in order_by]))
@@ -114,7 +117,7 @@ class _Reader(Transformer[Token, object]):
         descending = len(tokens) > 1 and tokens[1].upper() == "DESC"
         key = self._key(tokens[0])
         if key.kind is Kind.DATASET:
-            raise UsageError("runs are not sorted by their datasets", hint="they may have several")
+            raise refused(tokens[0], "runs are not sorted by their datasets", hint="a run may have several")
         return Order(key=key, descending=descending)
 
     def compared(self, children: tuple[Token, Token, tuple[int, Value]]) -> _Part:
@@ -188,6 +191,8 @@ def _field_order(field: FieldOrder) -> Order:
         on = Measured(dataset_name=field.dataset_name, dataset_digest=field.dataset_digest or None)
     elif field.dataset_digest:
         raise UsageError("a dataset's digest was given without its name", hint="give `dataset_name` too")
+    if on is not None and order.key.kind is not Kind.METRIC:
+        raise UsageError(f"`{order.key.name}` is not measured on a dataset", hint="metrics are")
     return Order(key=order.key, descending=not field.ascending, on=on)
 
 
