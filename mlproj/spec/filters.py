@@ -139,6 +139,8 @@ class _Reader(Transformer[Token, object]):
             raise refused(token, f"`{shortened(token)}` is no value", hint="put text in quotes: `'…'`")
         return column_of(token), unquoted(token) if token.type == "QUOTED" else float(token)
 
+    member = value
+
     def _key(self, token: Token) -> Key:
         prefix, name = split(token)
         try:
