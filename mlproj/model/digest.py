@@ -68,6 +68,13 @@ def plain(noun: object) -> Any:
     return msgspec.to_builtins(noun, enc_hook=str)
 
 
+def as_digest(kind: type[Any], value: Any) -> Any:
+    """What turns the text of a digest into one while msgspec decodes."""
+    if kind is Digest:
+        return Digest(value)
+    raise TypeError(f"cannot read a {kind.__name__}")
+
+
 def folder_manifest(files: Iterable[tuple[bytes, Digest]]) -> bytes:
     """The lines that `sha256sum` prints for a folder's files, sorted by path.
 

@@ -9,6 +9,8 @@ from mlproj.model.record import decode
 
 AMENDMENT_SCHEMA = "mlproj/amendment/1"
 TOMBSTONE_SCHEMA = "mlproj/tombstone/1"
+RENAMED = "experiment"
+"""The kind of an amendment that tells of an experiment's new name: of no run, so its `run_id` is empty."""
 
 
 class AmendmentDocument(msgspec.Struct, frozen=True, kw_only=True):

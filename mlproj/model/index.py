@@ -5,18 +5,33 @@ from __future__ import annotations
 import math
 
 import msgspec
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
-from mlproj.model.digest import Digest, canonical
-from mlproj.model.run import Run
+from mlproj.model.digest import Digest, as_digest, canonical
+from mlproj.model.logged import (
+    LOGGED,
+    Logged,
+    LoggedDataset,
+    Point,
+    Summary,
+    number_of,
+    read_points,
+    summed,
+)
+from mlproj.model.moment import milliseconds
+from mlproj.model.run import Amendment, Run
 
 DEFAULT_EXPERIMENT = "Default"
-DETAILS = ("params", "metrics", "tags", "inputs", "outputs")
+DETAILS = ("params", "metrics", "tags", "inputs", "outputs", "datasets", "models")
 """The fields of an index that hold many things each."""
 
 
+Cells = tuple[float | str, int, int, float | str | None, float | str | None, int]
+"""Of a metric: value, step, time, minimum, maximum and number of points."""
+
+
 class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """The searchable side of a run. Texts of parameters are with their type, metrics with their step."""
+    """The searchable side of a run. Texts of parameters are with their type, metrics in sum."""
 
     status: str
     created: str
@@ -36,27 +51,37 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     reproduces: str | None = None
     snapshot: Digest | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    logged_status: str | None = None
+    """What a client set after the seal."""
     params: dict[str, tuple[str, str]]
-    metrics: dict[str, tuple[float | str, int]]
+    metrics: dict[str, Cells]
     tags: dict[str, str]
     inputs: frozenset[tuple[str, str, str | None, int]]
     """Name, path, digest and size of each."""
     outputs: frozenset[tuple[str, str, str | None, int]]
     """Path, state, digest and size of each."""
+    datasets: frozenset[tuple[str, str, str, str, str | None, str | None, str]] = frozenset()
+    """Name, digest, type and text of the source, digests of schema and profile, and tags of each."""
+    models: frozenset[tuple[str, str, int]] = frozenset()
+    """Id, direction and step of each."""
 
     def mapping(self) -> dict[str, object]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def index_of(run: Run) -> Index:
-    """The searchable side of `run`: the last value of each metric, the texts of its parameters."""
+    """The searchable side of `run`: what was planned, what was logged, and what came after the seal."""
     job, outcome = run.job, run.outcome
-    return Index(
+    logged = (None if outcome is None else outcome.logged) or Logged()
+    started, ended = (None, None) if outcome is None else (outcome.started, outcome.ended)
+    index = Index(
         status=run.status.value if outcome is None else outcome.status.value,
         created=run.created,
-        experiment=DEFAULT_EXPERIMENT if job is None else job.experiment,
-        started=None if outcome is None else outcome.started,
-        ended=None if outcome is None else outcome.ended,
+        experiment=logged.experiment or (DEFAULT_EXPERIMENT if job is None else job.experiment),
+        started=started,
+        ended=ended,
         duration=None if outcome is None else float(outcome.usage.wall_s),
         exit_code=None if outcome is None else outcome.exit_code,
         plan=None if run.plan is None else run.plan.identity,
@@ -65,18 +90,91 @@ def index_of(run: Run) -> Index:
         uri=None if job is None else job.uri,
         commit=None if job is None else job.source.commit,
         dirty=None if job is None else job.source.dirty,
-        user=None if job is None else job.user,
+        user=logged.user if job is None else job.user,
         host=None if job is None else job.host.name,
         parent=None if job is None else job.parent,
         reproduces=run.reproduces,
         snapshot=None if job is None else job.source.snapshot,
-        params={} if job is None else {p.name: (text_of(p.value), p.type) for p in job.parameters},
-        metrics={} if outcome is None else {m.key: (_number(m.value), m.step) for m in outcome.metrics},
-        tags={} if job is None else dict(job.tags),
+        started_ms=milliseconds(started or run.created),
+        ended_ms=milliseconds(ended),
+        params=_params(run, logged),
+        metrics={} if outcome is None else {key: sums.cells for key, sums in outcome.summaries.items()},
+        tags=_tags(run, logged),
         inputs=frozenset(() if job is None else ((i.name, i.path, i.digest, i.size) for i in job.inputs)),
         outputs=frozenset(
             () if outcome is None else ((o.path, o.state, o.digest, o.size) for o in outcome.outputs)
         ),
+        datasets=frozenset(map(_dataset, logged.datasets)),
+        models=frozenset((use.model_id, use.direction, use.step) for use in logged.models),
+    )
+    for amendment in run.amendments:
+        index = _amended(index, amendment)
+    return index
+
+
+def _params(run: Run, logged: Logged) -> dict[str, tuple[str, str]]:
+    planned = () if run.job is None else run.job.parameters
+    return {key: (text, LOGGED) for key, text in logged.params} | {
+        item.name: (text_of(item.value), item.type) for item in planned
+    }
+
+
+def _tags(run: Run, logged: Logged) -> dict[str, str]:
+    kept = {} if run.job is None else {k: v for k, v in run.job.tags if k not in logged.untagged}
+    return kept | dict(logged.tags)
+
+
+def _dataset(item: LoggedDataset) -> tuple[str, str, str, str, str | None, str | None, str]:
+    tags = canonical(dict(item.tags)).decode()
+    return item.name, item.digest, item.source_type, item.source, item.schema, item.profile, tags
+
+
+def _amended(index: Index, amendment: Amendment) -> Index:
+    """What is searched after something was added to the record."""
+    content = amendment.content
+    match amendment.kind:
+        case "tag" if "key" in content:
+            return replace(index, tags={**index.tags, content["key"]: content["value"]})
+        case "untag":
+            return replace(index, tags={k: v for k, v in index.tags.items() if k != content["key"]})
+        case "param":
+            return replace(index, params={**index.params, content["key"]: (content["value"], LOGGED)})
+        case "metrics":
+            return replace(index, metrics={**index.metrics, **_with(index, content["points"])})
+        case "status":
+            return replace(
+                index,
+                logged_status=content.get("status", index.logged_status),
+                ended_ms=int(content["ended"]) if "ended" in content else index.ended_ms,
+            )
+        case "dataset":
+            item = msgspec.json.decode(content["dataset"], type=LoggedDataset, dec_hook=as_digest)
+            return replace(index, datasets=index.datasets | {_dataset(item)})
+        case "model":
+            use = (content["model_id"], content["direction"], int(content["step"]))
+            return replace(index, models=index.models | {use})
+        case _:
+            return index
+
+
+def _with(index: Index, lines: str) -> dict[str, Cells]:
+    points: dict[str, list[Point]] = {}
+    for key, point in read_points(lines.split("\n")):
+        points.setdefault(key, []).append(point)
+    return {key: summed(added, _summary(index.metrics.get(key))).cells for key, added in points.items()}
+
+
+def _summary(cells: Cells | None) -> Summary | None:
+    if cells is None:
+        return None
+    value, step, timestamp, minimum, maximum, count = cells
+    return Summary(
+        step=step,
+        timestamp=timestamp,
+        value=number_of(value),
+        minimum=None if minimum is None else number_of(minimum),
+        maximum=None if maximum is None else number_of(maximum),
+        count=count,
     )
 
 
@@ -94,7 +192,3 @@ def number_in(text: str) -> float | None:
     except ValueError:
         return None
     return None if math.isnan(number) else number
-
-
-def _number(value: float | str) -> float | str:
-    return value if isinstance(value, str) else float(value)

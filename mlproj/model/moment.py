@@ -17,6 +17,14 @@ def seconds_of(moment: str) -> float:
     return datetime.datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
 
 
+def milliseconds(moment: str | None) -> int | None:
+    """Milliseconds since the epoch; None for what is no moment."""
+    try:
+        return None if moment is None else round(seconds_of(moment) * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
 def now() -> str:
     """This moment, by the machine's clock."""
     return timestamp(time.time())

@@ -7,12 +7,13 @@ still verifies. The format of every document is described in `docs/reference/rec
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from mlproj.model.digest import Digest, canonical, plain
+from mlproj.model.digest import Digest, as_digest, canonical, plain
+from mlproj.model.logged import Logged
 from mlproj.model.plan import Plan
 from mlproj.model.run import Imported, Job, Outcome, Run, Status
 
@@ -135,7 +136,16 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
             for output in run.outcome.outputs
             if output.digest is not None and output.state == "written"
         ]
+        references += _of_logged(run.outcome.logged or Logged())
     return tuple(references)
+
+
+def _of_logged(logged: Logged) -> list[BlobReference]:
+    named = [("logged.history", logged.history)]
+    for dataset in logged.datasets:
+        named += [(f"logged.datasets.{dataset.name}.schema", dataset.schema)]
+        named += [(f"logged.datasets.{dataset.name}.profile", dataset.profile)]
+    return [BlobReference(digest=digest, part=part) for part, digest in named if digest is not None]
 
 
 def seal_document(run: Run) -> bytes:
@@ -201,7 +211,7 @@ def encode(value: object) -> bytes:
 
 def decode(payload: bytes, kind: type[T]) -> T:
     """The noun that `encode` wrote; raises ValueError (msgspec's is one) where it does not fit."""
-    return msgspec.json.decode(payload, type=kind, dec_hook=_from_text)
+    return msgspec.json.decode(payload, type=kind, dec_hook=as_digest)
 
 
 def _as_floats(job: Job) -> Job:
@@ -228,9 +238,3 @@ def _encode(run: Run, schema: str) -> bytes:
             reproduces=run.reproduces,
         )
     )
-
-
-def _from_text(kind: type[Any], value: Any) -> Any:
-    if kind is Digest:
-        return Digest(value)
-    raise TypeError(f"cannot read a {kind.__name__}")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from enum import Enum
 
 import msgspec
+from msgspec.structs import replace
 
 from mlproj.model.digest import Digest
+from mlproj.model.logged import Logged, Summary, number_of, order, summary_of, summed
+from mlproj.model.moment import milliseconds
 from mlproj.model.plan import Plan
 from mlproj.model.provenance import Host, InputState
 from mlproj.model.source import SourceState
@@ -136,11 +139,54 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     lost: tuple[Digest, ...] = ()
     """Blobs that the plan or the job names and the store never got, since the runner ended too early."""
+    logged: Logged | None = None
+    """What the script logged; None where it logged nothing."""
 
     @property
     def latest(self) -> dict[str, float | str]:
-        """Each metric's current value."""
-        return {point.key: point.value for point in self.metrics}
+        """Each metric's current value: of one that was read from a file the last there, unless the script
+        logged a later one."""
+        read = {point.key: point for point in self.metrics}
+        values = {key: point.value for key, point in read.items()}
+        for metric in () if self.logged is None else self.logged.metrics:
+            if metric.key not in read or self._is_later(summary_of(metric), read[metric.key].step):
+                values[metric.key] = metric.value
+        return values
+
+    @property
+    def points(self) -> dict[str, dict[tuple[int, float, bool], float]]:
+        """What was read from files, by metric: each point once, by step and value. Their time is the end."""
+        found: dict[str, dict[tuple[int, float, bool], float]] = {}
+        for point in self.metrics:
+            step, _, value, nan = order((point.step, 0, number_of(point.value)))
+            found.setdefault(point.key, {})[(step, value, nan)] = number_of(point.value)
+        return found
+
+    @property
+    def summaries(self) -> dict[str, Summary]:
+        """Each metric in sum, whether it was logged or read from a file."""
+        logged = () if self.logged is None else self.logged.metrics
+        sums = {metric.key: summary_of(metric) for metric in logged}
+        steps = {point.key: point for point in self.metrics}
+        for key, points in self.points.items():
+            last = steps[key]
+            whole = summed(
+                ((step, self._end, value) for (step, _, _), value in points.items()), sums.get(key)
+            )
+            if key in sums and self._is_later(sums[key], last.step):
+                step, timestamp, value = sums[key].latest
+            else:
+                step, timestamp, value = last.step, self._end, number_of(last.value)
+            sums[key] = replace(whole, step=step, timestamp=timestamp, value=value)
+        return sums
+
+    @property
+    def _end(self) -> int:
+        return milliseconds(self.ended) or 0
+
+    def _is_later(self, logged: Summary, step: int) -> bool:
+        """Whether what was logged is later than what was read from a file with that step."""
+        return (logged.step, logged.timestamp) > (step, self._end)
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):

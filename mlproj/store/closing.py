@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from mlproj.files import locked_now
 from mlproj.logs import gather
 from mlproj.model.digest import Digest, read_manifest
-from mlproj.model.record import EntryKind, blobs_of, read_document, seal_document
+from mlproj.model.record import blobs_of, read_document
 from mlproj.model.run import LOGS, LogFile, Outcome, Run, Status, Usage
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import transaction
 from mlproj.store.machine import Machine
 from mlproj.store.room import release
-from mlproj.store.writing import close_run, still_open
+from mlproj.store.sealing import seal_run
+from mlproj.store.writing import still_open
 
 REASON = "the runner ended without closing the run"
 
@@ -29,10 +30,12 @@ def close_dead_runs(
 ) -> None:
     """Seals as KILLED every run that this machine can tell is dead: nobody holds its lock.
 
-    A run of another host is left alone. Of several processes that look at once, one closes it.
+    The runs that its script began end with it. A run of another host is left alone, and so is one that a
+    client of a server began, which nobody supervises. Of several processes that look at once, one closes it.
     """
     rows = connection.execute(
-        "SELECT run_id, name, created, supervisor, boot_id, opening FROM runs WHERE status = 'RUNNING'"
+        "SELECT run_id, name, created, supervisor, boot_id, opening FROM runs"
+        " WHERE sequence IS NULL AND owner IS NULL AND supervisor IS NOT NULL"
     ).fetchall()
     for run_id, name, created, supervisor, boot_id, opening in rows:
         if not machine.can_judge(supervisor, boot_id):
@@ -42,7 +45,7 @@ def close_dead_runs(
             if free and still_open(connection, run_id):
                 release(root / "runs" / run_id)
                 run = _as_begun(run_id, name, created, opening)
-                _close(connection, run, root / "runs" / run_id / "logs", blobs, clock())
+                _close(connection, run, root, blobs, clock())
             if free:
                 lock.unlink(missing_ok=True)
                 clear_workspace(root / "runs" / run_id)
@@ -68,7 +71,8 @@ def _as_begun(run_id: str, name: str, created: str, opening: bytes | None) -> Ru
         return Run(run_id=run_id, name=name, created=created, plan=None, job=None)
 
 
-def _close(connection: sqlite3.Connection, run: Run, logs: Path, blobs: FolderBlobs, now: str) -> None:
+def _close(connection: sqlite3.Connection, run: Run, root: Path, blobs: FolderBlobs, now: str) -> None:
+    logs = root / "runs" / run.run_id / "logs"
     outcome = Outcome(
         status=Status.KILLED,
         exit_code=None,
@@ -81,10 +85,9 @@ def _close(connection: sqlite3.Connection, run: Run, logs: Path, blobs: FolderBl
         lost=_lost(run, blobs),
     )
     closed = replace(run, outcome=outcome, status=Status.KILLED)
-    payload = seal_document(closed)
     with transaction(connection):
         if still_open(connection, run.run_id):
-            close_run(connection, closed, EntryKind.RUN, payload, now)
+            seal_run(connection, root, blobs, closed, now)
 
 
 def _kept(path: Path, blobs: FolderBlobs) -> LogFile:

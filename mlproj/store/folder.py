@@ -16,7 +16,8 @@ from mlproj.errors import Altered, RunNotFound, StoreError
 from mlproj.files import locked
 from mlproj.model.digest import Digest
 from mlproj.model.entries import AmendmentDocument
-from mlproj.model.index import DEFAULT_EXPERIMENT
+from mlproj.model.index import index_of
+from mlproj.model.logged import read_points
 from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
 from mlproj.model.run import Imported, Run, Status
 from mlproj.model.source import SourceState
@@ -30,6 +31,7 @@ from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
+from mlproj.store.sealing import seal_run
 
 _FEW = 5
 """So many runs of one snapshot are looked at for one that held all of it."""
@@ -85,6 +87,10 @@ class FolderStore:
         return self._connection
 
     @property
+    def clock(self) -> Callable[[], str]:
+        return self._clock
+
+    @property
     def writable(self) -> bool:
         return self._writable
 
@@ -118,12 +124,11 @@ class FolderStore:
 
     def seal(self, run: Run) -> Run:
         with _recordable(run):
-            payload = seal_document(run)
+            seal_document(run)
         self._refuse_missing(run)
         release(self._root / "runs" / run.run_id)
         with self._changing(), _recordable(run), transaction(self._connection):
-            link = writing.close_run(self._connection, run, EntryKind.RUN, payload, self._clock())
-        return replace(run, record=link.digest, sequence=link.sequence)
+            return seal_run(self._connection, self._root, self._blobs, run, self._clock())
 
     def wrap(self, run: Run, document: bytes, *, origin: str) -> Run:
         """Brings in a run that was made elsewhere: it has no plan, and `document` is kept verbatim."""
@@ -165,8 +170,6 @@ class FolderStore:
             return reading.read_faults(self._connection)
 
     def experiment(self, identifier: str) -> str:
-        if identifier == "0":
-            return DEFAULT_EXPERIMENT
         with self._looking():
             name = reading.read_experiment(self._connection, identifier)
         if name is None:
@@ -197,6 +200,11 @@ class FolderStore:
                 raise StoreError(f"the run `{run_id}` is not sealed yet, so there is nothing to amend")
             refuse_forgotten(self._connection, run_id)
             self._amend(run_id, kind, content)
+            index = index_of(reading.read_run(self._connection, run_id, self._machine))
+            writing.rewrite_details(self._connection, run_id, index)
+            if kind == "metrics":
+                points = read_points(content["points"].split("\n"))
+                writing.add_points(self._connection, run_id, points)
 
     @contextlib.contextmanager
     def lease(self) -> Iterator[Lease]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import fields, replace
@@ -12,6 +13,7 @@ from mlproj.errors import Altered
 from mlproj.model.digest import Digest
 from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombstone
 from mlproj.model.index import DETAILS, Index, number_in
+from mlproj.model.logged import Point, digest_of_points
 from mlproj.model.record import Entry, EntryKind, read_document, read_import
 from mlproj.model.run import Amendment, Run, Status
 from mlproj.ports import Listed
@@ -43,7 +45,8 @@ def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> R
     try:
         if sequence is None:
             run = _document(opening, None, EntryKind.RUN.value, run_id, name)
-            shown = Status(status) if machine.can_judge(supervisor, boot_id) else Status.UNKNOWN
+            judged = supervisor is None or machine.can_judge(supervisor, boot_id)
+            shown = Status(status) if judged else Status.UNKNOWN
         else:
             run = _document(payload, digest, kind, run_id, name)
             shown = run.status
@@ -164,7 +167,8 @@ def read_index(connection: sqlite3.Connection, run_id: str) -> dict[str, object]
     row = connection.execute(
         'SELECT r.status, r.created, x.name, r.started, r.ended, r.duration, r.exit_code, r."plan",'
         " r.project, r.entry_point, r.uri, r.commit_id, r.dirty, r.user_name, r.host, r.parent,"
-        " r.reproduces, r.snapshot, r.record, r.sequence FROM runs r"
+        " r.reproduces, r.snapshot, r.started_ms, r.ended_ms, r.logged_status, r.record, r.sequence"
+        " FROM runs r"
         " LEFT JOIN experiments x ON x.id = r.experiment_id WHERE r.run_id = ?",
         (run_id,),
     ).fetchone()
@@ -172,7 +176,11 @@ def read_index(connection: sqlite3.Connection, run_id: str) -> dict[str, object]
         return None
     index = dict(zip(_INDEXED, row, strict=True))
     index["dirty"] = None if index["dirty"] is None else bool(index["dirty"])
-    return {**index, **_details(connection, run_id)}
+    return {
+        **index,
+        **_details(connection, run_id),
+        "history": digest_of_points(read_points(connection, run_id)),
+    }
 
 
 def read_tombstone_of(connection: sqlite3.Connection, run_id: str) -> TombstoneDocument | None:
@@ -224,22 +232,49 @@ def _details(connection: sqlite3.Connection, run_id: str) -> dict[str, object]:
             for key, value, kind, number in rows('SELECT "key", value, type, number FROM params')
         },
         "metrics": {
-            key: (_metric(value), step)
-            for key, value, step in rows('SELECT "key", value, step FROM latest_metrics')
+            key: (_metric(value), step, timestamp, _bound(minimum), _bound(maximum), count)
+            for key, value, step, timestamp, minimum, maximum, count in rows(
+                'SELECT "key", value, step, "timestamp", minimum, maximum, "count" FROM latest_metrics'
+            )
         },
         "tags": dict(rows('SELECT "key", value FROM tags')),  # type: ignore[arg-type]  # two columns, so pairs
         "inputs": frozenset(rows("SELECT name, path, digest, size FROM inputs")),
         "outputs": frozenset(rows("SELECT path, state, digest, size FROM outputs")),
+        "datasets": frozenset(
+            (name, digest, kind, source, _digest_of(schema), _digest_of(profile), tags)
+            for name, digest, kind, source, schema, profile, tags in rows(
+                "SELECT d.name, d.digest, d.source_type, d.source, d.schema, d.profile, i.tags"
+                " FROM dataset_inputs i JOIN datasets d ON d.id = i.dataset_id"
+            )
+        ),
+        "models": frozenset(rows("SELECT model_id, direction, step FROM run_models")),
     }
 
 
 def _metric(value: object) -> object:
     """A metric's value as a record spells it."""
-    if value is None:
-        return "NaN"
+    return "NaN" if value is None else _bound(value)
+
+
+def _bound(value: object) -> object:
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value == float("inf") else "-Infinity"
     return value
+
+
+def _digest_of(text: object) -> Digest | None:
+    return None if text is None else Digest.of(_raw(text))
+
+
+def read_points(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[str, Point]]:
+    """Every point of every metric of a run, by key, step, time and value."""
+    for key, step, timestamp, value, nan in connection.execute(
+        'SELECT p."key", p.step, p."timestamp", p.value, p.nan FROM metric_points p'
+        " JOIN runs r ON r.number = p.run WHERE r.run_id = ?"
+        ' ORDER BY p."key", p.step, p."timestamp", p.value, p.nan',
+        (run_id,),
+    ):
+        yield str(key), (step, timestamp, math.nan if nan else value)
 
 
 def _bare_run(connection: sqlite3.Connection, run_id: str) -> Run:

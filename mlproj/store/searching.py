@@ -122,7 +122,8 @@ def _status(machine: Machine) -> ColumnElement[str]:
     """The status as it is shown: a running run on a host that we cannot ask is unknown."""
     elsewhere = and_(
         runs.c.status == Status.RUNNING.value,
-        func.coalesce(runs.c.supervisor, "") != machine.host,
+        runs.c.supervisor.is_not(None),
+        runs.c.supervisor != machine.host,
         or_(func.coalesce(runs.c.boot_id, "") != machine.boot_id, runs.c.boot_id == ""),
     )
     return case((elsewhere, Status.UNKNOWN.value), else_=runs.c.status)

@@ -15,11 +15,13 @@ from mlproj.errors import RunNotFound, StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.entries import RemovedPayload, TombstoneDocument
 from mlproj.model.index import Index, index_of, number_in
+from mlproj.model.logged import Point, order
 from mlproj.model.record import EntryKind, encode, link, opening_document
 from mlproj.model.run import Run
 from mlproj.store.machine import Machine
 
 _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
+_LOGGED = ("dataset_inputs", "run_models", "logged_model_metrics")
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +70,37 @@ def close_run(connection: sqlite3.Connection, run: Run, kind: EntryKind, payload
     }
     assignments = ", ".join(f"{name} = ?" for name in columns)
     connection.execute(f"UPDATE runs SET {assignments} WHERE run_id = ?", (*columns.values(), run.run_id))
-    _clear_details(connection, run.run_id)
-    _write_details(connection, run.run_id, index)
+    rewrite_details(connection, run.run_id, index)
+    if run.outcome is not None:
+        end = index.ended_ms or 0
+        add_points(
+            connection,
+            run.run_id,
+            (
+                (key, (step, end, value))
+                for key, points in run.outcome.points.items()
+                for (step, _, _), value in points.items()
+            ),
+        )
     return appended
+
+
+def rewrite_details(connection: sqlite3.Connection, run_id: str, index: Index) -> None:
+    """Has the tables of parameters, metrics, tags, inputs and outputs say what the index says."""
+    _clear_details(connection, run_id)
+    _write_details(connection, run_id, index)
+
+
+def add_points(connection: sqlite3.Connection, run_id: str, points: Iterable[tuple[str, Point]]) -> None:
+    """Puts points of metrics, by key, beside those that are there; the same one once."""
+    (number,) = connection.execute("SELECT number FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    cells = ((number, key, *order(point)) for key, point in points)
+    connection.executemany(
+        'INSERT INTO metric_points (run, "key", step, "timestamp", value, nan) SELECT ?, ?, ?, ?, ?, ?'
+        " WHERE NOT EXISTS (SELECT 1 FROM metric_points WHERE run = ?"
+        ' AND "key" = ? AND step = ? AND "timestamp" = ? AND value = ? AND nan = ?)',
+        (row + row for row in cells),
+    )
 
 
 def append(
@@ -112,6 +142,11 @@ def take_away(connection: sqlite3.Connection, run_id: str, *, who: str, when: st
     append(connection, kind=EntryKind.TOMBSTONE, run_id=run_id, time=when, payload=encode(tombstone))
     _clear_details(connection, run_id)
     connection.execute(
+        "DELETE FROM metric_points WHERE run = (SELECT number FROM runs WHERE run_id = ?)", (run_id,)
+    )
+    for table in _LOGGED:
+        connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+    connection.execute(
         "UPDATE runs SET forgotten = 1, name = '', project = NULL, entry_point = NULL, uri = NULL,"
         ' commit_id = NULL, dirty = NULL, user_name = NULL, host = NULL, snapshot = NULL, "plan" = NULL'
         " WHERE run_id = ?",
@@ -139,7 +174,14 @@ def _columns(connection: sqlite3.Connection, index: Index) -> dict[str, object]:
         "parent": index.parent,
         "reproduces": index.reproduces,
         "snapshot": index.snapshot,
+        "started_ms": index.started_ms,
+        "ended_ms": index.ended_ms,
+        "logged_status": index.logged_status,
     }
+
+
+def _number(value: float | str | None) -> float | None:
+    return None if value is None else number_in(str(value))
 
 
 def _experiment(connection: sqlite3.Connection, name: str, created: str) -> int:
@@ -165,8 +207,11 @@ def _write_details(connection: sqlite3.Connection, run_id: str, index: Index) ->
     _insert(
         connection,
         "latest_metrics",
-        ("run_id", '"key"', "value", "step"),
-        ((run_id, key, number_in(str(value)), step) for key, (value, step) in index.metrics.items()),
+        ("run_id", '"key"', "value", "step", '"timestamp"', "minimum", "maximum", '"count"'),
+        (
+            (run_id, key, _number(value), step, timestamp, _number(minimum), _number(maximum), count)
+            for key, (value, step, timestamp, minimum, maximum, count) in index.metrics.items()
+        ),
     )
     _insert(
         connection,
