@@ -1,0 +1,158 @@
+"""Runs the steps of a pipeline by mlproj: each is built, recorded and found as a child of this run."""
+
+import atexit
+import functools
+import inspect
+import logging
+import os
+import subprocess
+import time
+import uuid
+from importlib import import_module
+from typing import Any, Dict, List, Optional
+
+from .endpoint import Endpoint
+from .run import Run
+
+PATIENCE = 5
+"""Seconds that an interrupted step has to end by itself: a Ctrl-C reaches it as well."""
+
+_logger = logging.getLogger("mlflow.projects")
+
+
+def mend(module: Any, run: Run, endpoint: Endpoint) -> None:
+    """Mends `mlflow.projects`: MLflow's own `run` still serves other backends and other servers.
+
+    A run that has an id already is one of MLflow's own making, and left to it as well.
+    """
+    original = module.run
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def run_step(*given: Any, **named: Any) -> Any:
+        bound = signature.bind(*given, **named)
+        bound.apply_defaults()
+        arguments = bound.arguments
+        is_ours = arguments.get("backend") == "local" and arguments.get("run_id") is None
+        if run.executable is None or not is_ours or not endpoint.is_current():
+            return original(*given, **named)
+        return _run(dict(arguments), run, endpoint)
+
+    module.run = run_step
+
+
+def _run(arguments: Dict[str, Any], run: Run, endpoint: Endpoint) -> Any:
+    if arguments.get("experiment_name") and arguments.get("experiment_id"):
+        problem = "Specify only one of 'experiment_name' or 'experiment_id'."
+        raise import_module("mlflow.exceptions").MlflowException(problem)
+    run_id = uuid.uuid4().hex
+    experiment, environ = _experiment(arguments, run)
+    command = [*(run.executable or ()), "run", "--run-id", run_id, *experiment, *_options(arguments, run)]
+    process = subprocess.Popen([*command, "--", str(arguments["uri"])], env=environ)
+    submitted = import_module("mlflow.projects.submitted_run").LocalSubmittedRun(run_id, process)
+    if arguments["synchronous"]:
+        _wait(submitted, process)
+    else:
+        atexit.register(_finish, submitted, process, os.getpid())
+        _await_beginning(run_id, process, endpoint)
+    return submitted
+
+
+def _options(arguments: Dict[str, Any], run: Run) -> List[str]:
+    manager = arguments.get("env_manager") or run.environment_manager
+    if arguments.get("use_conda") is not None:
+        manager = "conda" if arguments["use_conda"] else "local"
+    single = (
+        ("--entry-point", arguments["entry_point"]),
+        ("--version", arguments["version"]),
+        ("--env-manager", manager),
+        ("--run-name", arguments.get("run_name")),
+        ("--storage-dir", arguments["storage_dir"]),
+    )
+    options = [word for name, value in single if value for word in (name, str(value))]
+    for name, value in (arguments["parameters"] or {}).items():
+        options += ["-P", f"{name}={value}"]
+    for name, value in (arguments["docker_args"] or {}).items():
+        options += ["-A", name if value is True else f"{name}={value}"]
+    return [*options, "--build-image"] if arguments.get("build_image") else options
+
+
+def _experiment(arguments: Dict[str, Any], run: Run) -> "tuple[List[str], Dict[str, str]]":
+    """The options that name an experiment, and the step's variables.
+
+    An experiment that is only handed down (MLflow's command line takes it from the environment) goes on in
+    the environment, so that it does not look as if a person had named it.
+    """
+    environ = dict(os.environ)
+    given = (("NAME", arguments.get("experiment_name")), ("ID", arguments.get("experiment_id")))
+    options: List[str] = []
+    for kind, value in given:
+        if value and str(value) != environ.get("MLFLOW_EXPERIMENT_" + kind):
+            options = ["--experiment-" + kind.lower(), str(value)]
+    current = None if options else _current_experiment()
+    for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
+        environ.pop(name, None)
+    if current is not None:
+        environ["MLFLOW_EXPERIMENT_ID"] = current
+    environ["MLFLOW_TRACKING_URI"] = run.tracking_uri
+    environ["MLPROJ_PARENT_RUN_ID"] = _active_run() or run.run_id
+    return options, environ
+
+
+def _current_experiment() -> Optional[str]:
+    try:
+        found = import_module("mlflow.tracking.fluent")._get_experiment_id()
+    except Exception:
+        found = os.environ.get("MLFLOW_EXPERIMENT_ID")
+    return None if found is None else str(found)
+
+
+def _active_run() -> Optional[str]:
+    active = import_module("mlflow.tracking.fluent").active_run()
+    return None if active is None else str(active.info.run_id)
+
+
+def _wait(submitted: Any, process: "subprocess.Popen[bytes]") -> None:
+    try:
+        succeeded = submitted.wait()
+    except KeyboardInterrupt:
+        _logger.error("=== Run (ID '%s') interrupted, cancelling run ===", submitted.run_id)
+        _cancel(submitted, process)
+        raise
+    if not succeeded:
+        raise _failure(f"Run (ID '{submitted.run_id}') failed")
+    _logger.info("=== Run (ID '%s') succeeded ===", submitted.run_id)
+
+
+def _cancel(submitted: Any, process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(PATIENCE)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        submitted.cancel()
+
+
+def _await_beginning(run_id: str, process: "subprocess.Popen[bytes]", endpoint: Endpoint) -> None:
+    """Returns once the step can be looked up. Raises where it ended before there was anything to look up."""
+    pause = 0.05
+    while process.poll() is None:
+        if endpoint.has(run_id):
+            return
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.5)
+    if process.returncode != 0 and not endpoint.has(run_id):
+        raise _failure(f"Run (ID '{run_id}') could not begin")
+
+
+def _finish(submitted: Any, process: "subprocess.Popen[bytes]", owner: int) -> None:
+    """Holds the end of the program until its step has ended, as MLflow promises."""
+    if os.getpid() != owner or process.poll() is not None:
+        return
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        _cancel(submitted, process)
+
+
+def _failure(message: str) -> Exception:
+    failure: Exception = import_module("mlflow.exceptions").ExecutionException(message)
+    return failure

@@ -1,0 +1,69 @@
+"""Says which variables switch the start-up hook on in a run's processes, and what they mean to it.
+
+    PYTHONPATH               begins with the folder of the hook's `sitecustomize`
+    MLPROJ_RUN_ID            the run that the process belongs to; without it the hook does nothing
+    MLPROJ_TRACKING_URI      where that run is recorded, also MLFLOW_TRACKING_URI then; without it likewise
+    MLPROJ_EXECUTABLE        mlproj itself, as a JSON list of arguments, for the steps of a pipeline
+    MLPROJ_EXPERIMENT_GIVEN  1: a person named the experiment, which no `set_experiment` changes then
+    MLPROJ_ENV_MANAGER       the environment manager that a person chose; steps are built by it as well
+    MLPROJ_SCRIPT_TRACKING   1: a script may log to a server of its own choice (`left` once it does)
+    MLPROJ_NO_HOOK           1: no hook
+    MLPROJ_PARENT_RUN_ID     set by the hook for a step's `mlproj run`, and for nothing below it: the run that
+                             was active in the script, or else the process's own
+
+Beside them the hook reads MLFLOW_RUN_ID and MLFLOW_EXPERIMENT_ID, as MLflow does. A step finds the experiment
+that is only handed down to it in MLFLOW_EXPERIMENT_ID, and one that was named for it in its options.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from mlproj import hook
+
+FOLDER = Path(hook.__file__).parent / "start"
+"""What the PYTHONPATH of a run's processes begins with."""
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person said of a run that its scripts have to do with."""
+
+    experiment_given: bool = False
+    environment_manager: str | None = None
+    script_tracking: bool = False
+    hook: bool = True
+
+
+def hook_variables(
+    *,
+    run_id: str,
+    tracking_uri: str,
+    executable: tuple[str, ...],
+    wishes: Wishes,
+    environ: Mapping[str, str],
+) -> dict[str, str | None]:
+    """The changes to `environ`, where None takes a variable away: a run below another inherits that one's."""
+    return {
+        "PYTHONPATH": _python_path(environ.get("PYTHONPATH"), wishes.hook),
+        "MLPROJ_RUN_ID": run_id,
+        "MLPROJ_TRACKING_URI": tracking_uri,
+        "MLPROJ_EXECUTABLE": json.dumps(executable),
+        "MLPROJ_EXPERIMENT_GIVEN": "1" if wishes.experiment_given else None,
+        "MLPROJ_ENV_MANAGER": wishes.environment_manager,
+        "MLPROJ_SCRIPT_TRACKING": "1" if wishes.script_tracking else None,
+        "MLPROJ_NO_HOOK": None if wishes.hook else "1",
+        "MLPROJ_PARENT_RUN_ID": None,
+    }
+
+
+def _python_path(inherited: str | None, hook: bool) -> str | None:
+    """The folder once, before what was there. An empty entry is the current folder, an empty text nothing."""
+    entries = inherited.split(os.pathsep) if inherited else []
+    others = [entry for entry in entries if entry != str(FOLDER)]
+    path = [str(FOLDER), *others] if hook else others
+    return os.pathsep.join(path) if path else None

@@ -1,0 +1,93 @@
+"""Real MLflow clients of three lines, each in a virtualenv of its own that is built once and kept.
+
+They lie beside uv's download cache: a folder that is removed is built anew.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uv
+
+from mlproj.environments.interpreters import Interpreters
+from mlproj.errors import EnvironmentFailed
+from mlproj.files import locked
+from mlproj.model.events import Event
+from tests.conftest import need
+
+ClientPython = Callable[[str], Path]
+"""Gives the Python that has a line of MLflow's client (`1.30`, `2.22` or `3`); skips the test without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to install, on which Pythons (the first that is there), from the index as it was on a day."""
+
+    requirement: str
+    pythons: tuple[str, ...]
+    day: str | None = None
+
+
+RECIPES = {
+    "1.30": Recipe(
+        requirement="mlflow==1.30.0", pythons=("3.9", "3.10", "3.8", "3.7"), day="2022-12-01T00:00:00Z"
+    ),
+    "2.22": Recipe(
+        requirement="mlflow==2.22.0", pythons=("3.11", "3.12", "3.10", "3.9"), day="2025-06-15T00:00:00Z"
+    ),
+    "3": Recipe(requirement="mlflow>=3.0", pythons=("3.11", "3.12", "3.13", "3.10")),
+}
+LINES = tuple(RECIPES)
+
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
+"""Variables that a client is run with, so that it neither calls home nor talks of git."""
+
+
+@pytest.fixture(scope="session")
+def client_python(isolation: Path, tmp_path_factory: pytest.TempPathFactory) -> ClientPython:
+    clients = Path(os.environ["UV_CACHE_DIR"]).parent / "mlproj-test-clients"
+    probes = tmp_path_factory.mktemp("probes")
+
+    def python(line: str) -> Path:
+        folder = clients / line
+        clients.mkdir(parents=True, exist_ok=True)
+        with locked(clients / f"{line}.lock"):
+            if not (folder / "ready").exists():
+                need("mlflow clients", _build(RECIPES[line], folder, probes))
+                (folder / "ready").touch()
+        return folder / "bin" / "python"
+
+    return python
+
+
+def _build(recipe: Recipe, folder: Path, probes: Path) -> bool:
+    """Whether there is a Python and an index to build the client from."""
+    base = _interpreter(recipe.pythons, probes)
+    if base is None:
+        return False
+    program = uv.find_uv_bin()
+    made = subprocess.run((program, "venv", "--quiet", "--clear", "--python", base, folder), timeout=60)
+    dated = () if recipe.day is None else ("--exclude-newer", recipe.day)
+    install = (program, "pip", "install", "--quiet", "--python", folder / "bin" / "python", *dated)
+    return (
+        made.returncode == 0 and subprocess.run((*install, recipe.requirement), timeout=400).returncode == 0
+    )
+
+
+def _interpreter(versions: tuple[str, ...], probes: Path) -> Path | None:
+    interpreters = Interpreters(cache=probes, environ=os.environ, uv=None)
+    for version in versions:
+        try:
+            return interpreters.find(version, probes, _ignore).executable
+        except EnvironmentFailed:
+            continue
+    return None
+
+
+def _ignore(event: Event) -> None:
+    """Nobody is told how it goes."""
