@@ -1,0 +1,124 @@
+"""The store's database through SQLAlchemy: many readers, one writer at a time, each in a transaction.
+
+A writer takes the lock at once, since deferred ones fail in a crowd, and threads wait in a line for it, since
+SQLite has those who wait sleep. What is committed outlives the process at once, and the machine a moment
+later: a script logs thousands of points, and none is worth a sync of the disk of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from mlproj.errors import StoreError, UsageError
+from mlproj.model.moment import milliseconds
+from mlproj.store.blobs import FolderBlobs
+from mlproj.store.database import FILE, open_readonly
+from mlproj.store.failures import explain, explained, no_room, not_writable
+from mlproj.store.folder import FolderStore
+from mlproj.store.room import has_room
+
+_PATIENCE = 30.0
+"""Seconds to wait for a writer in another process."""
+_WRITES = "mlproj_writes"
+_POOL = 40
+"""As many connections as a server has threads."""
+
+
+class Database:
+    """The database of a store. May be used from several threads."""
+
+    def __init__(self, store: FolderStore) -> None:
+        self._store = store
+        self._root = store.root
+        self._writable = store.writable
+        self._turn = threading.Lock()
+        self._engine = create_engine(
+            "sqlite://",
+            creator=_opener(store.root, writable=store.writable),
+            pool_size=_POOL,
+            max_overflow=-1,
+        )
+        event.listen(self._engine, "begin", _begin)
+        self._writers = self._engine.execution_options(**{_WRITES: True})
+
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    @property
+    def blobs(self) -> FolderBlobs:
+        return self._store.blobs
+
+    def now(self) -> str:
+        """This moment as records have it."""
+        return self._store.clock()
+
+    def now_ms(self) -> int:
+        """This moment in milliseconds since the epoch."""
+        return milliseconds(self.now()) or 0
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database. Raises StoreError."""
+        with self._explained(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that alone writes: all of it or nothing. Raises StoreError."""
+        if not self._writable:
+            raise no_room(self._root) if not has_room(self._root) else not_writable(self._root)
+        with self._explained(), self._turn, self._writers.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        with explained(self._root):
+            try:
+                yield
+            except DBAPIError as error:
+                if isinstance(error.orig, sqlite3.Error):
+                    raise explain(self._root, error.orig) from error
+                raise StoreError(f"the store `{self._root}` cannot be used: {error.orig}") from error
+            except (OverflowError, UnicodeEncodeError) as error:
+                raise UsageError(f"a value cannot be stored: {error}") from error
+
+
+def raw(connection: Connection) -> sqlite3.Connection:
+    """The driver's connection, for what the runner writes without SQLAlchemy, in the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _opener(root: Path, *, writable: bool) -> Callable[[], sqlite3.Connection]:
+    def opened() -> sqlite3.Connection:
+        if not writable:
+            return open_readonly(root)
+        connection = sqlite3.connect(
+            f"{(root / FILE).as_uri()}?mode=rw",
+            uri=True,
+            timeout=_PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    return opened
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
