@@ -141,7 +141,7 @@ REFUSED = (
     ("tags.a IS NUL", "column 11: NULL is expected, and not `NUL`", "IS NULL"),
     ("status IN ()", "column 12: a value is expected, and not `)`", ""),
     ("status IN 'x'", "column 11: `(` is expected, and not `'x'`", "IN ('a', 'b')"),
-    ("status IN ('x' 'y')", "column 16: a comma or `)` is expected, and not `'y'`", "IN ('a', 'b')"),
+    ("status IN ('x' 'y')", "column 16: a comma or `)` is expected, and not `'y')`", "IN ('a', 'b')"),
     ("status NOT LIKE 'x'", "column 12: IN is expected, and not `LIKE`", "NOT IN"),
     ("start_time > 'soon'", "column 14: `start_time` is compared with a number", "without quotes"),
     ("start_time > 'nan'", "column 14: `start_time` is compared with a number", "without quotes"),

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, create_engine, func, insert, select
+
+from mlproj.errors import UsageError
+from mlproj.model.index import number_in
+from mlproj.model.search import AllOf, Comparison, Key, Kind, Operator, Search
+from mlproj.model.tracking import Page
+from mlproj.spec.filters import read_search
+from mlproj.spec.searchable import Subject
+from mlproj.store.tables import experiments, latest_metrics, metadata, params, runs, tags
+from mlproj.store.tracking.paging import found
+from mlproj.store.tracking.searching import Columns, Detail, Last
+from mlproj.store.tracking_tables import dataset_inputs, datasets
+from tests.store.tracking.searches import (
+    FOUND,
+    FOUND_HERE,
+    FOUND_SINCE_3,
+    ORDERED,
+    ORDERED_HERE,
+    RUNS,
+    SomeRun,
+)
+
+OF_RUN = {"run_id": runs.c.run_id}
+READ = (
+    select(dataset_inputs.c.run_id, dataset_inputs.c.context, datasets.c.name, datasets.c.digest)
+    .join(datasets, datasets.c.id == dataset_inputs.c.dataset_id)
+    .subquery()
+)
+COLUMNS = Columns(
+    attributes={
+        "run_id": runs.c.run_id,
+        "run_name": runs.c.name,
+        "status": runs.c.status,
+        "user_id": runs.c.user_name,
+        "artifact_uri": runs.c.run_id,
+        "start_time": runs.c.started_ms,
+        "end_time": runs.c.ended_ms,
+    },
+    details={
+        Kind.METRIC: Detail(table=latest_metrics, of=OF_RUN),
+        Kind.PARAM: Detail(table=params, of=OF_RUN, number="number"),
+        Kind.TAG: Detail(table=tags, of=OF_RUN),
+        Kind.DATASET: Detail(table=READ, of=OF_RUN, key=None),
+    },
+    last=(Last(func.coalesce(runs.c.started_ms, 0), descending=True), Last(runs.c.run_id)),
+)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Connection]:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        connection.execute(insert(experiments), {"id": 1, "name": "e", "created": "now"})
+        for number, run in enumerate(RUNS):
+            add(connection, number, run)
+        yield connection
+    engine.dispose()
+
+
+def add(connection: Connection, number: int, run: SomeRun) -> None:
+    run_id = f"{number:032x}"
+    row = {"run_id": run_id, "name": run.name, "experiment_id": 1, "status": run.status, "created": "now"}
+    connection.execute(insert(runs), {**row, "started_ms": run.start_time})
+    for key, values in run.metrics.items():
+        value = None if math.isnan(values[-1]) else values[-1]
+        connection.execute(insert(latest_metrics), {"run_id": run_id, "key": key, "value": value, "step": 0})
+    for key, text in run.params.items():
+        param = {"run_id": run_id, "key": key, "value": text, "type": "string", "number": number_in(text)}
+        connection.execute(insert(params), param)
+    for key, text in run.tags.items():
+        connection.execute(insert(tags), {"run_id": run_id, "key": key, "value": text})
+    if run.dataset is not None:
+        name, digest, context = run.dataset
+        row = {"name": name, "digest": digest, "source_type": "local", "source": "s"}
+        made = connection.execute(insert(datasets), {"experiment_id": 1, **row})
+        (dataset_id,) = made.inserted_primary_key or (None,)
+        read = {"run_id": run_id, "dataset_id": dataset_id, "context": context, "tags": "{}"}
+        connection.execute(insert(dataset_inputs), read)
+
+
+def one_page(
+    connection: Connection, search: Search, *, limit: int = 100, token: str | None = None
+) -> tuple[list[str], str | None]:
+    rows, following = found(connection, select(runs.c.name), search, COLUMNS, Page(limit=limit, token=token))
+    return [row.name for row in rows], following
+
+
+def names(connection: Connection, filter: str, order_by: Sequence[str] = ()) -> str:
+    found, token = one_page(connection, read_search(Subject.RUNS, filter, order_by))
+    assert token is None
+    return ", ".join(found)
+
+
+SEARCHES = (*FOUND, *FOUND_SINCE_3, *FOUND_HERE)
+
+
+@pytest.mark.parametrize(("filter", "expected"), SEARCHES, ids=[filter for filter, _ in SEARCHES])
+def test_a_filter_finds_what_fits(connection: Connection, filter: str, expected: str) -> None:
+    assert names(connection, filter) == expected
+
+
+@pytest.mark.parametrize(("order_by", "expected"), (*ORDERED, *ORDERED_HERE))
+def test_runs_are_sorted(connection: Connection, order_by: Sequence[str], expected: str) -> None:
+    assert names(connection, "", order_by) == expected
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(("order_by", "expected"), (((), FOUND[0][1]), *ORDERED, *ORDERED_HERE))
+def test_pages_follow_each_other(
+    connection: Connection, order_by: Sequence[str], expected: str, limit: int
+) -> None:
+    search = read_search(Subject.RUNS, "start_time > 0", order_by)
+    seen, token = one_page(connection, search, limit=limit)
+    while token is not None:
+        more, token = one_page(connection, search, limit=limit, token=token)
+        assert 1 <= len(more) <= limit
+        seen += more
+    assert ", ".join(seen) == expected
+
+
+def test_what_comes_in_between_moves_nothing(connection: Connection) -> None:
+    search = read_search(Subject.RUNS, "", ["metrics.rmse"])
+    first, token = one_page(connection, search, limit=2)
+    with connection.begin_nested() as savepoint:
+        add(connection, 90, SomeRun(name="fir", start_time=9000, metrics={"rmse": (-9.0,)}))
+        add(connection, 91, SomeRun(name="gum", start_time=9001, metrics={"rmse": (0.15,)}))
+        second, _ = one_page(connection, search, limit=2, token=token)
+        savepoint.rollback()
+    assert (first, second) == (["date palm", "ash"], ["gum", "Birch"])
+
+
+def test_a_token_is_of_one_search(connection: Connection) -> None:
+    _, token = one_page(connection, read_search(Subject.RUNS, "start_time > 0"), limit=1)
+    with pytest.raises(UsageError, match="of another search"):
+        one_page(connection, read_search(Subject.RUNS, "start_time > 1"), token=token)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_token_raises_anything_but_a_usage_error(connection: Connection, data: st.DataObject) -> None:
+    search = read_search(Subject.RUNS, "", ["run_name", "start_time", "metrics.rmse"])
+    _, token = one_page(connection, search, limit=1)
+    assert token is not None
+    place = data.draw(st.integers(0, len(token) - 1))
+    altered = token[:place] + data.draw(st.text(max_size=3)) + token[place + 1 :]
+    for text in (altered, data.draw(st.text(min_size=1)), forged(token, data)):
+        try:
+            one_page(connection, search, token=text)
+        except UsageError as error:
+            assert error.hint is not None
+
+
+def forged(token: str, data: st.DataObject) -> str:
+    """A token with other values in it."""
+    payload = json.loads(base64.urlsafe_b64decode(token))
+    value = st.none() | st.text() | st.floats() | st.integers() | st.booleans() | st.just(10**400)
+    payload[1:] = data.draw(st.lists(value, min_size=len(payload) - 1, max_size=len(payload)))
+    return base64.urlsafe_b64encode(json.dumps(payload).encode()).decode()
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=TEXT, pattern=st.text("aAbB%_!\\é", max_size=5) | TEXT)
+def test_like_minds_case_and_knows_two_wild_characters(
+    connection: Connection, text: str, pattern: str
+) -> None:
+    where = Comparison(key=Key(kind=Kind.TAG, name="k"), operator=Operator.LIKE, values=(pattern,))
+    parts = (".*" if part == "%" else "." if part == "_" else re.escape(part) for part in pattern)
+    expected = re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    with connection.begin_nested() as savepoint:
+        add(connection, 92, SomeRun(name="oak", start_time=1, tags={"k": text}))
+        found, _ = one_page(connection, Search(where=where))
+        savepoint.rollback()
+    assert (found == ["oak"]) is expected
+
+
+def test_all_of_nothing_is_everything(connection: Connection) -> None:
+    assert len(one_page(connection, Search(where=AllOf((AllOf(), AllOf()))))[0]) == len(RUNS)
+
+
+def test_a_search_as_large_as_a_filter_may_be_is_answered(connection: Connection) -> None:
+    """The database has bounds of its own, on the depth of an expression and on joins."""
+    wide = " OR ".join(["tags.owner LIKE 'The Quick Brown Fox Jumps Over A Lazy Dog'"] * 200)
+    assert names(connection, wide) == ""
+    deep = "metrics.rmse > 9"
+    for level in range(19):
+        join = "AND" if level % 2 else "OR"
+        deep = f"({deep}) {join} (metrics.rmse > 8 AND metrics.rmse < 9)"
+    assert names(connection, deep) == ""
+    many = ", ".join(f"'{number}'" for number in range(10_000))
+    assert names(connection, f"run_id IN ({many})") == ""
+    assert names(connection, "", [f"metrics.m{number}" for number in range(20)]) == FOUND[0][1]
