@@ -1,0 +1,222 @@
+"""The application: MLflow's REST API over the ports of tracking, with every route in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from mlproj.errors import MlprojError
+from mlproj.server import description, limits, streams
+from mlproj.server.access import GRANT, Grant
+from mlproj.server.desk import Desk
+from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
+from mlproj.server.otlp import spans_by_trace, unpacked
+from mlproj.server.reading import from_body, from_body_and_path, from_query
+from mlproj.server.route import Route
+from mlproj.server.routes import (
+    artifacts,
+    experiments,
+    logged_models,
+    metrics,
+    registry,
+    runs,
+    traces,
+    versions,
+)
+from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.version import __version__
+
+SPOKEN = "3.17.2"
+"""The version of MLflow whose protocol this is; clients choose by it what they send."""
+
+ROUTES: tuple[Route, ...] = (
+    *runs.ROUTES,
+    *metrics.ROUTES,
+    *experiments.ROUTES,
+    *artifacts.ROUTES,
+    *logged_models.ROUTES,
+    *registry.ROUTES,
+    *versions.ROUTES,
+    *traces.ROUTES,
+)
+
+Handler = Callable[[Request], Awaitable[Response]]
+Streamed = Callable[[Desk, Request], Awaitable[Response]]
+
+_PREFIXES = ("/api", "/ajax-api")
+_ARTIFACTS = "/2.0/mlflow-artifacts/artifacts/{artifact_path:path}"
+_SERVER_INFO = {
+    "store_type": "SqlStore",
+    "workspaces_enabled": False,
+    "trace_archival_enabled": False,
+    "multipart_uploads_enabled": False,
+    "multipart_downloads_enabled": False,
+    "presigned_upload_run_id_supported": False,
+    "presigned_upload_model_id_supported": False,
+    "features_enabled": {"gateway": False},
+}
+
+
+def create_app(
+    tracking: Tracking,
+    files: Artifacts,
+    *,
+    proxied: bool = False,
+    unexpected: Callable[[Exception], None] = lambda error: None,
+) -> FastAPI:
+    """The application over one store. With `proxied`, clients are told to send artifacts through it.
+
+    `unexpected` hears of bugs, which clients only learn the kind of.
+    """
+    app = FastAPI(title="mlproj tracking", version=__version__, docs_url=None, redoc_url=None)
+    maker = _Maker(tracking, files, proxied)
+    schemas = description.components(ROUTES)
+    for route in ROUTES:
+        for prefix in _PREFIXES:
+            app.add_api_route(
+                f"{prefix}/{route.path}",
+                maker.handler(route),
+                methods=[route.method],
+                responses=description.responses(route),
+                openapi_extra=description.operation(route, schemas),
+                include_in_schema=prefix == _PREFIXES[0],
+            )
+    for prefix in _PREFIXES:
+        for method, act in (("GET", streams.download), ("PUT", streams.upload), ("DELETE", streams.remove)):
+            app.add_api_route(
+                f"{prefix}{_ARTIFACTS}", maker.streamed(act), methods=[method], include_in_schema=False
+            )
+    _add_pages(app, maker)
+    _add_failures(app, unexpected)
+    _describe(app, schemas)
+    return app
+
+
+class _Maker:
+    """Makes handlers that take the request alone: FastAPI has nothing to work out for them."""
+
+    def __init__(self, tracking: Tracking, files: Artifacts, proxied: bool) -> None:
+        self._tracking = tracking
+        self._files = files
+        self._proxied = proxied
+        self._all = Grant()
+
+    def desk(self, request: Request) -> Desk:
+        grant: Grant = request.scope.get(GRANT, self._all)
+        return Desk(tracking=self._tracking, artifacts=self._files, grant=grant, proxied=self._proxied)
+
+    def handler(self, route: Route) -> Handler:
+        async def handle(request: Request) -> Response:
+            asked = await _asked(request, route)
+            answer = await run_in_threadpool(route.act, self.desk(request), asked)
+            return Response(msgspec.json.encode(answer), media_type="application/json")
+
+        return handle
+
+    def streamed(self, act: Streamed) -> Handler:
+        async def handle(request: Request) -> Response:
+            return await act(self.desk(request), request)
+
+        return handle
+
+
+async def _asked(request: Request, route: Route) -> msgspec.Struct:
+    """What the request says, in its path, its query and its body."""
+    in_path = request.path_params
+    if request.method == "GET" and (request.scope["query_string"] or in_path):
+        return from_query([*in_path.items(), *request.query_params.multi_items()], route.asked)
+    body = await _body(request)
+    return from_body_and_path(body, in_path, route.asked) if in_path else from_body(body, route.asked)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limits.BODY:
+            raise invalid(f"the request is larger than {limits.BODY} bytes")
+    return bytes(body)
+
+
+def _add_pages(app: FastAPI, maker: _Maker) -> None:
+    """What is no JSON of MLflow's, or asks nothing."""
+
+    async def health(request: Request) -> Response:
+        return Response(b"OK", media_type="text/plain")
+
+    async def version(request: Request) -> Response:
+        return Response(SPOKEN.encode(), media_type="text/plain")
+
+    async def server_info(request: Request) -> Response:
+        return Response(msgspec.json.encode(_SERVER_INFO), media_type="application/json")
+
+    async def spans(request: Request) -> Response:
+        headers = request.headers
+        kind = headers.get("content-type", "").partition(";")[0].strip()
+        if kind not in ("application/x-protobuf", "application/json"):
+            raise invalid(
+                f"Invalid Content-Type: {kind}. Expected: application/x-protobuf or application/json"
+            )
+        experiment_id = headers.get("x-mlflow-experiment-id")
+        if not experiment_id:
+            raise invalid("Missing value for required header 'x-mlflow-experiment-id'.")
+        body = unpacked(await _body(request), headers.get("content-encoding", "").lower())
+        found = spans_by_trace(body, as_json=kind == "application/json")
+        await run_in_threadpool(traces.add_spans, maker.desk(request), experiment_id, found)
+        return Response(b"", media_type="application/x-protobuf")
+
+    app.add_api_route("/health", health, include_in_schema=False)
+    app.add_api_route("/version", version, include_in_schema=False)
+    app.add_api_route("/v1/traces", spans, methods=["POST"], include_in_schema=False)
+    for prefix in _PREFIXES:
+        app.add_api_route(f"{prefix}/3.0/mlflow/server-info", server_info, include_in_schema=False)
+
+
+def _add_failures(app: FastAPI, unexpected: Callable[[Exception], None]) -> None:
+    def answer(failure: Failure) -> Response:
+        status, body = encoded(failure)
+        return Response(body, status_code=status, media_type="application/json")
+
+    async def failed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Failure)
+        return answer(error)
+
+    async def expected(request: Request, error: Exception) -> Response:
+        assert isinstance(error, MlprojError)
+        return answer(told(error))
+
+    async def no_route(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        where = f"{request.method} {request.url.path}"
+        return answer(Failure(NO_ENDPOINT, f"No API found for '{where}'"))
+
+    async def bug(request: Request, error: Exception) -> Response:
+        unexpected(error)
+        return answer(Failure(INTERNAL, f"internal error: {type(error).__name__}"))
+
+    async def cut(request: Request, error: Exception) -> Response:
+        return answer(invalid(str(error)))
+
+    app.add_exception_handler(Failure, failed)
+    app.add_exception_handler(MlprojError, expected)
+    app.add_exception_handler(HTTPException, no_route)
+    app.add_exception_handler(streams.Cut, cut)
+    app.add_exception_handler(Exception, bug)
+
+
+def _describe(app: FastAPI, schemas: dict[str, Any]) -> None:
+    """Adds the structs' schemas to the description that FastAPI makes of the routes."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
+        return document
+
+    # FastAPI's own way of extending a description is to replace the method.
+    setattr(app, "openapi", openapi)  # noqa: B010

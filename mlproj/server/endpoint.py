@@ -1,0 +1,129 @@
+"""A run's own server: a port that is open from the start, and an application loaded when somebody calls.
+
+A script that logs nothing pays for a socket and a waiting thread. Nothing of the web framework or of the
+database's toolkit is imported before the first connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import secrets
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from mlproj.tracking_ports import Artifacts, Tracking
+
+if TYPE_CHECKING:
+    from mlproj.server.serving import Serving
+
+_ADDRESS = "127.0.0.1"
+_BACKLOG = 2048
+_PATIENCE = 15.0
+"""Seconds to wait at the end for a thread that is loading or answering still."""
+
+
+class Endpoint:
+    """Serves one run's script until `close`.
+
+    `open_tracking` and `open_artifacts` are called in the endpoint's thread, at the first connection. `owns`
+    tells of a run that was not made through this endpoint whether it is this run's nevertheless. `unexpected`
+    hears of bugs, and of what could not be opened.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        open_tracking: Callable[[], Tracking],
+        open_artifacts: Callable[[], Artifacts],
+        *,
+        owns: Callable[[str], bool] | None = None,
+        proxied: bool = False,
+        hosts: frozenset[str] = frozenset(),
+        unexpected: Callable[[Exception], None] = lambda error: None,
+    ) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self._run_id = run_id
+        self._open_tracking = open_tracking
+        self._open_artifacts = open_artifacts
+        self._owns = owns
+        self._proxied = proxied
+        self._hosts = hosts
+        self._unexpected = unexpected
+        self._listener = socket.create_server((_ADDRESS, 0), backlog=_BACKLOG)
+        self._listener.setblocking(False)
+        self._port: int = self._listener.getsockname()[1]
+        self._woken, self._waker = socket.socketpair()
+        self._lock = threading.Lock()
+        self._closing = False
+        self._serving: Serving | None = None
+        self._thread = threading.Thread(target=self._serve, name="tracking", daemon=True)
+        self._thread.start()
+
+    @property
+    def uri(self) -> str:
+        """What a client takes for its tracking URI. It holds the token: redact it where it is shown."""
+        return f"http://{_ADDRESS}:{self._port}/t/{self.token}"
+
+    @property
+    def loaded(self) -> bool:
+        """Whether anybody has called yet."""
+        return self._serving is not None
+
+    def close(self) -> None:
+        """Ends the server: nothing new is taken, and what has arrived is answered. May be called twice."""
+        with self._lock:
+            self._closing = True
+            if self._serving is not None:
+                self._serving.end()
+            with contextlib.suppress(OSError):
+                self._waker.send(b"\0")
+        self._thread.join(_PATIENCE)
+        for each in (self._listener, self._woken, self._waker):
+            each.close()
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def _serve(self) -> None:
+        if not self._called():
+            return
+        try:
+            with self._application() as application:
+                serving: Serving = _part("serving:Serving")(application, self._listener)
+                with self._lock:
+                    self._serving = serving
+                    if self._closing:
+                        serving.end()
+                serving.run()
+        except Exception as error:
+            self._unexpected(error)
+
+    def _called(self) -> bool:
+        """Waits for the first connection, which stays in line; False where the end comes first."""
+        select.select([self._listener, self._woken], [], [])
+        return not self._closing
+
+    @contextlib.contextmanager
+    def _application(self) -> Iterator[Any]:
+        tracking = self._open_tracking()
+        try:
+            app = _part("app:create_app")(
+                tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
+            )
+            access = importlib.import_module("mlproj.server.access")
+            grant = access.Grant(self._run_id, self._owns)
+            yield access.Guard(app, grant, token=self.token, hosts=access.LOOPBACK | self._hosts)
+        finally:
+            tracking.close()
+
+
+def _part(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(f"mlproj.server.{module}"), attribute)

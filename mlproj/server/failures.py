@@ -1,0 +1,67 @@
+"""What went wrong, in MLflow's form: a code that clients know, a sentence, and the HTTP status for it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mlproj.errors import AlreadyThere, MlprojError, NotFound, UsageError
+
+INVALID = "INVALID_PARAMETER_VALUE"
+MISSING = "RESOURCE_DOES_NOT_EXIST"
+TAKEN = "RESOURCE_ALREADY_EXISTS"
+NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
+DENIED = "PERMISSION_DENIED"
+UNKNOWN_CALLER = "UNAUTHENTICATED"
+NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
+INTERNAL = "INTERNAL_ERROR"
+
+STATUS = {
+    INVALID: 400,
+    TAKEN: 400,
+    UNKNOWN_CALLER: 401,
+    DENIED: 403,
+    MISSING: 404,
+    NO_ENDPOINT: 404,
+    INTERNAL: 500,
+    NOT_IMPLEMENTED: 501,
+}
+
+
+class Failure(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An error as MLflow's clients read it."""
+
+    error_code: str
+    message: str
+
+
+def invalid(message: str) -> Failure:
+    return Failure(INVALID, message)
+
+
+def told(error: MlprojError) -> Failure:
+    """An expected error of ours in MLflow's terms; its hint is part of the sentence."""
+    match error:
+        case NotFound():
+            code = MISSING
+        case AlreadyThere():
+            code = TAKEN
+        case UsageError():
+            code = INVALID
+        case _:
+            code = INTERNAL
+    return Failure(code, error.message if error.hint is None else f"{error.message}: {error.hint}")
+
+
+def encoded(failure: Failure) -> tuple[int, bytes]:
+    """The status and the body of the answer."""
+    answer = ErrorAnswer(error_code=failure.code, message=failure.message)
+    return STATUS[failure.code], msgspec.json.encode(answer)

@@ -1,0 +1,1 @@
+"""What each route does: a request goes in, one call of a port is made, an answer comes out."""

@@ -1,0 +1,195 @@
+"""Traces: what a script's calls did, as MLflow 3 sends, finds and reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec.structs import replace
+
+from mlproj.errors import NotFound
+from mlproj.model.tracking import Page
+from mlproj.server import limits, otlp, places
+from mlproj.server.desk import Desk
+from mlproj.server.failures import invalid
+from mlproj.server.route import TRACES, TRACKING, Route, delete, get, patch, post
+from mlproj.server.wire.traces import (
+    DeleteTraces,
+    DeleteTraceTag,
+    ExperimentLocation,
+    GetTrace,
+    GetTraces,
+    LinkTraces,
+    OneTrace,
+    SearchTraces,
+    SetTraceTag,
+    SomeTraceInfos,
+    StartTrace,
+    ToldTrace,
+    TraceInfo,
+    TraceInfos,
+    TraceLocation,
+    TraceRequest,
+    Traces,
+    TracesDeleted,
+)
+from mlproj.server.wire.values import Empty
+from mlproj.spec.filters import read_search
+from mlproj.spec.searchable import Subject
+
+MOST = 500
+ARTIFACTS_TAG = "mlflow.artifactLocation"
+SPANS_TAG = "mlflow.trace.spansLocation"
+IN_STORE = "TRACKING_STORE"
+RUN_METADATA = "mlflow.sourceRun"
+_SYSTEM_TAGS = frozenset({SPANS_TAG, "mlflow.trace.archiveLocation", "mlflow.trace.archivalFailure"})
+_ID_LENGTH = 128
+
+
+def start(desk: Desk, asked: StartTrace) -> OneTrace:
+    given = asked.trace.trace_info
+    _may_add(desk, given.trace_id)
+    if given.trace_location.mlflow_experiment is None:
+        raise invalid("A trace is logged to an experiment.")
+    experiment_id = given.trace_location.mlflow_experiment.experiment_id
+    info = replace(given, tags=_tags(desk, given, experiment_id))
+    desk.tracking.traces.add(info.trace_id, experiment_id, msgspec.json.encode(info))
+    desk.grant.made_trace(info.trace_id)
+    return OneTrace(trace=ToldTrace(trace_info=info))
+
+
+def fetch_info(desk: Desk, asked: TraceRequest) -> OneTrace:
+    info, _ = desk.tracking.traces.get(asked.trace_id)
+    return OneTrace(trace=ToldTrace(trace_info=_info(info)))
+
+
+def fetch(desk: Desk, asked: GetTrace) -> OneTrace:
+    return OneTrace(trace=_whole(desk, asked.trace_id))
+
+
+def fetch_many(desk: Desk, asked: GetTraces) -> Traces:
+    return Traces(traces=tuple(_known(desk, asked)))
+
+
+def fetch_infos(desk: Desk, asked: GetTraces) -> SomeTraceInfos:
+    return SomeTraceInfos(trace_infos=tuple(each.trace_info for each in _known(desk, asked)))
+
+
+def search(desk: Desk, asked: SearchTraces) -> TraceInfos:
+    experiment_ids = tuple(
+        location.mlflow_experiment.experiment_id
+        for location in asked.locations
+        if location.mlflow_experiment is not None
+    )
+    found, token = desk.tracking.traces.search(
+        experiment_ids,
+        read_search(Subject.TRACES, asked.filter, asked.order_by),
+        Page(limit=limits.results(asked.max_results, MOST), token=asked.page_token or None),
+    )
+    return TraceInfos(traces=tuple(map(_info, found)), next_page_token=token)
+
+
+def set_tag(desk: Desk, asked: SetTraceTag) -> Empty:
+    desk.grant.write_trace(asked.trace_id)
+    _own_tag(asked.key)
+    desk.tracking.traces.set_tag(asked.trace_id, asked.key, asked.value[: limits.TRACE_TAG_VALUE])
+    return Empty()
+
+
+def delete_tag(desk: Desk, asked: DeleteTraceTag) -> Empty:
+    desk.grant.write_trace(asked.trace_id)
+    _own_tag(asked.key)
+    desk.tracking.traces.delete_tag(asked.trace_id, asked.key)
+    return Empty()
+
+
+def remove(desk: Desk, asked: DeleteTraces) -> TracesDeleted:
+    if not asked.request_ids:
+        raise invalid("Traces are deleted by their ids here: `request_ids` names none.")
+    for trace_id in asked.request_ids:
+        desk.grant.write_trace(trace_id)
+    return TracesDeleted(traces_deleted=desk.tracking.traces.delete(asked.experiment_id, asked.request_ids))
+
+
+def link(desk: Desk, asked: LinkTraces) -> Empty:
+    """A trace's own metadata names its run already; this is for those that were logged outside of one."""
+    desk.grant.write_run(asked.run_id)
+    for trace_id in asked.trace_ids:
+        desk.tracking.traces.set_tag(trace_id, RUN_METADATA, asked.run_id)
+    return Empty()
+
+
+def add_spans(desk: Desk, experiment_id: str, found: dict[str, list[otlp.Span]]) -> None:
+    for trace_id, spans in found.items():
+        _may_add(desk, trace_id)
+        desk.tracking.traces.add_spans(trace_id, experiment_id, msgspec.json.encode(spans))
+        desk.grant.made_trace(trace_id)
+
+
+def _may_add(desk: Desk, trace_id: str) -> None:
+    """A new trace may be added by anyone, and one that is there by whoever made it."""
+    limits.length("trace_id", trace_id, _ID_LENGTH)
+    if desk.grant.run_id is not None:
+        try:
+            desk.tracking.traces.get(trace_id)
+        except NotFound:
+            return
+        desk.grant.write_trace(trace_id)
+
+
+def _tags(desk: Desk, given: TraceInfo, experiment_id: str) -> dict[str, str]:
+    """With what clients look for: where spans are, and where attachments go."""
+    for key in given.tags:
+        limits.key("key", key)
+    tags = {key: value[: limits.TRACE_TAG_VALUE] for key, value in given.tags.items()}
+    tags[ARTIFACTS_TAG] = places.uri(places.of_trace(experiment_id, given.trace_id))
+    try:
+        _, spans = desk.tracking.traces.get(given.trace_id)
+    except NotFound:
+        spans = None
+    return tags if spans is None else {**tags, SPANS_TAG: IN_STORE}
+
+
+def _known(desk: Desk, asked: GetTraces) -> Iterator[ToldTrace]:
+    """Those that are there; ids of others are passed over, as MLflow does."""
+    for trace_id in asked.trace_ids:
+        try:
+            yield _whole(desk, trace_id)
+        except NotFound:
+            continue
+
+
+def _whole(desk: Desk, trace_id: str) -> ToldTrace:
+    info, spans = desk.tracking.traces.get(trace_id)
+    return ToldTrace(trace_info=_info(info), spans=None if spans is None else msgspec.Raw(spans))
+
+
+def _info(document: bytes) -> TraceInfo:
+    return msgspec.json.decode(document, type=TraceInfo)
+
+
+def _own_tag(key: str) -> None:
+    limits.key("key", key)
+    if key in _SYSTEM_TAGS:
+        raise invalid(f"Tag '{key}' is immutable and cannot be set or deleted on a trace.")
+
+
+def location(experiment_id: str) -> TraceLocation:
+    return TraceLocation(mlflow_experiment=ExperimentLocation(experiment_id=experiment_id))
+
+
+ROUTES: tuple[Route, ...] = (
+    post("traces", StartTrace, OneTrace, start, below=TRACES),
+    post("traces/search", SearchTraces, TraceInfos, search, below=TRACES),
+    get("traces/get", GetTrace, OneTrace, fetch, below=TRACES),
+    get("traces/batchGet", GetTraces, Traces, fetch_many, below=TRACES),
+    post("traces/batchGetInfos", GetTraces, SomeTraceInfos, fetch_infos, below=TRACES),
+    post("traces/delete-traces", DeleteTraces, TracesDeleted, remove, below=TRACES),
+    get("traces/{trace_id}", TraceRequest, OneTrace, fetch_info, below=TRACES),
+    patch("traces/{trace_id}/tags", SetTraceTag, Empty, set_tag, below=TRACES),
+    delete("traces/{trace_id}/tags", DeleteTraceTag, Empty, delete_tag, below=TRACES),
+    post("traces/delete-traces", DeleteTraces, TracesDeleted, remove, below=TRACKING),
+    post("traces/link-to-run", LinkTraces, Empty, link, below=TRACKING),
+    patch("traces/{trace_id}/tags", SetTraceTag, Empty, set_tag, below=TRACKING),
+    delete("traces/{trace_id}/tags", DeleteTraceTag, Empty, delete_tag, below=TRACKING),
+)

@@ -1,0 +1,83 @@
+"""Serves an application on a socket that is open already, until it is told to end. Loaded when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+
+import uvicorn
+
+from mlproj.server.access import Application
+
+GRACE = 5.0
+"""Seconds that what is in flight may take to finish at the end."""
+
+_LOOK = 0.005
+_KEEP_ALIVE = 300
+
+
+class Serving:
+    """An event loop of its own, for the thread that calls `run`; signals stay the process's."""
+
+    def __init__(self, application: Application, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            application,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+        )
+        self._server = _Server(config)
+        self._listener = listener
+
+    def run(self) -> None:
+        """Answers requests until `end` is called, and then those that have arrived."""
+        asyncio.run(self._server.serve([self._listener]))
+
+    def end(self) -> None:
+        """May be called from any thread, and before `run` too."""
+        self._server.end()
+
+
+class _Server(uvicorn.Server):
+    """Ends at once when it is told to: uvicorn's own looks ten times a second, and three times at the end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over = asyncio.Event()
+
+    def end(self) -> None:
+        with self._lock:
+            self.should_exit = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._over.set)
+
+    async def main_loop(self) -> None:
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+            if self.should_exit:
+                self._over.set()
+        await self._over.wait()
+        with self._lock:
+            self._loop = None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            # Closes one that is idle, and has a busy one closed with its answer.
+            connection.shutdown()
+        end = time.monotonic() + GRACE
+        while (state.connections or state.tasks) and time.monotonic() < end:
+            await asyncio.sleep(_LOOK)
+        for task in state.tasks:
+            task.cancel()
