@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from mlproj.errors import DataError, Interrupted, ProjectError, UsageError
 from mlproj.model.events import Ended, Report, Started
+from mlproj.model.names import run_name
 from mlproj.model.run import Run
 from mlproj.model.source import Checkout
 from mlproj.ports import BlobStore, Lease, RunStore
@@ -20,7 +21,6 @@ from mlproj.services.attempt import Attempt
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import claim
 from mlproj.services.interrupts import interruptible
-from mlproj.services.names import run_name
 from mlproj.services.prepare import Prepared, prepare
 from mlproj.services.request import Context, RunRequest, Tools
 
