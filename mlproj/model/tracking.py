@@ -44,7 +44,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """One point. `value` may be NaN or infinite. `model_id` and the dataset say what was measured on what."""
+    """One point. `value` may be NaN or infinite. `model_id` and the dataset say what was measured on what,
+    and of a logged model's metric `run_id` says in which run."""
 
     key: str
     value: float
@@ -53,6 +54,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     model_id: str | None = None
     dataset_name: str | None = None
     dataset_digest: str | None = None
+    run_id: str | None = None
 
 
 class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
