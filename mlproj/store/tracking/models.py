@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.index import number_in
@@ -55,7 +54,6 @@ _COLUMNS = Columns(
     },
     last=(Last(logged_models.c.created_ms, descending=True), Last(logged_models.c.model_id)),
 )
-_POINT = ("model_id", "key", "run_id", "step", "timestamp")
 _AT_ONCE = 500
 
 
@@ -151,44 +149,6 @@ class StoredModels:
         statement = update(logged_models).where(logged_models.c.model_id == model_id).values(**changed)
         if not connection.execute(statement).rowcount:
             raise _missing(model_id)
-
-
-def link_metrics(connection: Connection, run_id: str, metrics: Sequence[Metric]) -> None:
-    """Keeps the points that say which model was measured, in the transaction that logs them to the run.
-
-    A point that was sent already is kept once. Raises NotFound for a model that is not there.
-    """
-    rows = {
-        tuple(row[column] for column in _POINT): row
-        for row in (_point(run_id, metric) for metric in metrics if metric.model_id is not None)
-    }
-    if not rows:
-        return
-    for model_id in sorted({row["model_id"] for row in rows.values()}):
-        _row(connection, model_id)
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(logged_model_metrics), list(rows.values()))
-    except IntegrityError:
-        for row in rows.values():
-            same = (logged_model_metrics.c[column] == row[column] for column in _POINT)
-            if connection.execute(select(logged_model_metrics.c.key).where(*same)).first() is None:
-                connection.execute(insert(logged_model_metrics).values(**row))
-
-
-def _point(run_id: str, metric: Metric) -> dict[str, Any]:
-    nan = math.isnan(metric.value)
-    return {
-        "model_id": metric.model_id,
-        "key": metric.key,
-        "run_id": run_id,
-        "step": metric.step,
-        "timestamp": metric.timestamp,
-        "value": 0.0 if nan else metric.value,
-        "nan": nan,
-        "dataset_name": metric.dataset_name,
-        "dataset_digest": metric.dataset_digest,
-    }
 
 
 def _texts(pairs: Pairs) -> Sequence[str]:
