@@ -1,4 +1,9 @@
-"""The application: MLflow's REST API over the ports of tracking, with every route in one table."""
+"""The application: MLflow's REST API over the ports of tracking, with every route in one table.
+
+A request is read and answered on the event loop, and the port is called in a thread. Calling it on the loop
+would save a tenth of a millisecond (0.2 ms against 0.3 ms for a point that goes nowhere), but one search
+through many runs, or a wait for another process that writes, would hold up everybody, and the run's end too.
+"""
 
 from __future__ import annotations
 

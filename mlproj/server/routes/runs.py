@@ -18,6 +18,7 @@ from mlproj.server.wire.runs import (
     LogModel,
     LogOutputs,
     LogParam,
+    MoveRun,
     OneRun,
     RunRequest,
     Runs,
@@ -95,6 +96,14 @@ def delete(desk: Desk, asked: RunRequest) -> Empty:
 
 def restore(desk: Desk, asked: RunRequest) -> Empty:
     return _set_lifecycle(desk, asked, Lifecycle.ACTIVE)
+
+
+def move(desk: Desk, asked: MoveRun) -> Empty:
+    """For the start-up hook: the run of a script that names an experiment goes there."""
+    run_id = run_of(asked)
+    desk.grant.write_run(run_id)
+    desk.tracking.runs.move(run_id, asked.experiment_id)
+    return _DONE
 
 
 def search(desk: Desk, asked: SearchRuns) -> Runs:
@@ -215,4 +224,5 @@ ROUTES: tuple[Route, ...] = (
     post("runs/log-inputs", LogInputs, Empty, log_inputs),
     post("runs/outputs", LogOutputs, Empty, log_outputs),
     post("runs/log-model", LogModel, Empty, log_model),
+    post("runs/move", MoveRun, Empty, move, below="2.0/mlproj"),
 )

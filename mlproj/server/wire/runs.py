@@ -45,6 +45,12 @@ class UpdateRun(RunRequest, frozen=True, kw_only=True):
     run_name: str | None = None
 
 
+class MoveRun(RunRequest, frozen=True, kw_only=True):
+    """Ours: MLflow cannot move a run."""
+
+    experiment_id: Named
+
+
 class LogMetric(RunRequest, frozen=True, kw_only=True):
     key: Named
     value: float
