@@ -31,7 +31,7 @@ from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
-from mlproj.store.sealing import seal_run
+from mlproj.store.sealing import keep_artifacts, owned_runs, seal_run
 
 _FEW = 5
 """So many runs of one snapshot are looked at for one that held all of it."""
@@ -127,8 +127,11 @@ class FolderStore:
             seal_document(run)
         self._refuse_missing(run)
         release(self._root / "runs" / run.run_id)
+        with self._looking():
+            owned = owned_runs(self._connection, run.run_id)
+        kept = {run_id: keep_artifacts(self._root, self._blobs, run_id) for run_id in owned}
         with self._changing(), _recordable(run), transaction(self._connection):
-            return seal_run(self._connection, self._root, self._blobs, run, self._clock())
+            return seal_run(self._connection, self._root, self._blobs, run, self._clock(), kept)
 
     def wrap(self, run: Run, document: bytes, *, origin: str) -> Run:
         """Brings in a run that was made elsewhere: it has no plan, and `document` is kept verbatim."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from mlproj.errors import StoreError
@@ -25,103 +24,84 @@ ENDED = {status.value: status for status in (Status.FINISHED, Status.FAILED, Sta
 """The statuses that a client ends a run with."""
 
 _ARTIFACTS = "artifacts"
-_BEGUN = (
-    "SELECT run_id, name, created, opening, started_ms, ended_ms, logged_status FROM runs"
-    " WHERE sequence IS NULL AND"
-)
+Artifacts = Mapping[str, tuple[Output, ...]]
+"""What is in the output folders of runs that clients began, by run id."""
 
 
-class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that a client began, as its row tells, with the artifacts in its folder."""
-
-    run: Run
-    started_ms: int | None
-    ended_ms: int | None
-    logged_status: str | None
-    outputs: tuple[Output, ...] = ()
-
-
-def seal_run(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, run: Run, time: str) -> Run:
+def seal_run(
+    connection: sqlite3.Connection,
+    root: Path,
+    blobs: FolderBlobs,
+    run: Run,
+    time: str,
+    artifacts: Artifacts | None = None,
+) -> Run:
     """Appends the record of a run that has an outcome, after those of the runs that it owns; returns it as
-    it was sealed. Expects to be in a transaction."""
+    it was sealed. Expects to be in a transaction; `artifacts` are what was kept of them before it."""
     if not still_open(connection, run.run_id):
         raise StoreError(f"the run `{run.run_id}` is sealed already")
     assert run.outcome is not None, "a run that is sealed has ended"
-    for begun in owned_runs(connection, root, blobs, run.run_id):
-        seal_begun(connection, root, blobs, begun, time, ended_with=run.outcome)
+    for owned in owned_runs(connection, run.run_id):
+        kept = (artifacts or {}).get(owned)
+        outputs = keep_artifacts(root, blobs, owned) if kept is None else kept
+        seal_begun(connection, root, blobs, owned, outputs, time, ended_with=run.outcome)
     logged = gather_logged(connection, root / "runs" / run.run_id, blobs, run)
     complete = replace(run, outcome=replace(run.outcome, logged=logged))
     link = close_run(connection, complete, EntryKind.RUN, seal_document(complete), time)
     return replace(complete, record=link.digest, sequence=link.sequence)
 
 
-def owned_runs(
-    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, owner: str
-) -> tuple[Begun, ...]:
-    """The runs that are not sealed and whose script is that of the run `owner`."""
-    rows = connection.execute(f"{_BEGUN} owner = ? ORDER BY number", (owner,)).fetchall()
-    return tuple(_begun(row, root, blobs) for row in rows)
-
-
-def begun_run(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, run_id: str) -> Begun:
-    return _begun(connection.execute(f"{_BEGUN} run_id = ?", (run_id,)).fetchone(), root, blobs)
+def owned_runs(connection: sqlite3.Connection, owner: str) -> tuple[str, ...]:
+    """The runs that are not sealed and whose script is that of the run `owner`, in the order they began."""
+    rows = connection.execute(
+        "SELECT run_id FROM runs WHERE sequence IS NULL AND owner = ? ORDER BY number", (owner,)
+    ).fetchall()
+    return tuple(run_id for (run_id,) in rows)
 
 
 def seal_begun(
     connection: sqlite3.Connection,
     root: Path,
     blobs: FolderBlobs,
-    begun: Begun,
+    run_id: str,
+    outputs: tuple[Output, ...],
     time: str,
     *,
     ended_with: Outcome | None = None,
 ) -> None:
     """Seals a run that a client began, with the status that it set, else as the script ended."""
-    status = ENDED.get(begun.logged_status or "")
-    reason = None
-    if status is None:
-        status = Status.KILLED if ended_with is None else ended_with.status
-        reason = LEFT_OPEN
+    name, created, opening, started_ms, ended_ms, logged_status = connection.execute(
+        "SELECT name, created, opening, started_ms, ended_ms, logged_status FROM runs WHERE run_id = ?",
+        (run_id,),
+    ).fetchone()
+    run = _opened(run_id, name, created, opening)
+    status = ENDED.get(logged_status)
     last = time if ended_with is None else ended_with.ended
-    started = _moment(begun.started_ms, begun.run.created)
-    ended = max(started, last if reason or begun.ended_ms is None else _moment(begun.ended_ms, last))
-    wall = 0.0
-    if reason is None and begun.started_ms is not None and begun.ended_ms is not None:
-        wall = max(0, begun.ended_ms - begun.started_ms) / 1000
-    run = replace(
-        begun.run,
-        outcome=Outcome(
-            status=status,
-            exit_code=None,
-            reason=reason,
-            started=started,
-            ended=ended,
-            usage=Usage(wall_s=wall, cpu_s=0.0, peak_rss_bytes=0),
-            outputs=begun.outputs,
-        ),
-        status=status,
+    started = _moment(started_ms, run.created)
+    ended = max(started, _moment(ended_ms, last) if status is not None else last)
+    wall = 0.0 if status is None else max(0, (ended_ms or 0) - (started_ms or 0)) / 1000
+    outcome = Outcome(
+        status=status or (Status.KILLED if ended_with is None else ended_with.status),
+        exit_code=None,
+        reason=LEFT_OPEN if status is None else None,
+        started=started,
+        ended=ended,
+        usage=Usage(wall_s=wall, cpu_s=0.0, peak_rss_bytes=0),
+        outputs=outputs,
     )
-    seal_run(connection, root, blobs, run, time)
+    seal_run(connection, root, blobs, replace(run, outcome=outcome, status=outcome.status), time)
 
 
-def _begun(row: tuple[object, ...], root: Path, blobs: FolderBlobs) -> Begun:
-    run_id, name, created, opening, started, ended, status = row
+def _opened(run_id: str, name: str, created: str, opening: bytes | None) -> Run:
     try:
-        run = read_document(opening if isinstance(opening, bytes) else b"", name=str(name))
+        return read_document(opening or b"", name=name)
     except ValueError:
-        run = Run(run_id=str(run_id), name=str(name), created=str(created), plan=None, job=None)
-    return Begun(
-        run=run,
-        started_ms=started if isinstance(started, int) else None,
-        ended_ms=ended if isinstance(ended, int) else None,
-        logged_status=None if status is None else str(status),
-        outputs=_artifacts(root / "runs" / run.run_id / _ARTIFACTS, blobs),
-    )
+        return Run(run_id=run_id, name=name, created=created, plan=None, job=None)
 
 
-def _artifacts(folder: Path, blobs: FolderBlobs) -> tuple[Output, ...]:
+def keep_artifacts(root: Path, blobs: FolderBlobs, run_id: str) -> tuple[Output, ...]:
     """Keeps every file in a run's output folder. What vanishes meanwhile is none."""
-    kept = []
+    folder, kept = root / "runs" / run_id / _ARTIFACTS, []
     for name in sorted(_files(folder)):
         try:
             digest, size = blobs.add_file(folder / name)

@@ -13,10 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from mlproj.errors import StoreError, UsageError
+from mlproj.model.encoding import is_text
 from mlproj.model.moment import milliseconds
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import FILE, open_readonly
@@ -42,6 +44,7 @@ class Database:
         self._engine = create_engine(
             "sqlite://",
             creator=_opener(store.root, writable=store.writable),
+            poolclass=QueuePool,
             pool_size=_POOL,
             max_overflow=-1,
         )
@@ -99,6 +102,13 @@ def raw(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
+
+
+def storable(*texts: str | None) -> None:
+    """Raises UsageError for text that no database and no record can hold."""
+    for text in texts:
+        if text is not None and (not is_text(text) or "\0" in text):
+            raise UsageError(f"a text cannot be stored: {text[:100]!r}")
 
 
 def _opener(root: Path, *, writable: bool) -> Callable[[], sqlite3.Connection]:

@@ -1,0 +1,75 @@
+"""A run that a client begins: with the plan of the run in whose script it is, or on its own."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from sqlalchemy import Connection, select, update
+
+from mlproj.model.record import read_document, read_import
+from mlproj.model.run import Run
+from mlproj.model.tracking import NewRun
+from mlproj.store.machine import Machine
+from mlproj.store.tables import entries, runs
+from mlproj.store.tracking.engine import raw
+from mlproj.store.writing import open_run
+
+_NOBODY = Machine(host="", boot_id="")
+
+
+def begin_run(
+    connection: Connection, new: NewRun, *, run_id: str, name: str, experiment: tuple[int, str], created: str
+) -> None:
+    """The row of a run. One whose parent goes on is owned by it, or by its owner, and is sealed with that."""
+    number, experiment_name = experiment
+    parent, owner = _family(connection, new.parent)
+    run = Run(run_id=run_id, name=name, created=created, plan=None, job=None)
+    if parent is not None and parent.job is not None:
+        job = replace(
+            parent.job,
+            experiment=experiment_name,
+            user=new.user or parent.job.user,
+            # What is the parent's own is not the child's.
+            parameters=(),
+            tags=(),
+            parent=parent.run_id,
+        )
+        run = replace(run, plan=parent.plan, job=job)
+    open_run(raw(connection), run, _NOBODY)
+    columns = {
+        "experiment_id": number,
+        "user_name": new.user or None if run.job is None else run.job.user,
+        "started_ms": new.started,
+        "owner": owner,
+        "supervisor": None,
+        "boot_id": None,
+    }
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(**columns))
+
+
+def _family(connection: Connection, parent: str | None) -> tuple[Run | None, str | None]:
+    """The run that a new one is begun in, and the one whose script goes on, whose seal is that of the new."""
+    if parent is None:
+        return None, None
+    statement = (
+        select(
+            runs.c.name, runs.c.opening, runs.c.sequence, runs.c.owner, runs.c.supervisor, entries.c.payload
+        )
+        .outerjoin(entries, entries.c.sequence == runs.c.sequence)
+        .where(runs.c.run_id == parent)
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        return None, None
+    run = _read(row.opening if row.sequence is None else row.payload, row.name)
+    if row.sequence is not None:
+        return run, None
+    return run, row.owner or (parent if row.supervisor is not None else None)
+
+
+def _read(document: bytes | None, name: str) -> Run | None:
+    for reader in (read_document, read_import):
+        try:
+            return reader(document or b"", name=name)
+        except ValueError:
+            continue
+    return None
