@@ -1,0 +1,162 @@
+"""Registered models in the tables: names with tags and aliases, below which versions are numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mlproj.errors import AlreadyThere, UsageError
+from mlproj.model.registry import RegisteredModel
+from mlproj.model.search import Kind, Search
+from mlproj.model.tracking import Page, Pairs
+from mlproj.store.tracking import prompts
+from mlproj.store.tracking.engine import storable
+from mlproj.store.tracking.paging import found
+from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
+from mlproj.store.tracking.searching import Columns, Detail, Last
+from mlproj.store.tracking.versions import StoredVersions, aliases_of, latest_of, model_row, touch_model
+from mlproj.store.tracking_tables import (
+    model_version_tags,
+    model_versions,
+    registered_model_aliases,
+    registered_model_tags,
+    registered_models,
+)
+
+_COLUMNS = Columns(
+    attributes={
+        "name": registered_models.c.name,
+        "creation_timestamp": registered_models.c.created_ms,
+        "last_updated_timestamp": registered_models.c.updated_ms,
+    },
+    details={Kind.TAG: Detail(table=registered_model_tags, of={"model": registered_models.c.id})},
+    last=(Last(registered_models.c.name),),
+)
+
+
+class StoredRegistry(StoredVersions):
+    """The `Registry` of a store."""
+
+    def create(self, name: str, *, description: str = "", tags: Pairs = ()) -> RegisteredModel:
+        _refuse_nameless(name)
+        storable(name, description, *(text for pair in tags for text in pair))
+        with self._database.writing() as connection:
+            _refuse_taken(connection, name, dict(tags))
+            now = self._database.now_ms()
+            row = {"name": name, "created_ms": now, "updated_ms": now, "description": description}
+            try:
+                made = connection.execute(insert(registered_models).values(**row))
+            except IntegrityError as error:
+                raise _taken(name) from error
+            (number,) = made.inserted_primary_key or (None,)
+            put_pairs(connection, registered_model_tags, {"model": number}, tags)
+            return _one(connection, name)
+
+    def get(self, name: str) -> RegisteredModel:
+        with self._database.reading() as connection:
+            return _one(connection, name)
+
+    def rename(self, name: str, new: str) -> RegisteredModel:
+        _refuse_nameless(new)
+        storable(new)
+        with self._database.writing() as connection:
+            model, now = model_row(connection, name), self._database.now_ms()
+            if new != name:
+                _refuse_taken(connection, new, {})
+            touch_model(connection, model.id, now, name=new)
+            of_model = update(model_versions).where(model_versions.c.model == model.id)
+            connection.execute(of_model.values(updated_ms=now))
+            return _one(connection, new)
+
+    def describe(self, name: str, description: str) -> RegisteredModel:
+        storable(description)
+        with self._database.writing() as connection:
+            model = model_row(connection, name)
+            touch_model(connection, model.id, self._database.now_ms(), description=description)
+            return _one(connection, name)
+
+    def delete(self, name: str) -> None:
+        with self._database.writing() as connection:
+            model = model_row(connection, name)
+            for table in (
+                registered_model_aliases,
+                model_version_tags,
+                model_versions,
+                registered_model_tags,
+            ):
+                connection.execute(delete(table).where(table.c.model == model.id))
+            connection.execute(delete(registered_models).where(registered_models.c.id == model.id))
+
+    def search(self, search: Search, page: Page) -> tuple[Sequence[RegisteredModel], str | None]:
+        where, more = prompts.without_prompts(search.where, _is_prompt())
+        statement = select(registered_models).where(*more)
+        with self._database.reading() as connection:
+            rows, token = found(connection, statement, replace(search, where=where), _COLUMNS, page)
+            return _read(connection, rows), token
+
+    def set_tag(self, name: str, key: str, value: str) -> None:
+        storable(key, value)
+        with self._database.writing() as connection:
+            model = model_row(connection, name)
+            put_pairs(connection, registered_model_tags, {"model": model.id}, ((key, value),))
+
+    def delete_tag(self, name: str, key: str) -> None:
+        with self._database.writing() as connection:
+            drop_pair(connection, registered_model_tags, {"model": model_row(connection, name).id}, key)
+
+
+def _refuse_nameless(name: str) -> None:
+    if not name.strip():
+        raise UsageError("a registered model has a name")
+
+
+def _refuse_taken(connection: Connection, name: str, tags: dict[str, str]) -> None:
+    """Raises AlreadyThere in MLflow's words: a prompt and a model do not share a name."""
+    number = connection.execute(
+        select(registered_models.c.id).where(registered_models.c.name == name)
+    ).scalar()
+    if number is None:
+        return
+    known = dict(pairs_of(connection, registered_model_tags, ["model"], [(number,)])[(number,)])
+    old, new = ("Prompt" if prompts.TAG in each else "Registered Model" for each in (known, tags))
+    if old != new:
+        raise AlreadyThere(
+            f"Tried to create a {new.lower()} with name {name!r}, but the name is already taken by a "
+            f"{old.lower()}. MLflow does not allow creating a model and a prompt with the same name."
+        )
+    raise _taken(name, new)
+
+
+def _taken(name: str, what: str = "Registered Model") -> AlreadyThere:
+    return AlreadyThere(f"{what} (name={name}) already exists.")
+
+
+def _is_prompt() -> ColumnElement[bool]:
+    tags = registered_model_tags.c
+    return exists().where(tags.model == registered_models.c.id, tags.key == prompts.TAG, tags.value == "true")
+
+
+def _one(connection: Connection, name: str) -> RegisteredModel:
+    return _read(connection, [model_row(connection, name)])[0]
+
+
+def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[RegisteredModel]:
+    numbers = [row.id for row in rows]
+    tags = pairs_of(connection, registered_model_tags, ["model"], [(number,) for number in numbers])
+    aliases, latest = aliases_of(connection, numbers), latest_of(connection, numbers)
+    return [
+        RegisteredModel(
+            name=row.name,
+            created=row.created_ms,
+            updated=row.updated_ms,
+            description=row.description,
+            tags=tags[(row.id,)],
+            aliases=aliases[row.id],
+            latest=latest[row.id],
+        )
+        for row in rows
+    ]
