@@ -8,6 +8,7 @@ from mlproj.store.tracking.experiments import StoredExperiments
 from mlproj.store.tracking.models import StoredModels
 from mlproj.store.tracking.registry import StoredRegistry
 from mlproj.store.tracking.runs import StoredRuns
+from mlproj.store.tracking.traces import StoredTraces
 
 
 class StoredTracking:
@@ -19,6 +20,7 @@ class StoredTracking:
         self.runs = StoredRuns(database)
         self.models = StoredModels(database)
         self.registry = StoredRegistry(database)
+        self.traces = StoredTraces(database)
 
     def close(self) -> None:
         self._database.close()
