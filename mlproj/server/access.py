@@ -100,7 +100,7 @@ class Guard:
             try:
                 scope = self._admitted(scope)
             except Failure as failure:
-                await refuse(failure, send)
+                await Refusal(failure)(scope, receive, send)
                 return
         await self._inner(scope, receive, send)
 
@@ -127,11 +127,17 @@ class Guard:
         return scheme in (b"http", b"https") and _host_name(rest) in self._hosts
 
 
-async def refuse(failure: Failure, send: Send) -> None:
-    status, body = encoded(failure)
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+class Refusal:
+    """Answers every request alike."""
+
+    def __init__(self, failure: Failure) -> None:
+        self._failure = failure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, body = encoded(self._failure)
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def _host_name(value: bytes) -> str | None:

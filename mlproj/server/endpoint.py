@@ -12,9 +12,12 @@ import secrets
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mlproj.errors import MlprojError
+from mlproj.server.access import LOOPBACK, Application, Grant, Guard, Refusal
+from mlproj.server.failures import INTERNAL, NO_STORE, Failure, told
 from mlproj.tracking_ports import Artifacts, Tracking
 
 if TYPE_CHECKING:
@@ -94,34 +97,41 @@ class Endpoint:
     def _serve(self) -> None:
         if not self._called():
             return
-        try:
-            with self._application() as application:
+        with contextlib.ExitStack() as held:
+            try:
+                application = self._application(held)
+            except Exception as error:
+                self._unexpected(error)
+                application = Refusal(_reason(error))
+            try:
                 serving: Serving = _part("serving:Serving")(application, self._listener)
                 with self._lock:
                     self._serving = serving
                     if self._closing:
                         serving.end()
                 serving.run()
-        except Exception as error:
-            self._unexpected(error)
+            except Exception as error:
+                self._unexpected(error)
 
     def _called(self) -> bool:
         """Waits for the first connection, which stays in line; False where the end comes first."""
         select.select([self._listener, self._woken], [], [])
         return not self._closing
 
-    @contextlib.contextmanager
-    def _application(self) -> Iterator[Any]:
+    def _application(self, held: contextlib.ExitStack) -> Application:
         tracking = self._open_tracking()
-        try:
-            app = _part("app:create_app")(
-                tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
-            )
-            access = importlib.import_module("mlproj.server.access")
-            grant = access.Grant(self._run_id, self._owns)
-            yield access.Guard(app, grant, token=self.token, hosts=access.LOOPBACK | self._hosts)
-        finally:
-            tracking.close()
+        held.callback(tracking.close)
+        app = _part("app:create_app")(
+            tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
+        )
+        grant = Grant(self._run_id, self._owns)
+        return Guard(app, grant, token=self.token, hosts=LOOPBACK | self._hosts)
+
+
+def _reason(error: Exception) -> Failure:
+    if isinstance(error, MlprojError):
+        return told(error)
+    return Failure(INTERNAL, f"the store cannot be opened: {type(error).__name__}", NO_STORE)
 
 
 def _part(name: str) -> Any:

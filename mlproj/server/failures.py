@@ -27,13 +27,18 @@ STATUS = {
 }
 
 
+NO_STORE = 507
+"""The status where the store cannot be used: clients try again for minutes after any of the usual ones."""
+
+
 class Failure(Exception):
     """A request that is answered with an error."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.status = STATUS[code] if status is None else status
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,19 +54,19 @@ def invalid(message: str) -> Failure:
 
 def told(error: MlprojError) -> Failure:
     """An expected error of ours in MLflow's terms; its hint is part of the sentence."""
+    message = error.message if error.hint is None else f"{error.message}: {error.hint}"
     match error:
         case NotFound():
-            code = MISSING
+            return Failure(MISSING, message)
         case AlreadyThere():
-            code = TAKEN
+            return Failure(TAKEN, message)
         case UsageError():
-            code = INVALID
+            return Failure(INVALID, message)
         case _:
-            code = INTERNAL
-    return Failure(code, error.message if error.hint is None else f"{error.message}: {error.hint}")
+            return Failure(INTERNAL, message, NO_STORE)
 
 
 def encoded(failure: Failure) -> tuple[int, bytes]:
     """The status and the body of the answer."""
     answer = ErrorAnswer(error_code=failure.code, message=failure.message)
-    return STATUS[failure.code], msgspec.json.encode(answer)
+    return failure.status, msgspec.json.encode(answer)

@@ -119,7 +119,7 @@ _VIEWS: dict[str, Lifecycle | None] = {
 }
 _STATUSES = {str(number): status for number, status in enumerate(RunStatus, start=1)}
 _STATUSES |= {status.value: status for status in RunStatus}
-_MODEL_STATUSES = {"PENDING": "1", "READY": "2", "UPLOAD_FAILED": "3"}
+_MODEL_STATUSES = {"PENDING": "1", "READY": "2", "FAILED": "3"}
 
 
 def view(value: EnumValue) -> Lifecycle | None:
