@@ -84,7 +84,7 @@ class Endpoint:
 
 
 def masked(uri: str) -> str:
-    """An address without its user, password, and the values in its query."""
+    """An address without its user, password and query, and without the token of another run's endpoint."""
     bare = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*:/*)[^/?#]*@", r"\1" + MASK + "@", uri)
-    head, mark, _ = bare.partition("?")
+    head, mark, _ = re.sub(r"(?<=/t/)[^/?#]+", MASK, bare).partition("?")
     return head + mark + (MASK if mark else "")

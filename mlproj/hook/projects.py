@@ -33,10 +33,14 @@ def mend(module: Any, run: Run, endpoint: Endpoint) -> None:
         bound = signature.bind(*given, **named)
         bound.apply_defaults()
         arguments = bound.arguments
-        is_ours = arguments.get("backend") == "local" and arguments.get("run_id") is None
+        is_ours = arguments.get("backend", "local") == "local" and arguments.get("run_id") is None
         if run.executable is None or not is_ours or not endpoint.is_current():
             return original(*given, **named)
-        return _run(dict(arguments), run, endpoint)
+        try:
+            return _run(dict(arguments), run, endpoint)
+        except OSError:
+            # There is no mlproj here (in a container, say).
+            return original(*given, **named)
 
     module.run = run_step
 
@@ -50,7 +54,7 @@ def _run(arguments: Dict[str, Any], run: Run, endpoint: Endpoint) -> Any:
     command = [*(run.executable or ()), "run", "--run-id", run_id, *experiment, *_options(arguments, run)]
     process = subprocess.Popen([*command, "--", str(arguments["uri"])], env=environ)
     submitted = import_module("mlflow.projects.submitted_run").LocalSubmittedRun(run_id, process)
-    if arguments["synchronous"]:
+    if arguments.get("synchronous", True):
         _wait(submitted, process)
     else:
         atexit.register(_finish, submitted, process, os.getpid())
@@ -60,19 +64,19 @@ def _run(arguments: Dict[str, Any], run: Run, endpoint: Endpoint) -> Any:
 
 def _options(arguments: Dict[str, Any], run: Run) -> List[str]:
     manager = arguments.get("env_manager") or run.environment_manager
-    if arguments.get("use_conda") is not None:
-        manager = "conda" if arguments["use_conda"] else "local"
+    if arguments.get("use_conda") is False:
+        manager = "local"
     single = (
-        ("--entry-point", arguments["entry_point"]),
-        ("--version", arguments["version"]),
+        ("--entry-point", arguments.get("entry_point")),
+        ("--version", arguments.get("version")),
         ("--env-manager", manager),
         ("--run-name", arguments.get("run_name")),
-        ("--storage-dir", arguments["storage_dir"]),
+        ("--storage-dir", arguments.get("storage_dir")),
     )
     options = [word for name, value in single if value for word in (name, str(value))]
-    for name, value in (arguments["parameters"] or {}).items():
+    for name, value in (arguments.get("parameters") or {}).items():
         options += ["-P", f"{name}={value}"]
-    for name, value in (arguments["docker_args"] or {}).items():
+    for name, value in (arguments.get("docker_args") or {}).items():
         options += ["-A", name if value is True else f"{name}={value}"]
     return [*options, "--build-image"] if arguments.get("build_image") else options
 

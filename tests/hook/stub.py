@@ -47,6 +47,9 @@ class Stub:
                 run_id = f"{len(self.runs):032x}"
                 self.add_run(run_id, given["experiment_id"])
                 return {"run": self._run(run_id)}
+            case "test/begin":
+                self.add_run(given["run_id"], "0")
+                return {}
             case "mlproj/runs/move" if self.moves:
                 self._experiment(given["experiment_id"])
                 self.runs[given["run_id"]]["experiment"] = given["experiment_id"]
