@@ -70,14 +70,20 @@ class _Server(uvicorn.Server):
             self._loop = None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in sockets or ():
+            asyncio.get_running_loop().remove_reader(listener)
+        # Those that were taken just now become connections first, which a closed server would not let them.
+        await asyncio.sleep(_LOOK)
         for server in self.servers:
             server.close()
         state = self.server_state
-        for connection in list(state.connections):
-            # Closes one that is idle, and has a busy one closed with its answer.
-            connection.shutdown()
         end = time.monotonic() + GRACE
-        while (state.connections or state.tasks) and time.monotonic() < end:
+        while True:
+            for connection in list(state.connections):
+                # Closes one that is idle, and has a busy one closed with its answer.
+                connection.shutdown()
             await asyncio.sleep(_LOOK)
+            if time.monotonic() > end or not (state.connections or state.tasks):
+                break
         for task in state.tasks:
             task.cancel()
