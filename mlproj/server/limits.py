@@ -48,8 +48,8 @@ def run_id(value: str) -> None:
         raise _refused("run_id", value)
 
 
-def key(path: str, value: str) -> None:
-    """A name of a metric, param or tag: `path` says where it stands in the request."""
+def key(path: str, value: str, called: str | None = None) -> None:
+    """A name of a metric, param or tag: `path` says where it stands in the request, `called` what it is."""
     if _PLAIN_KEY.fullmatch(value):
         return
     if _KEY.fullmatch(value) is None:
@@ -62,7 +62,7 @@ def key(path: str, value: str) -> None:
             "Names may be treated as files in certain cases, and must not resolve to other names when "
             f"treated as such. This name would resolve to {normal!r}",
         )
-    length(path, value, KEY)
+    length(called or path, value, KEY)
 
 
 def length(path: str, value: str, most: int) -> None:
@@ -86,7 +86,7 @@ def batch(asked: Batch) -> Batch:
 
 
 def metric(point: Metric, path: str = "") -> None:
-    key(f"{path}name", point.key)
+    key(f"{path}name", point.key, "Metric name")
     if point.timestamp < 0:
         raise _refused(
             f"{path}timestamp",
@@ -94,6 +94,8 @@ def metric(point: Metric, path: str = "") -> None:
             f"metric '{point.key}' (value={point.value}). "
             "Timestamp must be a nonnegative long (64-bit integer) ",
         )
+    if bool(point.dataset_name) != bool(point.dataset_digest):
+        raise invalid("Both dataset_name and dataset_digest must be provided if one is provided")
 
 
 def cut_pairs(path: str, pairs: Pairs, most: int) -> Pairs:
@@ -108,6 +110,12 @@ def pairs(asked: Pairs, most: int) -> Pairs:
         key("key", name)
         length("value", value, most)
     return asked
+
+
+def experiment_id(value: str) -> str:
+    if not re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII):
+        raise invalid(f"Invalid experiment ID '{value}'. Experiment ID must be a valid integer.")
+    return value
 
 
 def experiment_name(value: str) -> None:
@@ -176,11 +184,11 @@ def results(value: int, most: int) -> int:
     """How much one page of a search may hold."""
     if value <= 0:
         raise invalid(
-            f"Invalid value {value} for parameter 'max_results' supplied: It must be a positive integer"
+            f"Invalid value {value} for parameter 'max_results' supplied. It must be a positive integer"
         )
     if value > most:
         raise invalid(
-            f"Invalid value {value} for parameter 'max_results' supplied: It must be at most {most}"
+            f"Invalid value {value} for parameter 'max_results' supplied. It must be at most {most}"
         )
     return value
 

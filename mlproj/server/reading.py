@@ -28,8 +28,9 @@ _DEEPEST = 100
 
 def from_body(body: bytes, kind: type[Asked]) -> Asked:
     """The request that a body holds; an empty one is a request without fields. Raises Failure."""
+    body = body or b"{}"
     try:
-        return _decoder(kind).decode(body or b"{}")
+        return _decoder(kind).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Rare forms that cost a second look: nulls, `NaN`, a body that was encoded twice.
         return from_fields(_lenient(body), kind)

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from mlproj.errors import UsageError
+from mlproj.errors import NotFound, UsageError
 from mlproj.server import places
 from mlproj.server.desk import Desk
 
@@ -23,9 +23,13 @@ class Cut(Exception):
 
 
 async def download(desk: Desk, request: Request) -> Response:
-    stored = places.place(request.path_params["artifact_path"]).stored
-    size = await run_in_threadpool(desk.artifacts.size, stored)
-    pieces = await run_in_threadpool(desk.artifacts.read, stored)
+    path = request.path_params["artifact_path"]
+    stored = places.place(path).stored
+    try:
+        size = await run_in_threadpool(desk.artifacts.size, stored)
+        pieces = await run_in_threadpool(desk.artifacts.read, stored)
+    except NotFound as error:
+        raise NotFound(f"No such artifact: '{path}'") from error
     name = quote(posixpath.basename(stored))
     headers = {
         "content-length": str(size),

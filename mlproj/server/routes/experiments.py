@@ -53,7 +53,7 @@ def search(desk: Desk, asked: SearchExperiments) -> Experiments:
 
 
 def fetch(desk: Desk, asked: NamedExperiment) -> OneExperiment:
-    found = desk.tracking.experiments.get(asked.experiment_id)
+    found = desk.tracking.experiments.get(limits.experiment_id(asked.experiment_id))
     return OneExperiment(experiment=told_experiment(desk.addressed(found)))
 
 

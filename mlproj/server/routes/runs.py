@@ -62,7 +62,7 @@ def create(desk: Desk, asked: CreateRun) -> OneRun:
         )
     made = desk.tracking.runs.create(
         NewRun(
-            experiment_id=asked.experiment_id or DEFAULT_EXPERIMENT,
+            experiment_id=limits.experiment_id(asked.experiment_id or DEFAULT_EXPERIMENT),
             name=asked.run_name or tagged,
             user=asked.user_id,
             started=desk.now() if asked.start_time is None else asked.start_time,
@@ -108,7 +108,7 @@ def move(desk: Desk, asked: MoveRun) -> Empty:
 
 def search(desk: Desk, asked: SearchRuns) -> Runs:
     found, token = desk.tracking.runs.search(
-        asked.experiment_ids,
+        tuple(map(limits.experiment_id, asked.experiment_ids)),
         read_search(Subject.RUNS, asked.filter, asked.order_by),
         Page(limit=limits.results(asked.max_results, MOST), token=asked.page_token or None),
         lifecycle=view(asked.run_view_type),
@@ -136,7 +136,7 @@ def log_metric(desk: Desk, asked: LogMetric) -> Empty:
 def log_param(desk: Desk, asked: LogParam) -> Empty:
     run_id = run_of(asked)
     desk.grant.write_run(run_id)
-    limits.key("key", asked.key)
+    limits.key("key", asked.key, "Param key")
     desk.tracking.runs.log(run_id, Batch(params=((asked.key, asked.value[: limits.PARAM_VALUE]),)))
     return _DONE
 

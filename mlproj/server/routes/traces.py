@@ -16,7 +16,6 @@ from mlproj.server.route import TRACES, TRACKING, Route, delete, get, patch, pos
 from mlproj.server.wire.traces import (
     DeleteTraces,
     DeleteTraceTag,
-    ExperimentLocation,
     GetTrace,
     GetTraces,
     LinkTraces,
@@ -28,7 +27,6 @@ from mlproj.server.wire.traces import (
     ToldTrace,
     TraceInfo,
     TraceInfos,
-    TraceLocation,
     TraceRequest,
     Traces,
     TracesDeleted,
@@ -40,7 +38,6 @@ from mlproj.spec.searchable import Subject
 MOST = 500
 ARTIFACTS_TAG = "mlflow.artifactLocation"
 SPANS_TAG = "mlflow.trace.spansLocation"
-IN_STORE = "TRACKING_STORE"
 RUN_METADATA = "mlflow.sourceRun"
 _SYSTEM_TAGS = frozenset({SPANS_TAG, "mlflow.trace.archiveLocation", "mlflow.trace.archivalFailure"})
 _ID_LENGTH = 128
@@ -52,10 +49,11 @@ def start(desk: Desk, asked: StartTrace) -> OneTrace:
     if given.trace_location.mlflow_experiment is None:
         raise invalid("A trace is logged to an experiment.")
     experiment_id = given.trace_location.mlflow_experiment.experiment_id
-    info = replace(given, tags=_tags(desk, given, experiment_id))
+    info = replace(given, tags=_tags(given, experiment_id))
     desk.tracking.traces.add(info.trace_id, experiment_id, msgspec.json.encode(info))
     desk.grant.made_trace(info.trace_id)
-    return OneTrace(trace=ToldTrace(trace_info=info))
+    # Spans that came before it have left a tag, which keeps the client from sending them again.
+    return fetch_info(desk, TraceRequest(trace_id=info.trace_id))
 
 
 def fetch_info(desk: Desk, asked: TraceRequest) -> OneTrace:
@@ -137,17 +135,12 @@ def _may_add(desk: Desk, trace_id: str) -> None:
         desk.grant.write_trace(trace_id)
 
 
-def _tags(desk: Desk, given: TraceInfo, experiment_id: str) -> dict[str, str]:
-    """With what clients look for: where spans are, and where attachments go."""
+def _tags(given: TraceInfo, experiment_id: str) -> dict[str, str]:
+    """With the place where a client puts attachments."""
     for key in given.tags:
         limits.key("key", key)
     tags = {key: value[: limits.TRACE_TAG_VALUE] for key, value in given.tags.items()}
-    tags[ARTIFACTS_TAG] = places.uri(places.of_trace(experiment_id, given.trace_id))
-    try:
-        _, spans = desk.tracking.traces.get(given.trace_id)
-    except NotFound:
-        spans = None
-    return tags if spans is None else {**tags, SPANS_TAG: IN_STORE}
+    return {**tags, ARTIFACTS_TAG: places.uri(places.of_trace(experiment_id, given.trace_id))}
 
 
 def _known(desk: Desk, asked: GetTraces) -> Iterator[ToldTrace]:
@@ -172,10 +165,6 @@ def _own_tag(key: str) -> None:
     limits.key("key", key)
     if key in _SYSTEM_TAGS:
         raise invalid(f"Tag '{key}' is immutable and cannot be set or deleted on a trace.")
-
-
-def location(experiment_id: str) -> TraceLocation:
-    return TraceLocation(mlflow_experiment=ExperimentLocation(experiment_id=experiment_id))
 
 
 ROUTES: tuple[Route, ...] = (

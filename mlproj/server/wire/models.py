@@ -88,8 +88,8 @@ class LoggedModelInfo(Answer, frozen=True, kw_only=True):
     last_updated_timestamp_ms: int
     artifact_uri: str
     status: str
-    model_type: str | None = None
-    source_run_id: str | None = None
+    model_type: str
+    source_run_id: str
     status_message: str | None = None
     tags: tuple[ToldPair, ...] = ()
 
@@ -130,8 +130,8 @@ def told_model(model: LoggedModel) -> ToldModel:
             last_updated_timestamp_ms=model.updated,
             artifact_uri=model.artifact_uri,
             status=told_model_status(model.status),
-            model_type=model.model_type,
-            source_run_id=model.source_run_id,
+            model_type=model.model_type or "",
+            source_run_id=model.source_run_id or "",
             status_message=model.status_message,
             tags=told_pairs(model.tags),
         ),
