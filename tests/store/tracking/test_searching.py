@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import math
 import re
+import sqlite3
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -204,3 +206,61 @@ def test_a_search_as_large_as_a_filter_may_be_is_answered(connection: Connection
     many = ", ".join(f"'{number}'" for number in range(10_000))
     assert names(connection, f"run_id IN ({many})") == ""
     assert names(connection, "", [f"metrics.m{number}" for number in range(20)]) == FOUND[0][1]
+
+
+KEYS = st.sampled_from(
+    ["metrics.rmse", "params.alpha", "tags.`x y`", "run_id", "start_time", "datasets.name"]
+)
+VALUES = st.one_of(
+    st.floats(allow_nan=False).map(repr),
+    st.text(max_size=20).map(lambda text: "'" + text.replace("'", "''") + "'"),
+    st.sampled_from(["'; DROP TABLE runs; --'", "'x' OR 1=1", "(SELECT link FROM chain)", "'%_!'"]),
+)
+SIGNS = st.sampled_from(["=", "!=", "<", ">=", "LIKE", "ILIKE"])
+LEAVES = st.one_of(
+    st.builds("{} {} {}".format, KEYS, SIGNS, VALUES),
+    st.builds("{} {} ({}, {})".format, KEYS, st.sampled_from(["IN", "NOT IN"]), VALUES, VALUES),
+    st.builds("{} {}".format, KEYS, st.sampled_from(["IS NULL", "IS NOT NULL"])),
+)
+FILTERS = st.recursive(
+    LEAVES, lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from(["AND", "OR"]), inner)
+)
+OF_RUNS = {
+    table.name for table in (runs, latest_metrics, params, tags, dataset_inputs, datasets, experiments)
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(filter=FILTERS, order_by=st.lists(KEYS, max_size=2, unique=True), limit=st.integers(1, 3))
+def test_whatever_is_read_is_answered_from_the_tables_of_runs(
+    connection: Connection, filter: str, order_by: list[str], limit: int
+) -> None:
+    try:
+        search = read_search(Subject.RUNS, filter, order_by)
+    except UsageError:
+        return
+    with touched(connection) as tables:
+        _, token = one_page(connection, search, limit=limit)
+        if token is not None:
+            one_page(connection, search, limit=limit, token=token)
+    assert {"runs"} <= tables <= OF_RUNS
+
+
+@contextlib.contextmanager
+def touched(connection: Connection) -> Iterator[set[str]]:
+    """The tables that the database reads meanwhile. It is allowed nothing else."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    tables: set[str] = set()
+
+    def judge(action: int, table: str | None, *_: str | None) -> int:
+        if action == sqlite3.SQLITE_READ and table:
+            tables.add(table)
+        allowed = action in (sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION)
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+    driver.set_authorizer(judge)
+    try:
+        yield tables
+    finally:
+        driver.set_authorizer(lambda *_: sqlite3.SQLITE_OK)  # None is for Python 3.11 on
