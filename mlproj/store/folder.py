@@ -203,8 +203,8 @@ class FolderStore:
                 raise StoreError(f"the run `{run_id}` is not sealed yet, so there is nothing to amend")
             refuse_forgotten(self._connection, run_id)
             self._amend(run_id, kind, content)
-            index = index_of(reading.read_run(self._connection, run_id, self._machine))
-            writing.rewrite_details(self._connection, run_id, index)
+            amended = index_of(reading.read_run(self._connection, run_id, self._machine))
+            writing.rewrite(self._connection, run_id, amended)
             if kind == "metrics":
                 points = read_points(content["points"].split("\n"))
                 writing.add_points(self._connection, run_id, points)

@@ -7,7 +7,7 @@ everything else that recording a run costs. Each function expects to be inside a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -68,9 +68,8 @@ def close_run(connection: sqlite3.Connection, run: Run, kind: EntryKind, payload
         "sequence": appended.sequence,
         "opening": None,
     }
-    assignments = ", ".join(f"{name} = ?" for name in columns)
-    connection.execute(f"UPDATE runs SET {assignments} WHERE run_id = ?", (*columns.values(), run.run_id))
-    rewrite_details(connection, run.run_id, index)
+    _update(connection, run.run_id, columns)
+    _rewrite_details(connection, run.run_id, index)
     if run.outcome is not None:
         end = index.ended_ms or 0
         add_points(
@@ -85,10 +84,10 @@ def close_run(connection: sqlite3.Connection, run: Run, kind: EntryKind, payload
     return appended
 
 
-def rewrite_details(connection: sqlite3.Connection, run_id: str, index: Index) -> None:
-    """Has the tables of parameters, metrics, tags, inputs and outputs say what the index says."""
-    _clear_details(connection, run_id)
-    _write_details(connection, run_id, index)
+def rewrite(connection: sqlite3.Connection, run_id: str, index: Index) -> None:
+    """Has the row of a sealed run, and the tables of what it has many of, say what the index says."""
+    _update(connection, run_id, {"logged_status": index.logged_status, "ended_ms": index.ended_ms})
+    _rewrite_details(connection, run_id, index)
 
 
 def add_points(connection: sqlite3.Connection, run_id: str, points: Iterable[tuple[str, Point]]) -> None:
@@ -146,6 +145,7 @@ def take_away(connection: sqlite3.Connection, run_id: str, *, who: str, when: st
     )
     for table in _LOGGED:
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+    connection.execute("DELETE FROM datasets WHERE id NOT IN (SELECT dataset_id FROM dataset_inputs)")
     connection.execute(
         "UPDATE runs SET forgotten = 1, name = '', project = NULL, entry_point = NULL, uri = NULL,"
         ' commit_id = NULL, dirty = NULL, user_name = NULL, host = NULL, snapshot = NULL, "plan" = NULL'
@@ -178,6 +178,16 @@ def _columns(connection: sqlite3.Connection, index: Index) -> dict[str, object]:
         "ended_ms": index.ended_ms,
         "logged_status": index.logged_status,
     }
+
+
+def _update(connection: sqlite3.Connection, run_id: str, columns: Mapping[str, object]) -> None:
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    connection.execute(f"UPDATE runs SET {assignments} WHERE run_id = ?", (*columns.values(), run_id))
+
+
+def _rewrite_details(connection: sqlite3.Connection, run_id: str, index: Index) -> None:
+    _clear_details(connection, run_id)
+    _write_details(connection, run_id, index)
 
 
 def _number(value: float | str | None) -> float | None:

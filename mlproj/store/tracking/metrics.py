@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
+    false,
     func,
     insert,
     or_,
@@ -22,12 +23,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from mlproj.errors import UsageError
+from mlproj.errors import NotFound, UsageError
 from mlproj.model.logged import LARGEST, Point, Summary, order, summed
 from mlproj.model.tracking import Metric, MetricSummary, Page
 from mlproj.store.tables import latest_metrics
 from mlproj.store.tracking.engine import storable
-from mlproj.store.tracking_tables import logged_model_metrics, metric_points
+from mlproj.store.tracking_tables import logged_model_metrics, logged_models, metric_points
 
 Cells = tuple[str, int, int, float, bool]
 """A point as its columns have it: key, step, time, value (0 for NaN), and whether it is NaN."""
@@ -51,6 +52,9 @@ _UPDATE_SUM = (
     .values({name: bindparam(f"new_{name}") for name in _CHANGED})
 )
 _INSERT_SUM = insert(latest_metrics)
+_MODEL = select(logged_models.c.model_id).where(
+    logged_models.c.model_id == bindparam("model_id"), logged_models.c.deleted == false()
+)
 _MODEL_POINT = logged_model_metrics.c
 _SAME_MODEL_POINT = select(_MODEL_POINT.model_id).where(
     *(_MODEL_POINT[name] == bindparam(name) for name in ("model_id", "key", "run_id", "step", "timestamp"))
@@ -97,6 +101,9 @@ def add_model_points(connection: Connection, run_id: str, metrics: Sequence[Metr
         for metric in metrics
         if metric.model_id is not None
     }
+    for model_id in {model_id for model_id, *_ in rows}:
+        if connection.execute(_MODEL, {"model_id": model_id}).first() is None:
+            raise NotFound(f"Logged model with ID '{model_id}' not found.")
     new = [
         row for row in rows.values() if connection.execute(_SAME_MODEL_POINT, _key_of(row)).first() is None
     ]

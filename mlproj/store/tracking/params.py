@@ -74,10 +74,8 @@ def is_same(kind: str, had: str, value: str) -> bool:
 def add_tags(connection: Connection, run_id: str, given: Mapping[str, str]) -> Mapping[str, str]:
     """Sets tags; those that had that value already are not returned."""
     storable(*(text for pair in given.items() for text in pair))
-    known = {
-        key: value
-        for key, value in connection.execute(_TAGS, {"run_id": run_id, "keys": list(given)}).tuples()
-    }
+    asked = {"run_id": run_id, "keys": list(given)}
+    known = {key: value for key, value in connection.execute(_TAGS, asked)}
     new = [{"run_id": run_id, "key": key, "value": value} for key, value in given.items() if key not in known]
     changed = [
         {"of_run": run_id, "of_key": key, "new_value": value}
