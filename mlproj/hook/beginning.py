@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from . import addresses, experiments, projects
 from .endpoint import Endpoint
+from .importlib_bootstrap import finder
 from .run import Run
-from .watching import finder
 
 Find = Callable[[Any, str, Any, Any], Any]
 

@@ -1,4 +1,8 @@
-"""Finds MLflow's modules as Python would, and mends some of them right after they have run."""
+"""Finds MLflow's modules as Python would, and mends some of them right after they have run.
+
+Python passes over frames of files with `importlib` and `_bootstrap` in their names when it says where a
+warning comes from: MLflow's warnings are still of the script's own line, not of this file's.
+"""
 
 import contextlib
 import sys
