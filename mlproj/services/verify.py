@@ -232,7 +232,7 @@ class _Check:
             return
         try:
             index = index_of(replace(run, amendments=tuple(self._later.amendments.get(run.run_id, ()))))
-            history = self._history(run)
+            history = self._history(run, found.get("history"))
         except (KeyError, ValueError) as error:
             self._entry_problem(entry, "record", f"was amended with what cannot be read: {error}")
             return
@@ -248,17 +248,20 @@ class _Check:
                 told = f"says {_shown(found.get(name), value)}, not {_shown(value, found.get(name))}"
                 self._problem(run.run_id, f"index.{name}", f"what is searched of the run {told}")
 
-    def _history(self, run: Run) -> object:
-        """The digest of every point of every metric that there should be, as `RunStore.index` tells it."""
+    def _history(self, run: Run, found: object) -> object:
+        """The digest of every point of every metric that there should be, as `RunStore.index` tells it.
+
+        What was `found`, where the record's points are lost: that is a fault of its own.
+        """
         outcome = run.outcome
         logged = None if outcome is None or outcome.logged is None else outcome.logged.history
         later = [item for item in self._later.amendments.get(run.run_id, ()) if item.kind == "metrics"]
+        if logged is not None and self._fault(logged) is not None:
+            return found
         if not later and (outcome is None or not outcome.metrics):
             return logged
         points: set[tuple[str, tuple[int, int, float, bool]]] = set()
         if logged is not None:
-            if self._fault(logged) is not None:
-                return logged  # it is named as a fault of its own
             with self._store.blobs.path(logged).open("rb") as lines:
                 points.update((key, order(point)) for key, point in read_points(lines))
         if outcome is not None:
