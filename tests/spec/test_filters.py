@@ -21,15 +21,8 @@ from mlproj.model.search import (
     Order,
     Search,
 )
-from mlproj.spec.filters import (
-    DEEPEST,
-    LONGEST,
-    MOST_COMPARISONS,
-    MOST_VALUES,
-    FieldOrder,
-    read_model_search,
-    read_search,
-)
+from mlproj.spec.filter_parser import DEEPEST, LONGEST, MOST_COMPARISONS, MOST_VALUES
+from mlproj.spec.filters import FieldOrder, read_model_search, read_search
 from mlproj.spec.searchable import Subject
 
 Value = str | float
@@ -264,7 +257,8 @@ def test_logged_models_are_sorted_by_fields_and_on_datasets() -> None:
     [
         (FieldOrder(field_name="sttus"), "logged models have no attribute `sttus`"),
         (FieldOrder(field_name='a`b.c" d'), "order_by, column"),
-        (FieldOrder(field_name=""), "a key is expected"),
+        (FieldOrder(field_name=""), "names nothing"),
+        (FieldOrder(field_name="name DESC"), "logged models have no attribute `name DESC`"),
         (FieldOrder(field_name="name", dataset_digest="d"), "digest was given without its name"),
         (FieldOrder(field_name="name", dataset_name="wine"), "`name` is not measured on a dataset"),
     ],

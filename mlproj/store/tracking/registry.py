@@ -18,7 +18,8 @@ from mlproj.store.tracking.engine import storable
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
 from mlproj.store.tracking.searching import Columns, Detail, Last
-from mlproj.store.tracking.versions import StoredVersions, aliases_of, latest_of, model_row, touch_model
+from mlproj.store.tracking.version_rows import aliases_of, latest_of, model_row, touch_model
+from mlproj.store.tracking.versions import StoredVersions
 from mlproj.store.tracking_tables import (
     model_version_tags,
     model_versions,

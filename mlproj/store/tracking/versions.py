@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, or_, select, update
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.registry import ModelVersion, Stage
@@ -16,8 +15,17 @@ from mlproj.model.tracking import Page, Pairs
 from mlproj.store.tracking import prompts
 from mlproj.store.tracking.engine import Database, storable
 from mlproj.store.tracking.paging import found
-from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
+from mlproj.store.tracking.pairs import drop_pair, put_pairs
 from mlproj.store.tracking.searching import Columns, Detail, Last
+from mlproj.store.tracking.version_rows import (
+    VERSIONS,
+    latest_of,
+    model_row,
+    one_version,
+    read_versions,
+    touch_model,
+    version_row,
+)
 from mlproj.store.tracking_tables import (
     model_version_tags,
     model_versions,
@@ -45,9 +53,6 @@ _COLUMNS = Columns(
     },
     details={Kind.TAG: Detail(table=model_version_tags, of=_OF_VERSION)},
     last=(Last(model_versions.c.updated_ms, descending=True), *_BY_NAME),
-)
-_VERSIONS = select(model_versions, registered_models.c.name).join(
-    registered_models, registered_models.c.id == model_versions.c.model
 )
 
 
@@ -92,18 +97,18 @@ class StoredVersions:
             connection.execute(insert(model_versions).values(**row))
             put_pairs(connection, model_version_tags, {"model": model.id, "version": number}, tags)
             touch_model(connection, model.id, now, last_version=number)
-            return _one(connection, name, number)
+            return one_version(connection, name, number)
 
     def version(self, name: str, version: int) -> ModelVersion:
         with self._database.reading() as connection:
-            return _one(connection, name, version)
+            return one_version(connection, name, version)
 
     def describe_version(self, name: str, version: int, description: str) -> ModelVersion:
         storable(description)
         with self._database.writing() as connection:
-            row = _row(connection, name, version)
+            row = version_row(connection, name, version)
             self._change(connection, row, description=description)
-            return _one(connection, name, version)
+            return one_version(connection, name, version)
 
     def transition(
         self, name: str, version: int, stage: Stage, *, archive_existing: bool, user: str = ""
@@ -114,7 +119,7 @@ class StoredVersions:
                 f"'{stage.value}' is not an Active stage. Valid stages are {[s.value for s in _ACTIVE]}"
             )
         with self._database.writing() as connection:
-            row = _row(connection, name, version)
+            row = version_row(connection, name, version)
             now = self._database.now_ms()
             if archive_existing:
                 others = and_(
@@ -126,11 +131,11 @@ class StoredVersions:
                 connection.execute(update(model_versions).where(others).values(**archived))
             self._change(connection, row, stage=stage.value)
             touch_model(connection, row.model, now)
-            return _one(connection, name, version)
+            return one_version(connection, name, version)
 
     def delete_version(self, name: str, version: int) -> None:
         with self._database.writing() as connection:
-            row = _row(connection, name, version)
+            row = version_row(connection, name, version)
             for table in (registered_model_aliases, model_version_tags, model_versions):
                 of_version = and_(table.c.model == row.model, table.c.version == version)
                 connection.execute(delete(table).where(of_version))
@@ -139,12 +144,12 @@ class StoredVersions:
     def set_version_tag(self, name: str, version: int, key: str, value: str) -> None:
         storable(key, value)
         with self._database.writing() as connection:
-            row = _row(connection, name, version)
+            row = version_row(connection, name, version)
             put_pairs(connection, model_version_tags, _named(row), ((key, value),))
 
     def delete_version_tag(self, name: str, version: int, key: str) -> None:
         with self._database.writing() as connection:
-            drop_pair(connection, model_version_tags, _named(_row(connection, name, version)), key)
+            drop_pair(connection, model_version_tags, _named(version_row(connection, name, version)), key)
 
     def latest(self, name: str, stages: Sequence[Stage]) -> Sequence[ModelVersion]:
         with self._database.reading() as connection:
@@ -157,7 +162,7 @@ class StoredVersions:
         columns = replace(_COLUMNS, last=_BY_NAME) if search.order else _COLUMNS
         with self._database.reading() as connection:
             rows, token = found(
-                connection, _VERSIONS.where(*more), replace(search, where=where), columns, page
+                connection, VERSIONS.where(*more), replace(search, where=where), columns, page
             )
             return read_versions(connection, rows), token
 
@@ -166,7 +171,7 @@ class StoredVersions:
             raise UsageError(f"`{alias}` is no alias that can be set", hint="choose another")
         storable(alias)
         with self._database.writing() as connection:
-            row = _row(connection, name, version)
+            row = version_row(connection, name, version)
             same = and_(
                 registered_model_aliases.c.model == row.model, registered_model_aliases.c.alias == alias
             )
@@ -196,80 +201,12 @@ class StoredVersions:
             number = connection.execute(statement).scalar()
             if number is None:
                 raise NotFound(f"Registered model alias {alias} not found.")
-            return _one(connection, name, number)
+            return one_version(connection, name, number)
 
     def _change(self, connection: Connection, row: Row[Any], **values: Any) -> None:
         same = and_(model_versions.c.model == row.model, model_versions.c.version == row.version)
         changed = {**values, "updated_ms": self._database.now_ms()}
         connection.execute(update(model_versions).where(same).values(**changed))
-
-
-def model_row(connection: Connection, name: str) -> Row[Any]:
-    """The registered model's row, held. Raises NotFound."""
-    statement = select(registered_models).where(registered_models.c.name == name).with_for_update()
-    row = connection.execute(statement).first()
-    if row is None:
-        raise NotFound(f"Registered Model with name={name} not found")
-    return row
-
-
-def touch_model(connection: Connection, model: int, now: int, **values: Any) -> None:
-    changed = {**values, "updated_ms": now}
-    connection.execute(update(registered_models).where(registered_models.c.id == model).values(**changed))
-
-
-def latest_of(connection: Connection, models: Sequence[int]) -> Mapping[int, tuple[ModelVersion, ...]]:
-    """The newest version of each stage of these models, the oldest first."""
-    versions = model_versions.c
-    newest = (
-        select(versions.model, func.max(versions.version).label("version"))
-        .where(versions.model.in_(models))
-        .group_by(versions.model, versions.stage)
-        .subquery()
-    )
-    same = and_(newest.c.model == versions.model, newest.c.version == versions.version)
-    statement = _VERSIONS.join(newest, same).order_by(versions.model, versions.version)
-    rows = connection.execute(statement).all()
-    found: dict[int, tuple[ModelVersion, ...]] = defaultdict(tuple)
-    for row, version in zip(rows, read_versions(connection, rows), strict=True):
-        found[row.model] += (version,)
-    return found
-
-
-def read_versions(connection: Connection, rows: Sequence[Row[Any]]) -> list[ModelVersion]:
-    tags = pairs_of(
-        connection, model_version_tags, ["model", "version"], [(row.model, row.version) for row in rows]
-    )
-    aliases = aliases_of(connection, sorted({row.model for row in rows}))
-    return [
-        ModelVersion(
-            name=row.name,
-            version=row.version,
-            created=row.created_ms,
-            updated=row.updated_ms,
-            description=row.description,
-            user=row.user_name,
-            stage=Stage(row.stage),
-            source=row.source,
-            run_id=row.run_id,
-            run_link=row.run_link,
-            model_id=row.model_id,
-            status=row.status,
-            status_message=row.status_message,
-            tags=tags[(row.model, row.version)],
-            aliases=tuple(alias for alias, version in aliases[row.model] if version == row.version),
-        )
-        for row in rows
-    ]
-
-
-def aliases_of(connection: Connection, models: Sequence[int]) -> Mapping[int, tuple[tuple[str, int], ...]]:
-    aliases = registered_model_aliases.c
-    found: dict[int, tuple[tuple[str, int], ...]] = defaultdict(tuple)
-    statement = select(aliases.model, aliases.alias, aliases.version).where(aliases.model.in_(models))
-    for model, alias, version in connection.execute(statement.order_by(aliases.alias)):
-        found[model] += ((alias, version),)
-    return found
 
 
 def _is_prompt() -> ColumnElement[bool]:
@@ -292,15 +229,3 @@ def _is_prompt() -> ColumnElement[bool]:
 
 def _named(row: Row[Any]) -> dict[str, int]:
     return {"model": row.model, "version": row.version}
-
-
-def _row(connection: Connection, name: str, version: int) -> Row[Any]:
-    statement = _VERSIONS.where(registered_models.c.name == name, model_versions.c.version == version)
-    row = connection.execute(statement.with_for_update()).first()
-    if row is None:
-        raise NotFound(f"Model Version (name={name}, version={version}) not found")
-    return row
-
-
-def _one(connection: Connection, name: str, version: int) -> ModelVersion:
-    return read_versions(connection, [_row(connection, name, version)])[0]
