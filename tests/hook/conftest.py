@@ -32,16 +32,23 @@ def stub() -> Iterator[Stub]:
         yield stub
 
 
-def hooked(stub: Stub, wishes: Wishes, executable: tuple[str, ...] = ("mlproj",)) -> dict[str, str]:
+def hooked(
+    uri: str,
+    wishes: Wishes = DEFAULT,
+    executable: tuple[str, ...] = ("mlproj",),
+    *,
+    run_id: str = RUN_ID,
+    experiment_id: str = "1",
+) -> dict[str, str]:
     """The variables of a run's process."""
     ours = hook_variables(
-        run_id=RUN_ID, tracking_uri=stub.uri, executable=executable, wishes=wishes, environ=os.environ
+        run_id=run_id, tracking_uri=uri, executable=executable, wishes=wishes, environ=os.environ
     )
     changes = {
         **QUIET,
-        "MLFLOW_RUN_ID": RUN_ID,
-        "MLFLOW_EXPERIMENT_ID": "1",
-        "MLFLOW_TRACKING_URI": stub.uri,
+        "MLFLOW_RUN_ID": run_id,
+        "MLFLOW_EXPERIMENT_ID": experiment_id,
+        "MLFLOW_TRACKING_URI": uri,
         **ours,
     }
     kept = {name: value for name, value in os.environ.items() if name not in changes}
@@ -58,18 +65,28 @@ def script(stub: Stub, client_python: ClientPython, tmp_path: Path) -> Script:
         *,
         wishes: Wishes = DEFAULT,
         executable: tuple[str, ...] = ("mlproj",),
-        variables: dict[str, str] | None = None,
         code: int = 0,
     ) -> subprocess.CompletedProcess[str]:
-        python = client_python(line)
-        environ = hooked(stub, wishes, executable) | (variables or {})
-        environ["PATH"] = os.pathsep.join((str(python.parent), environ["PATH"]))
-        (tmp_path / "script.py").write_text(textwrap.dedent(text))
-        done = subprocess.run(
-            (python, "script.py"), cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=200
-        )
-        assert done.returncode == code, done.stderr
-        assert "sitecustomize" not in done.stderr
-        return done
+        environ = hooked(stub.uri, wishes, executable)
+        return run_script(client_python(line), textwrap.dedent(text), tmp_path, environ, code=code)
 
     return run
+
+
+def run_script(
+    python: Path, text: str, folder: Path, environ: dict[str, str], *, code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Runs a script in a folder, with the programs of its Python's environment first on the PATH."""
+    path = os.pathsep.join((str(python.parent), environ["PATH"]))
+    (folder / "script.py").write_text(text)
+    done = subprocess.run(
+        (python, "script.py"),
+        cwd=folder,
+        env=environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == code, done.stderr
+    assert "sitecustomize" not in done.stderr
+    return done
