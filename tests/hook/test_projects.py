@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,14 @@ from typing import Any
 import pytest
 
 from mlproj.services.hook import Wishes
-from tests.hook.conftest import RUN_ID, Script
+from tests.hook.conftest import RUN_ID, Script, hooked
 from tests.hook.stub import Stub
-from tests.mlflow_clients import LINES
+from tests.mlflow_clients import LINES, ClientPython
 
 pytestmark = pytest.mark.parametrize("line", LINES)
+
+STEP = (sys.executable, str(Path(__file__).with_name("step.py")))
+"""What stands in for mlproj; it wants the file to note its calls in."""
 
 Steps = Callable[..., tuple[list[Any], "subprocess.CompletedProcess[str]"]]
 
@@ -25,7 +31,7 @@ Steps = Callable[..., tuple[list[Any], "subprocess.CompletedProcess[str]"]]
 def steps(script: Script, tmp_path: Path) -> Steps:
     """Runs a script, and returns what it called in mlproj's stead."""
     notes = tmp_path / "notes"
-    executable = (sys.executable, str(Path(__file__).with_name("step.py")), str(notes))
+    executable = (*STEP, str(notes))
 
     def run(line: str, text: str, **more: Any) -> tuple[list[Any], subprocess.CompletedProcess[str]]:
         done = script(line, text, executable=executable, **more)
@@ -163,3 +169,25 @@ def test_other_backends_stay_mlflows(line: str, stub: Stub, steps: Steps) -> Non
     calls, done = steps(line, "import mlflow; mlflow.run('.', backend='elsewhere')", code=1)
     assert calls == []
     assert "elsewhere" in done.stderr
+
+
+def test_an_interrupted_step_ends_with_its_pipeline(
+    line: str, stub: Stub, client_python: ClientPython, tmp_path: Path
+) -> None:
+    code = "import mlflow; mlflow.run('.', 'endless')"
+    notes = tmp_path / "notes"
+    environ = hooked(stub.uri, executable=(*STEP, str(notes)))
+    with subprocess.Popen(
+        (client_python(line), "-c", code),
+        env=environ,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        while len(stub.runs) < 2 and process.poll() is None:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        _, complaint = process.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in complaint
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
