@@ -31,7 +31,7 @@ from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
-from mlproj.store.sealing import keep_artifacts, owned_runs, seal_run
+from mlproj.store.sealing import keep_artifacts, owned_runs, seal_begun, seal_run, stands_open
 
 _FEW = 5
 """So many runs of one snapshot are looked at for one that held all of it."""
@@ -186,6 +186,10 @@ class FolderStore:
         since = self._clock() if hidden else None
         with self._changing(), transaction(self._connection):
             for run_id in run_ids:
+                if stands_open(self._connection, run_id):
+                    # Its client may never come back, and need not be waited for.
+                    outputs = keep_artifacts(self._root, self._blobs, run_id)
+                    seal_begun(self._connection, self._root, self._blobs, run_id, outputs, self._clock())
                 if writing.still_open(self._connection, run_id) and hidden:
                     raise StoreError(f"the run `{run_id}` is still running", hint="wait until it has ended")
                 writing.hide_run(self._connection, run_id, since)

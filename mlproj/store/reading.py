@@ -28,12 +28,11 @@ _ROW = (
     " r.boot_id, e.kind, e.digest, e.payload FROM runs r LEFT JOIN entries e ON e.sequence = r.sequence"
     " WHERE r.run_id = ?"
 )
-# A tag that came after the seal stands in an amendment, in canonical JSON.
+# What MLflow's client notes of every run is no tag that anybody gave it.
 _LISTING = (
     "SELECT r.run_id, r.name, x.name, r.created, r.record IS NOT NULL OR r.status != 'RUNNING', r.deleted,"
-    " r.hidden_at, r.forgotten, EXISTS (SELECT 1 FROM tags t WHERE t.run_id = r.run_id)"
-    " OR EXISTS (SELECT 1 FROM entries a WHERE a.run_id = r.run_id AND a.kind = 'amendment'"
-    ' AND instr(a.payload, CAST(\'"kind":"tag"\' AS BLOB)))'
+    " r.hidden_at, r.forgotten,"
+    " EXISTS (SELECT 1 FROM tags t WHERE t.run_id = r.run_id AND t.\"key\" NOT LIKE 'mlflow.%')"
     " FROM runs r LEFT JOIN experiments x ON x.id = r.experiment_id ORDER BY r.number"
 )
 

@@ -19,7 +19,7 @@ from mlproj.store.blobs import FolderBlobs
 from mlproj.store.gathering import gather_logged
 from mlproj.store.writing import close_run, still_open
 
-LEFT_OPEN = "the script ended, and left this run open"
+LEFT_OPEN = "whoever began this run left it open"
 ENDED = {status.value: status for status in (Status.FINISHED, Status.FAILED, Status.KILLED)}
 """The statuses that a client ends a run with."""
 
@@ -57,6 +57,15 @@ def owned_runs(connection: sqlite3.Connection, owner: str) -> tuple[str, ...]:
         "SELECT run_id FROM runs WHERE sequence IS NULL AND owner = ? ORDER BY number", (owner,)
     ).fetchall()
     return tuple(run_id for (run_id,) in rows)
+
+
+def stands_open(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Whether a run goes on that nobody supervises, and that is in nobody's script: its client's alone."""
+    row = connection.execute(
+        "SELECT 1 FROM runs WHERE run_id = ? AND sequence IS NULL AND owner IS NULL AND supervisor IS NULL",
+        (run_id,),
+    ).fetchone()
+    return row is not None
 
 
 def seal_begun(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlproj.errors import AlreadyThere, NotFound, RunNotFound, StoreError, UsageError
+from mlproj.errors import AlreadyThere, NotFound, RunNotFound, UsageError
 from mlproj.model.logged import order
 from mlproj.model.search import AllOf, AnyOf, Comparison, Key, Kind, Operator, Order, Search
 from mlproj.model.tracking import (
@@ -28,9 +27,8 @@ from mlproj.model.tracking import (
     RunStatus,
     TrackedRun,
 )
-from mlproj.store.opening import open_store
-from mlproj.store.tracking.opening import open_tracking
 from mlproj.tracking_ports import Experiments, TrackedRuns
+from tests.contracts.trackings import TRACKINGS
 
 START = 1_700_000_000_000
 CONTEXT = "mlflow.data.context"
@@ -50,25 +48,11 @@ class Served:
         return made.run_id
 
 
-Serving = Callable[[Path], contextlib.AbstractContextManager[Served]]
-
-
-@contextlib.contextmanager
-def in_a_folder(path: Path) -> Iterator[Served]:
-    store = open_store(path / ".mlproj", create=True)
-    tracking = open_tracking(store)
+@pytest.fixture(params=TRACKINGS)
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    tracking = TRACKINGS[request.param](tmp_path)
     yield Served(tracking.experiments, tracking.runs)
     tracking.close()
-    store.close()
-
-
-TRACKING: dict[str, Serving] = {"folder": in_a_folder}
-
-
-@pytest.fixture(params=TRACKING)
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
-    with TRACKING[request.param](tmp_path) as opened:
-        yield opened
 
 
 def metric(key: str, value: float, *, step: int = 0, timestamp: int = START) -> Metric:
@@ -566,23 +550,3 @@ def test_only_what_is_asked_for_is_searched(three: tuple[Served, dict[str, str]]
     assert len(served.runs.search(("0", "x"), Search(), ALL, lifecycle=None)[0]) == 3
     assert served.runs.search((), Search(), ALL) == ([], None)
     assert served.runs.search(("7",), Search(), ALL) == ([], None)
-
-
-def test_a_store_that_cannot_be_written_to_is_read(tmp_path: Path) -> None:
-    with in_a_folder(tmp_path) as served:
-        run_id = served.run()
-        served.runs.log(run_id, logged(metric("loss", 1)))
-    root = tmp_path / ".mlproj"
-    (root / "store.db").chmod(0o400)
-    root.chmod(0o500)
-    try:
-        store = open_store(root, create=False)
-        tracking = open_tracking(store)
-        assert tracking.runs.get(run_id).metrics == (metric("loss", 1),)
-        if not store.writable:
-            with pytest.raises(StoreError, match="cannot be written to"):
-                tracking.runs.log(run_id, logged(metric("loss", 2)))
-        tracking.close()
-        store.close()
-    finally:
-        root.chmod(0o700)

@@ -123,6 +123,8 @@ def test_a_store_of_the_first_version_is_migrated_with_all_that_it_holds(tmp_pat
     sealed, running = begun(before.blobs, name="sealed"), begun(before.blobs, name="running")
     with before.begin(sealed):
         before.seal(ended(before.blobs, sealed))
+    before.amend(sealed.run_id, "tag", {"key": "reviewed", "value": "yes"})
+    before.connection.execute("DELETE FROM tags")  # that version only had the amendment
     with before.begin(running):
         before.close()
         downgraded(root)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mlproj.errors import AlreadyThere, NotFound, UsageError
+from mlproj.errors import AlreadyThere, NotFound, StoreError, UsageError
 from mlproj.model.digest import Digest
 from mlproj.model.logged import Logged, LoggedDataset, LoggedMetric, LoggedModelUse, read_points
 from mlproj.model.record import EntryKind
@@ -269,6 +274,85 @@ def test_a_run_begun_in_one_that_was_sealed_stands_alone(desk: Desk) -> None:
     assert found.job is not None
     assert (found.job.parent, found.plan) == (run.run_id, run.plan)
     assert verify(desk.store).sound
+
+
+def test_a_run_whose_client_never_comes_back_can_be_hidden(desk: Desk) -> None:
+    made = desk.tracking.runs.create(NewRun(experiment_id="0", name="free", user="ada", started=START))
+    log_everything(desk, made.run_id)
+    desk.store.hide(made.run_id)
+    found = desk.store.find(made.run_id)
+    assert found.outcome is not None
+    assert (found.status, found.outcome.reason, found.deleted) == (Status.KILLED, LEFT_OPEN, True)
+    assert verify(desk.store).sound
+
+
+def test_what_the_client_of_mlflow_notes_is_no_tag_that_a_person_gave(desk: Desk) -> None:
+    run = begun(desk.store.blobs)
+    with desk.store.begin(run):
+        desk.tracking.runs.log(run.run_id, Batch(tags=(("mlflow.source.type", "PROJECT"),)))
+        desk.store.seal(ended(desk.store.blobs, run))
+    assert [row.tagged for row in desk.store.listing()] == [False]
+    desk.tracking.runs.log(run.run_id, Batch(tags=(("keep", "yes"),)))
+    assert [row.tagged for row in desk.store.listing()] == [True]
+
+
+def test_threads_log_while_the_run_is_sealed_and_after(desk: Desk) -> None:
+    run = begun(desk.store.blobs)
+    with desk.store.begin(run), ThreadPoolExecutor(4) as threads:
+
+        def log(worker: int) -> None:
+            for step in range(100):
+                desk.tracking.runs.log(run.run_id, Batch(metrics=(point(f"loss {worker}", step, step),)))
+
+        working = [threads.submit(log, worker) for worker in range(4)]
+        while len(desk.tracking.runs.summaries(run.run_id)) < 4:
+            time.sleep(0.001)
+        desk.store.seal(ended(desk.store.blobs, run))
+        for work in working:
+            work.result()
+    summaries = {item.latest.key: item.count for item in desk.tracking.runs.summaries(run.run_id)}
+    assert summaries == {"r2": 1, "rmse": 2, **{f"loss {worker}": 100 for worker in range(4)}}
+    assert {entry.kind for entry in desk.store.entries()} == {EntryKind.RUN, EntryKind.AMENDMENT}
+    assert verify(desk.store).sound
+
+
+@pytest.mark.parametrize("points", [1, 50, 300])
+def test_a_runner_that_is_killed_while_it_logs_leaves_a_sound_store(desk: Desk, points: int) -> None:
+    command = (sys.executable, "-m", "tests.store.tracking.logger", str(desk.root))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        answered = [process.stdout.readline().split() for _ in range(points)]
+        process.kill()
+    run_id, child, step = answered[-1]
+    found = desk.store.find(run_id)
+    assert (found.status, desk.store.find(child).status) == (Status.KILLED, Status.KILLED)
+    for logged in (run_id, child):
+        history, _ = desk.tracking.runs.history(logged, "loss")
+        assert [item.step for item in history][: int(step) + 1] == list(range(int(step) + 1)), (
+            "what was answered"
+        )
+        assert len(history) == desk.logged(logged).metrics[0].count
+    assert verify(desk.store).sound
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_store_that_cannot_be_written_to_is_read(desk: Desk) -> None:
+    run = begun(desk.store.blobs)
+    with desk.store.begin(run):
+        log_everything(desk, run.run_id)
+        desk.store.seal(ended(desk.store.blobs, run))
+    desk.close()
+    # Another user's, as it looks to us: whoever is root may write everywhere.
+    stranger = os.geteuid() + 1
+    for path in (desk.root, *desk.root.rglob("*")):
+        os.chown(path, stranger, -1)
+    desk.store = open_store(desk.root, create=False)
+    desk.tracking = open_tracking(desk.store)
+    assert not desk.store.writable
+    assert desk.tracking.runs.get(run.run_id).params[1] == ("depth", "3")
+    assert len(desk.tracking.runs.history(run.run_id, "loss")[0]) == 2
+    with pytest.raises(StoreError, match="cannot be written to"):
+        desk.tracking.runs.log(run.run_id, Batch(metrics=(point("loss", 2),)))
 
 
 LATE: dict[str, tuple[Callable[[Desk, str], object], str, dict[str, str]]] = {

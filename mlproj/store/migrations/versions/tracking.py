@@ -26,6 +26,7 @@ def upgrade() -> None:
     _move_default(op.get_bind())
     _fill_times(op.get_bind())
     _fill_metrics(op.get_bind())
+    _fill_tags(op.get_bind())
 
 
 def _make_tables() -> None:
@@ -372,6 +373,28 @@ def _fill_metric(
             "key": key,
         },
     )
+
+
+def _fill_tags(connection: sa.Connection) -> None:
+    """Has what is searched tell of the tags that came after a seal, too."""
+    documents = sa.text(
+        "SELECT payload FROM entries WHERE kind = 'amendment' AND payload IS NOT NULL ORDER BY sequence"
+    )
+    for (payload,) in connection.execute(documents).all():
+        try:
+            document = json.loads(payload)
+            tag = {
+                "run_id": document["run_id"],
+                **{name: document["content"][name] for name in ("key", "value")},
+            }
+        except (ValueError, KeyError, TypeError):
+            continue  # of another kind
+        if document["kind"] == "tag":
+            same = sa.text('DELETE FROM tags WHERE run_id = :run_id AND "key" = :key')
+            connection.execute(same, {"run_id": tag["run_id"], "key": tag["key"]})
+            connection.execute(
+                sa.text('INSERT INTO tags (run_id, "key", value) VALUES (:run_id, :key, :value)'), tag
+            )
 
 
 def _points_in(document: Any) -> dict[str, dict[tuple[int, float, bool], None]]:
