@@ -29,56 +29,33 @@ _TOKEN = re.compile(r"/t/(?P<token>[^/]*)(?P<rest>/.*)?", re.DOTALL)
 
 
 class Grant:
-    """What a caller may write: everything, or one run and whatever that run's script made.
+    """Whose things are a caller's own: everything, or one run and whatever that run's script made.
 
-    Another run's things can be read. Experiments, models and traces are the caller's own where it made them;
-    the registry is everybody's.
+    `owns` tells of a run that was not made with this grant whether it is the run's nevertheless.
     """
 
     def __init__(self, run_id: str | None = None, owns: Callable[[str], bool] | None = None) -> None:
         self.run_id = run_id
-        self._runs = {run_id}
         self._owns = owns
-        self._made: set[tuple[str, str]] = set()
+        self._own = {("run", run_id or "")}
 
-    def write_run(self, run_id: str) -> None:
-        """Raises Failure where this run is another's."""
-        if self.run_id is None or run_id in self._runs:
-            return
-        if self._owns is None or not self._owns(run_id):
-            raise Failure(DENIED, f"the run `{run_id}` is not of this token's run, and can only be read")
-        self._runs.add(run_id)
+    @property
+    def limited(self) -> bool:
+        return self.run_id is not None
 
-    def write_experiment(self, experiment_id: str) -> None:
-        self._write("experiment", experiment_id)
+    def made(self, kind: str, name: str) -> None:
+        """Notes that the caller made this."""
+        if self.limited:
+            self._own.add((kind, name))
 
-    def write_model(self, model_id: str, source_run_id: str | None) -> None:
-        if source_run_id is None or source_run_id not in self._runs:
-            self._write("model", model_id)
-
-    def write_trace(self, trace_id: str) -> None:
-        self._write("trace", trace_id)
-
-    def made_run(self, run_id: str) -> None:
-        if self.run_id is not None:
-            self._runs.add(run_id)
-
-    def made_experiment(self, experiment_id: str) -> None:
-        self._made_one("experiment", experiment_id)
-
-    def made_model(self, model_id: str) -> None:
-        self._made_one("model", model_id)
-
-    def made_trace(self, trace_id: str) -> None:
-        self._made_one("trace", trace_id)
-
-    def _made_one(self, kind: str, name: str) -> None:
-        if self.run_id is not None:
-            self._made.add((kind, name))
-
-    def _write(self, kind: str, name: str) -> None:
-        if self.run_id is not None and (kind, name) not in self._made:
-            raise Failure(DENIED, f"the {kind} `{name}` was not made with this token, and can only be read")
+    def has(self, kind: str, name: str) -> bool:
+        """Whether this is the caller's own."""
+        if not self.limited or (kind, name) in self._own:
+            return True
+        if kind != "run" or self._owns is None or not self._owns(name):
+            return False
+        self._own.add((kind, name))
+        return True
 
 
 class Guard:

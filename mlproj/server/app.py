@@ -22,7 +22,7 @@ from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
 from mlproj.server.otlp import spans_by_trace, unpacked
 from mlproj.server.reading import from_body, from_body_and_path, from_query
-from mlproj.server.route import Route
+from mlproj.server.route import TRACKING, Route
 from mlproj.server.routes import (
     artifacts,
     experiments,
@@ -54,6 +54,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 Streamed = Callable[[Desk, Request], Awaitable[Response]]
 
 _PREFIXES = ("/api", "/ajax-api")
+_OLD = "/api/2.0/preview/mlflow"
+"""Where clients before MLflow 2 look for the registry."""
 _ARTIFACTS = "/2.0/mlflow-artifacts/artifacts/{artifact_path:path}"
 _SERVER_INFO = {
     "store_type": "SqlStore",
@@ -91,6 +93,10 @@ def create_app(
                 openapi_extra=description.operation(route, schemas),
                 include_in_schema=prefix == _PREFIXES[0],
             )
+    for route in ROUTES:
+        if route.path.startswith(f"{TRACKING}/"):
+            path = f"{_OLD}{route.path.removeprefix(TRACKING)}"
+            app.add_api_route(path, maker.handler(route), methods=[route.method], include_in_schema=False)
     for prefix in _PREFIXES:
         for method, act in (("GET", streams.download), ("PUT", streams.upload), ("DELETE", streams.remove)):
             app.add_api_route(

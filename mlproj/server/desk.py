@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from mlproj.model.tracking import Experiment, LoggedModel, TrackedRun
 from mlproj.server import places
 from mlproj.server.access import Grant
+from mlproj.server.failures import DENIED, Failure
 from mlproj.tracking_ports import Artifacts, Tracking
 
 Thing = TypeVar("Thing", Experiment, TrackedRun, LoggedModel)
@@ -39,5 +40,34 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
                 root = places.of_model(thing.experiment_id, thing.model_id)
                 return replace(thing, artifact_uri=places.uri(root))
 
+    def write_run(self, run_id: str) -> None:
+        """Raises NotFound, or Failure where the run is another's: that can be read."""
+        if not self.grant.has("run", run_id):
+            self.tracking.runs.get(run_id)
+            raise _denied("run", run_id)
+
+    def write_experiment(self, experiment_id: str) -> None:
+        """As `write_run`."""
+        if not self.grant.has("experiment", experiment_id):
+            self.tracking.experiments.get(experiment_id)
+            raise _denied("experiment", experiment_id)
+
+    def write_model(self, model_id: str) -> None:
+        """As `write_run`; the models of a run are its own, whoever told of them."""
+        if not self.grant.has("model", model_id):
+            run_id = self.tracking.models.get(model_id).source_run_id
+            if run_id is None or not self.grant.has("run", run_id):
+                raise _denied("model", model_id)
+
+    def write_trace(self, trace_id: str) -> None:
+        """As `write_run`."""
+        if not self.grant.has("trace", trace_id):
+            self.tracking.traces.get(trace_id)
+            raise _denied("trace", trace_id)
+
     def now(self) -> int:
         return time.time_ns() // 1_000_000
+
+
+def _denied(kind: str, name: str) -> Failure:
+    return Failure(DENIED, f"the {kind} `{name}` is not of this token's run, and can only be read")

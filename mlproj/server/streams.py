@@ -59,12 +59,11 @@ def _writable(desk: Desk, request: Request) -> places.Place:
         raise UsageError("this is the whole artifact folder", hint="name a file or a folder in it")
     match place.kind:
         case "runs":
-            desk.grant.write_run(place.name)
+            desk.write_run(place.name)
         case "models":
-            if desk.grant.run_id is not None:
-                desk.grant.write_model(place.name, desk.tracking.models.get(place.name).source_run_id)
+            desk.write_model(place.name)
         case _:
-            desk.grant.write_trace(place.name)
+            desk.write_trace(place.name)
     return place
 
 

@@ -38,7 +38,7 @@ def create(desk: Desk, asked: CreateExperiment) -> ExperimentCreated:
     made = desk.tracking.experiments.create(
         asked.name, artifact_location=asked.artifact_location or None, tags=tags
     )
-    desk.grant.made_experiment(made.experiment_id)
+    desk.grant.made("experiment", made.experiment_id)
     return ExperimentCreated(experiment_id=made.experiment_id)
 
 
@@ -63,19 +63,19 @@ def fetch_by_name(desk: Desk, asked: GetExperimentByName) -> OneExperiment:
 
 
 def delete(desk: Desk, asked: NamedExperiment) -> Empty:
-    desk.grant.write_experiment(asked.experiment_id)
+    desk.write_experiment(asked.experiment_id)
     desk.tracking.experiments.set_lifecycle(asked.experiment_id, Lifecycle.DELETED)
     return Empty()
 
 
 def restore(desk: Desk, asked: NamedExperiment) -> Empty:
-    desk.grant.write_experiment(asked.experiment_id)
+    desk.write_experiment(asked.experiment_id)
     desk.tracking.experiments.set_lifecycle(asked.experiment_id, Lifecycle.ACTIVE)
     return Empty()
 
 
 def update(desk: Desk, asked: UpdateExperiment) -> Empty:
-    desk.grant.write_experiment(asked.experiment_id)
+    desk.write_experiment(asked.experiment_id)
     limits.experiment_name(asked.new_name)
     desk.tracking.experiments.rename(asked.experiment_id, asked.new_name)
     return Empty()
@@ -114,13 +114,15 @@ def _may_tag(desk: Desk, experiment_id: str) -> None:
     """A run may tag the experiment that it is in, too."""
     run_id = desk.grant.run_id
     if run_id is None or desk.tracking.runs.get(run_id).experiment_id != experiment_id:
-        desk.grant.write_experiment(experiment_id)
+        desk.write_experiment(experiment_id)
 
 
 ROUTES: tuple[Route, ...] = (
     post("experiments/create", CreateExperiment, ExperimentCreated, create),
     post("experiments/search", SearchExperiments, Experiments, search),
     get("experiments/search", SearchExperiments, Experiments, search),
+    # What clients before MLflow 2 call where nothing is searched for.
+    get("experiments/list", SearchExperiments, Experiments, search),
     get("experiments/get", NamedExperiment, OneExperiment, fetch),
     get("experiments/get-by-name", GetExperimentByName, OneExperiment, fetch_by_name),
     post("experiments/delete", NamedExperiment, Empty, delete),

@@ -33,7 +33,7 @@ VERSIONS_TAG = "mlflow.modelVersions"
 def create(desk: Desk, asked: CreateLoggedModel) -> OneModel:
     limits.logged_model_name(asked.name or None)
     if asked.source_run_id:
-        desk.grant.write_run(asked.source_run_id)
+        desk.write_run(asked.source_run_id)
     limits.unique([pair.key for pair in asked.params])
     made = desk.tracking.models.create(
         asked.experiment_id,
@@ -43,7 +43,7 @@ def create(desk: Desk, asked: CreateLoggedModel) -> OneModel:
         params=limits.cut_pairs("params", pairs(asked.params), limits.PARAM_VALUE),
         tags=limits.cut_pairs("tags", pairs(asked.tags), limits.RUN_TAG_VALUE),
     )
-    desk.grant.made_model(made.model_id)
+    desk.grant.made("model", made.model_id)
     return OneModel(model=told_model(desk.addressed(made)))
 
 
@@ -52,19 +52,19 @@ def fetch(desk: Desk, asked: ModelRequest) -> OneModel:
 
 
 def finalize(desk: Desk, asked: FinalizeLoggedModel) -> OneModel:
-    _may_write(desk, asked)
+    desk.write_model(asked.model_id)
     done = desk.tracking.models.finalize(asked.model_id, model_status(asked.status))
     return OneModel(model=told_model(desk.addressed(done)))
 
 
 def remove(desk: Desk, asked: ModelRequest) -> Empty:
-    _may_write(desk, asked)
+    desk.write_model(asked.model_id)
     desk.tracking.models.delete(asked.model_id)
     return Empty()
 
 
 def log_params(desk: Desk, asked: LogLoggedModelParams) -> Empty:
-    _may_write(desk, asked)
+    desk.write_model(asked.model_id)
     limits.unique([pair.key for pair in asked.params])
     params = limits.cut_pairs("params", pairs(asked.params), limits.PARAM_VALUE)
     desk.tracking.models.log_params(asked.model_id, params)
@@ -74,13 +74,13 @@ def log_params(desk: Desk, asked: LogLoggedModelParams) -> Empty:
 def set_tags(desk: Desk, asked: SetLoggedModelTags) -> Empty:
     tags = limits.cut_pairs("tags", pairs(asked.tags), limits.RUN_TAG_VALUE)
     if any(key != VERSIONS_TAG for key, _ in tags):
-        _may_write(desk, asked)
+        desk.write_model(asked.model_id)
     desk.tracking.models.set_tags(asked.model_id, tags)
     return Empty()
 
 
 def delete_tag(desk: Desk, asked: DeleteLoggedModelTag) -> Empty:
-    _may_write(desk, asked)
+    desk.write_model(asked.model_id)
     desk.tracking.models.delete_tag(asked.model_id, asked.tag_key)
     return Empty()
 
@@ -111,11 +111,6 @@ def list_artifacts(desk: Desk, asked: ListLoggedModelArtifacts) -> Files:
     model = desk.addressed(desk.tracking.models.get(asked.model_id))
     place = places.Place(kind="models", name=model.model_id, path=asked.artifact_directory_path or "")
     return Files(root_uri=model.artifact_uri, files=files_below(desk, place))
-
-
-def _may_write(desk: Desk, asked: ModelRequest) -> None:
-    if desk.grant.run_id is not None:
-        desk.grant.write_model(asked.model_id, desk.tracking.models.get(asked.model_id).source_run_id)
 
 
 ROUTES: tuple[Route, ...] = (

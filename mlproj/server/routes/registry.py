@@ -129,6 +129,8 @@ ROUTES: tuple[Route, ...] = (
     delete("registered-models/delete", NamedModel, Empty, remove),
     get("registered-models/get", NamedModel, OneRegisteredModel, fetch),
     get("registered-models/search", SearchRegisteredModels, RegisteredModels, search),
+    # What clients before MLflow 2 call where nothing is searched for.
+    get("registered-models/list", SearchRegisteredModels, RegisteredModels, search),
     post("registered-models/get-latest-versions", GetLatestVersions, Versions, latest),
     get("registered-models/get-latest-versions", GetLatestVersions, Versions, latest),
     post("registered-models/set-tag", SetRegisteredModelTag, Empty, set_tag),

@@ -52,6 +52,13 @@ def run_of(asked: RunRequest) -> str:
     return run_id
 
 
+def _written(desk: Desk, asked: RunRequest) -> str:
+    """The run that a request writes to, which the caller may."""
+    run_id = run_of(asked)
+    desk.write_run(run_id)
+    return run_id
+
+
 def create(desk: Desk, asked: CreateRun) -> OneRun:
     tags = limits.cut_pairs("tags", pairs(asked.tags), limits.RUN_TAG_VALUE)
     tagged = dict(tags).get(NAME_TAG, "")
@@ -70,7 +77,7 @@ def create(desk: Desk, asked: CreateRun) -> OneRun:
             parent=desk.grant.run_id,
         )
     )
-    desk.grant.made_run(made.run_id)
+    desk.grant.made("run", made.run_id)
     return OneRun(run=told_run(desk.addressed(made)))
 
 
@@ -79,8 +86,7 @@ def fetch(desk: Desk, asked: RunRequest) -> OneRun:
 
 
 def update(desk: Desk, asked: UpdateRun) -> UpdatedRun:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     updated = desk.tracking.runs.update(
         run_id,
         status=None if asked.status is None else run_status(asked.status),
@@ -100,8 +106,7 @@ def restore(desk: Desk, asked: RunRequest) -> Empty:
 
 def move(desk: Desk, asked: MoveRun) -> Empty:
     """For the start-up hook: the run of a script that names an experiment goes there."""
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     desk.tracking.runs.move(run_id, asked.experiment_id)
     return _DONE
 
@@ -117,8 +122,7 @@ def search(desk: Desk, asked: SearchRuns) -> Runs:
 
 
 def log_metric(desk: Desk, asked: LogMetric) -> Empty:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     point = Metric(
         key=asked.key,
         value=asked.value,
@@ -134,31 +138,27 @@ def log_metric(desk: Desk, asked: LogMetric) -> Empty:
 
 
 def log_param(desk: Desk, asked: LogParam) -> Empty:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     limits.key("key", asked.key, "Param key")
     desk.tracking.runs.log(run_id, Batch(params=((asked.key, asked.value[: limits.PARAM_VALUE]),)))
     return _DONE
 
 
 def set_tag(desk: Desk, asked: SetTag) -> Empty:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     limits.key("key", asked.key)
     desk.tracking.runs.log(run_id, Batch(tags=((asked.key, asked.value[: limits.RUN_TAG_VALUE]),)))
     return _DONE
 
 
 def delete_tag(desk: Desk, asked: DeleteTag) -> Empty:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     desk.tracking.runs.delete_tag(run_id, asked.key)
     return _DONE
 
 
 def log_batch(desk: Desk, asked: LogBatch) -> Empty:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     limits.unique([pair.key for pair in asked.params])
     batch = Batch(metrics=asked.metrics, params=pairs(asked.params), tags=pairs(asked.tags))
     desk.tracking.runs.log(run_id, limits.batch(batch))
@@ -166,8 +166,7 @@ def log_batch(desk: Desk, asked: LogBatch) -> Empty:
 
 
 def log_inputs(desk: Desk, asked: LogInputs) -> Empty:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     given = tuple(map(dataset_input, asked.datasets))
     for each in given:
         limits.dataset(each.dataset, each.tags)
@@ -176,8 +175,7 @@ def log_inputs(desk: Desk, asked: LogInputs) -> Empty:
 
 
 def log_outputs(desk: Desk, asked: LogOutputs) -> Empty:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     made = tuple(ModelOutput(model_id=model.model_id, step=model.step) for model in asked.models)
     desk.tracking.runs.log_outputs(run_id, made)
     return _DONE
@@ -185,8 +183,7 @@ def log_outputs(desk: Desk, asked: LogOutputs) -> Empty:
 
 def log_model(desk: Desk, asked: LogModel) -> Empty:
     """As clients before MLflow 3 told of a model: a line more in a tag."""
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     try:
         model = json.loads(asked.model_json)
     except (ValueError, RecursionError):
@@ -203,8 +200,7 @@ def log_model(desk: Desk, asked: LogModel) -> Empty:
 
 
 def _set_lifecycle(desk: Desk, asked: RunRequest, lifecycle: Lifecycle) -> Empty:
-    run_id = run_of(asked)
-    desk.grant.write_run(run_id)
+    run_id = _written(desk, asked)
     desk.tracking.runs.set_lifecycle(run_id, lifecycle)
     return _DONE
 

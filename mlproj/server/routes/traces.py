@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -51,7 +53,7 @@ def start(desk: Desk, asked: StartTrace) -> OneTrace:
     experiment_id = given.trace_location.mlflow_experiment.experiment_id
     info = replace(given, tags=_tags(given, experiment_id))
     desk.tracking.traces.add(info.trace_id, experiment_id, msgspec.json.encode(info))
-    desk.grant.made_trace(info.trace_id)
+    desk.grant.made("trace", info.trace_id)
     # Spans that came before it have left a tag, which keeps the client from sending them again.
     return fetch_info(desk, TraceRequest(trace_id=info.trace_id))
 
@@ -88,14 +90,14 @@ def search(desk: Desk, asked: SearchTraces) -> TraceInfos:
 
 
 def set_tag(desk: Desk, asked: SetTraceTag) -> Empty:
-    desk.grant.write_trace(asked.trace_id)
+    desk.write_trace(asked.trace_id)
     _own_tag(asked.key)
     desk.tracking.traces.set_tag(asked.trace_id, asked.key, asked.value[: limits.TRACE_TAG_VALUE])
     return Empty()
 
 
 def delete_tag(desk: Desk, asked: DeleteTraceTag) -> Empty:
-    desk.grant.write_trace(asked.trace_id)
+    desk.write_trace(asked.trace_id)
     _own_tag(asked.key)
     desk.tracking.traces.delete_tag(asked.trace_id, asked.key)
     return Empty()
@@ -105,13 +107,13 @@ def remove(desk: Desk, asked: DeleteTraces) -> TracesDeleted:
     if not asked.request_ids:
         raise invalid("Traces are deleted by their ids here: `request_ids` names none.")
     for trace_id in asked.request_ids:
-        desk.grant.write_trace(trace_id)
+        desk.write_trace(trace_id)
     return TracesDeleted(traces_deleted=desk.tracking.traces.delete(asked.experiment_id, asked.request_ids))
 
 
 def link(desk: Desk, asked: LinkTraces) -> Empty:
     """A trace's own metadata names its run already; this is for those that were logged outside of one."""
-    desk.grant.write_run(asked.run_id)
+    desk.write_run(asked.run_id)
     for trace_id in asked.trace_ids:
         desk.tracking.traces.set_tag(trace_id, RUN_METADATA, asked.run_id)
     return Empty()
@@ -121,18 +123,14 @@ def add_spans(desk: Desk, experiment_id: str, found: dict[str, list[otlp.Span]])
     for trace_id, spans in found.items():
         _may_add(desk, trace_id)
         desk.tracking.traces.add_spans(trace_id, experiment_id, msgspec.json.encode(spans))
-        desk.grant.made_trace(trace_id)
+        desk.grant.made("trace", trace_id)
 
 
 def _may_add(desk: Desk, trace_id: str) -> None:
     """A new trace may be added by anyone, and one that is there by whoever made it."""
     limits.length("trace_id", trace_id, _ID_LENGTH)
-    if desk.grant.run_id is not None:
-        try:
-            desk.tracking.traces.get(trace_id)
-        except NotFound:
-            return
-        desk.grant.write_trace(trace_id)
+    with contextlib.suppress(NotFound):
+        desk.write_trace(trace_id)
 
 
 def _tags(given: TraceInfo, experiment_id: str) -> dict[str, str]:
@@ -154,7 +152,13 @@ def _known(desk: Desk, asked: GetTraces) -> Iterator[ToldTrace]:
 
 def _whole(desk: Desk, trace_id: str) -> ToldTrace:
     info, spans = desk.tracking.traces.get(trace_id)
-    return ToldTrace(trace_info=_info(info), spans=None if spans is None else msgspec.Raw(spans))
+    return ToldTrace(trace_info=_info(info), spans=None if spans is None else _in_order(spans))
+
+
+def _in_order(spans: bytes) -> list[dict[str, Any]]:
+    """As they began; they were sent as they ended."""
+    found: list[dict[str, Any]] = msgspec.json.decode(spans)
+    return sorted(found, key=lambda span: int(span.get("start_time_unix_nano", 0)))
 
 
 def _info(document: bytes) -> TraceInfo:

@@ -137,6 +137,6 @@ def told_model(model: LoggedModel) -> ToldModel:
         ),
         data=LoggedModelData(
             params=told_pairs(model.params),
-            metrics=tuple(told_metric(point, model.source_run_id) for point in model.metrics),
+            metrics=tuple(map(told_metric, model.metrics)),
         ),
     )

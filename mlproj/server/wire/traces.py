@@ -86,8 +86,8 @@ class LinkTraces(Request, frozen=True, kw_only=True):
 
 class ToldTrace(Answer, frozen=True, kw_only=True):
     trace_info: TraceInfo
-    # JSON as it was stored.
-    spans: Any = None
+    # None where no spans have come.
+    spans: list[dict[str, Any]] | None = None
 
 
 class OneTrace(Answer, frozen=True, kw_only=True):

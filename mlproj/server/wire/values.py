@@ -105,7 +105,7 @@ def told_metric(point: Metric, run_id: str | None = None) -> ToldMetric:
         dataset_name=point.dataset_name,
         dataset_digest=point.dataset_digest,
         model_id=point.model_id,
-        run_id=run_id,
+        run_id=run_id or point.run_id,
     )
 
 

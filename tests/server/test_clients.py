@@ -1,0 +1,137 @@
+"""Real clients of three lines of MLflow go through their calls, against us and against MLflow's server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from mlproj.server.endpoint import Endpoint
+from tests.mlflow_clients import LINES, QUIET, ClientPython
+from tests.server.calling import Caller
+
+FLOW = Path(__file__).with_name("flow.py")
+
+pytestmark = pytest.mark.parametrize("line", LINES)
+
+
+PARTS = (
+    "experiments",
+    "runs",
+    "logging",
+    "datasets",
+    "artifacts",
+    "searching",
+    "models",
+    "registry",
+    "traces",
+)
+
+
+def go_through(
+    python: Path,
+    uri: str,
+    folder: Path,
+    *,
+    parts: Sequence[str] = PARTS,
+    variables: Mapping[str, str] | None = None,
+) -> None:
+    """These parts of the flow have to pass."""
+    changes = {
+        **QUIET,
+        "MLFLOW_TRACKING_URI": uri,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "PATH": os.pathsep.join((str(python.parent), os.environ["PATH"])),
+        **(variables or {}),
+    }
+    done = subprocess.run(
+        (python, FLOW, *parts),
+        cwd=folder,
+        env={**os.environ, **changes},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert [line.split()[0] for line in done.stdout.splitlines() if " passed " in line] == list(parts)
+
+
+def test_against_a_runs_endpoint(
+    line: str, client_python: ClientPython, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    go_through(client_python(line), endpoint.uri, tmp_path)
+
+
+def test_against_a_server_that_artifacts_go_through(
+    line: str, client_python: ClientPython, anyone: Caller, tmp_path: Path
+) -> None:
+    go_through(client_python(line), anyone.uri, tmp_path)
+
+
+def test_neither_a_user_name_nor_a_proxy_is_in_the_way(
+    line: str, client_python: ClientPython, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    variables = {
+        "MLFLOW_TRACKING_USERNAME": "ada",
+        "MLFLOW_TRACKING_PASSWORD": "secret",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
+    go_through(
+        client_python(line), endpoint.uri, tmp_path, parts=("logging", "artifacts"), variables=variables
+    )
+
+
+def test_against_mlflows_own_server(line: str, client_python: ClientPython, tmp_path: Path) -> None:
+    """So what the others show is MLflow's behaviour, and not ours."""
+    python = client_python(line)
+    with mlflow_server(python, tmp_path) as uri:
+        go_through(python, uri, tmp_path)
+
+
+@contextlib.contextmanager
+def mlflow_server(python: Path, folder: Path) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = (
+        *(python.parent / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
+        *("--default-artifact-root", "mlflow-artifacts:/"),
+    )
+    path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
+    with open(folder / "server.log", "wb") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **QUIET, "PATH": path},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/health", server, folder / "server.log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait(30)
+
+
+def wait_for(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(uri, timeout=5):
+            return
+        time.sleep(0.2)
+    raise AssertionError(log.read_text())
