@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,11 @@ REQUIRED = frozenset(filter(None, os.environ.get("MLPROJ_TEST_REQUIRE", "").spli
 """What must be there on this machine: with it, a test that would be skipped for lack of it fails."""
 
 ProjectMaker = Callable[..., Path]
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has its background jobs ignore Ctrl-C, and so would every program that the tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def need(thing: str, present: bool) -> None:
