@@ -35,7 +35,7 @@ def test_a_killed_runner_leaves_no_run_that_runs_for_ever(
     child = int(written(project / "begun"))
     assert mlproj("show", "--json").document["status"] == "RUNNING"
     runner.kill()
-    runner.communicate()
+    runner.communicate(timeout=30)
     run = mlproj("show", "--json").document
     assert run["status"] == "KILLED" and run["record"] is not None
     assert mlproj("verify").code == 0
@@ -50,10 +50,12 @@ def test_a_timeout_ends_the_run_with_1(make_project: ProjectMaker, mlproj: Mlpro
 
 
 def test_logs_follow_a_run_to_its_end(make_project: ProjectMaker, mlproj: Mlproj, start: Start) -> None:
-    project = make_project({"MLproject": single("'echo one; echo > begun x; sleep 1; echo two'")})
+    command = "'echo one; echo > begun x; until test -e go; do sleep 0.05; done; sleep 1; echo two'"
+    project = make_project({"MLproject": single(command)})
     runner = start("run", ".", *LOCAL, cwd=project)
     written(project / "begun")
     assert mlproj("show", "--json").document["status"] == "RUNNING"
+    (project / "go").touch()
     assert mlproj("logs", "-f").stdout == "one\ntwo\n"
     runner.communicate(timeout=20)
     assert runner.returncode == 0
@@ -63,5 +65,5 @@ def test_what_is_said_after_the_child_starts_on_a_line_of_its_own(
     make_project: ProjectMaker, start: Start
 ) -> None:
     project = make_project({"MLproject": single("'printf unfinished'")})
-    told, _ = start("run", ".", *LOCAL, cwd=project).communicate()
+    told, _ = start("run", ".", *LOCAL, cwd=project).communicate(timeout=30)
     assert told.splitlines()[0] == b"unfinished"
