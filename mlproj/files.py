@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from mlproj.model.digest import Digest
 
@@ -42,10 +45,16 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+def read_regular(path: Path) -> bytes:
+    """What is in a regular file now. Raises OSError, also where it is none."""
+    with _opened_regular(path) as file:
+        return file.read()
+
+
 def digest_of(path: Path) -> tuple[Digest, int]:
-    """The digest and the size in bytes of what is in a file now. Raises OSError."""
+    """The digest and the size in bytes of what is in a regular file now. Raises OSError as `read_regular`."""
     hasher, size = hashlib.sha256(), 0
-    with path.open("rb", buffering=0) as file:
+    with _opened_regular(path) as file:
         while piece := file.read(_PIECE):
             hasher.update(piece)
             size += len(piece)
@@ -73,6 +82,19 @@ def locked_now(path: Path, *, shared: bool = False) -> Iterator[bool]:
             yield False
         else:
             yield True
+
+
+@contextlib.contextmanager
+def _opened_regular(path: Path) -> Iterator[BinaryIO]:
+    """A named pipe would have us wait for a writer, and a device would never end."""
+    with open(path, "rb", buffering=0, opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+        yield file
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextlib.contextmanager

@@ -222,6 +222,12 @@ def test_a_move_waits_for_those_who_have_the_store_open(
     assert names(root) == ["running"]
 
 
+def test_a_pipe_where_word_of_a_move_would_be_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "moved-to")
+    with pytest.raises(StoreError, match="not a regular file"):
+        open_store(tmp_path, create=False)
+
+
 def test_a_store_that_was_moved_in_a_circle_is_told(tmp_path: Path) -> None:
     for one, other in (("a", "b"), ("b", "a")):
         (tmp_path / one).mkdir()
