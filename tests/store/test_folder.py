@@ -359,12 +359,14 @@ def without_override() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
-@pytest.mark.parametrize("running", [False, True], ids=["quiet", "with a journal"])
+@pytest.mark.parametrize("state", ["quiet", "with a journal", "with a journal and no index of it"])
 def test_a_read_only_store_can_be_listed_shown_and_verified(
-    root: Path, store: FolderStore, sealed: Run, running: bool
+    root: Path, store: FolderStore, sealed: Run, state: str
 ) -> None:
-    if not running:
+    if state == "quiet":
         store.close()
+    if "no index" in state:
+        (root / f"{FILE}-shm").unlink()
     folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
     files = [path for path in root.rglob("*") if path.is_file()]
     for path in (*files, *folders):
