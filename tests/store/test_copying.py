@@ -111,6 +111,25 @@ def test_a_backup_goes_over_no_other_store(store: FolderStore, root: Path, tmp_p
             back_up(root, place, silent)
 
 
+def test_a_backup_that_was_looked_at_while_runs_went_on_takes_the_next_one(
+    store: FolderStore, root: Path, tmp_path: Path
+) -> None:
+    running = begun(store.blobs, name="running")
+    with store.begin(running):
+        back_up(root, tmp_path / "backup", silent)
+        assert names(tmp_path / "backup") == ["running"]  # and closes it there
+        store.seal(ended(store.blobs, running))
+    sealed(store, "later")
+    back_up(root, tmp_path / "backup", silent)
+    assert names(tmp_path / "backup") == ["later", "running"]
+    copy = open_store(tmp_path / "backup", create=False)
+    assert copy.find("running").status is Status.FINISHED
+    sealed(copy, "theirs")
+    copy.close()
+    with pytest.raises(StoreError, match="another history"):
+        back_up(root, tmp_path / "backup", silent)
+
+
 def test_content_that_was_altered_is_left_behind_and_told(
     store: FolderStore, root: Path, tmp_path: Path
 ) -> None:
