@@ -27,6 +27,8 @@ from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained
 from mlproj.store.founding import ARRIVING, alone_with, make_folder
+from mlproj.store.room import LEAST, has_room
+from mlproj.store.sizes import measure_database
 
 COPY = f"{FILE}.copy-"
 """How the names of copies of the database begin that a backup is made from."""
@@ -82,15 +84,17 @@ def _refuse_another_history(connection: sqlite3.Connection, destination: Path) -
 @contextlib.contextmanager
 def _snapshot(connection: sqlite3.Connection, root: Path) -> Iterator[Path]:
     """The database as it is at one moment, sound, in a file of its own. Raises StoreError where it is not."""
-    folder = root if os.access(root, os.W_OK) else Path(tempfile.gettempdir())
+    fits = os.access(root, os.W_OK) and has_room(root, LEAST + measure_database(root))
+    folder = root if fits else Path(tempfile.gettempdir())
     path = folder / f"{COPY}{secrets.token_hex(8)}"
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
-        with contextlib.closing(sqlite3.connect(path)) as target:
-            connection.backup(target)
-            (told,) = target.execute("PRAGMA quick_check(1)").fetchone()
-        if told != "ok":
-            raise sqlite3.DatabaseError(f"malformed: {told}")
+        with explained(root):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with contextlib.closing(sqlite3.connect(path)) as target:
+                connection.backup(target)
+                (told,) = target.execute("PRAGMA quick_check(1)").fetchone()
+            if told != "ok":
+                raise sqlite3.DatabaseError(f"malformed: {told}")
         yield path
     finally:
         for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
