@@ -397,6 +397,16 @@ def test_another_users_store_is_only_read(root: Path, store: FolderStore, sealed
         foreign.hide(sealed.run_id)
 
 
+def test_a_dead_run_whose_manifest_was_altered_is_closed_and_told(store: FolderStore) -> None:
+    run = begun(store.blobs)
+    assert run.job is not None
+    with store.begin(run):
+        pass
+    store.blobs.path(run.job.source.snapshot).write_bytes(b"no manifest\n\xff")
+    assert store.find(run.run_id).status is Status.KILLED
+    assert not verify(store).sound
+
+
 def test_an_opening_that_cannot_be_read_is_closed_all_the_same(root: Path, store: FolderStore) -> None:
     run = begun(store.blobs)
     assert read_document(opening_document(run), name=run.name) == run
