@@ -75,13 +75,27 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
 @contextlib.contextmanager
 def locked_now(path: Path, *, shared: bool = False) -> Iterator[bool]:
     """As `locked`, without waiting: yields whether the lock was free."""
+    with inheritable_lock(path, shared=shared) as descriptor:
+        yield descriptor is not None
+
+
+@contextlib.contextmanager
+def inheritable_lock(path: Path, *, shared: bool = False) -> Iterator[int | None]:
+    """As `locked_now`, but yields a descriptor, or None where the lock was not free.
+
+    A program that is given the descriptor holds the lock too, and goes on to where we are killed. At the end
+    of the `with` it is nobody's any more.
+    """
     with _opened(path) as descriptor:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
+            yield None
+            return
+        try:
+            yield descriptor
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 @contextlib.contextmanager

@@ -86,6 +86,7 @@ def _start(task: Task, channels: Sequence[Channel]) -> subprocess.Popen[bytes]:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            pass_fds=task.descriptors,
         )
     except (OSError, ValueError) as error:
         raise _not_started(task, error) from error

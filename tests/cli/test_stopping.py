@@ -42,6 +42,26 @@ def test_a_killed_runner_leaves_no_run_that_runs_for_ever(
     os.kill(child, signal.SIGKILL)
 
 
+def test_what_a_killed_runner_leaves_behind_keeps_its_outputs_to_itself(
+    make_project: ProjectMaker, mlproj: Mlproj, start: Start
+) -> None:
+    command = "'echo $$ > begun; until test -e go; do sleep 0.05; done; echo {text} > model.bin'"
+    parameters = {"parameters": "{text: string}", "outputs": "[model.bin]"}
+    project = make_project({"MLproject": single(command, **parameters)})
+    first = start("run", ".", "-P", "text=first", *LOCAL, cwd=project)
+    written(project / "begun")
+    first.kill()
+    first.communicate(timeout=30)
+    second = start("run", ".", "-P", "text=second", *LOCAL, cwd=project)
+    assert second.stdout is not None
+    assert second.stdout.readline() == b"note: waiting for another run that writes `model.bin`\n"
+    (project / "go").touch()
+    second.communicate(timeout=30)
+    assert second.returncode == 0
+    assert (project / "model.bin").read_text() == "second\n"
+    assert mlproj("show", "--json").document["outputs"][0]["state"] == "written"
+
+
 def test_a_timeout_ends_the_run_with_1(make_project: ProjectMaker, mlproj: Mlproj) -> None:
     project = make_project({"MLproject": single("sleep 60", timeout="0.5s")})
     answer = mlproj("run", ".", "--json", *LOCAL, cwd=project)
