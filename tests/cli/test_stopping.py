@@ -87,3 +87,20 @@ def test_what_is_said_after_the_child_starts_on_a_line_of_its_own(
     project = make_project({"MLproject": single("'printf unfinished'")})
     told, _ = start("run", ".", *LOCAL, cwd=project).communicate(timeout=30)
     assert told.splitlines()[0] == b"unfinished"
+
+
+@pytest.mark.parametrize("stop", ["timeout", "signal"])
+def test_a_reader_that_stops_reading_does_not_keep_a_run_from_its_end(
+    make_project: ProjectMaker, mlproj: Mlproj, start: Start, stop: str
+) -> None:
+    project = make_project({"MLproject": single("'echo $$ > begun; exec yes abcdefgh'")})
+    given = ("--timeout", "2") if stop == "timeout" else ()
+    runner = start("run", ".", *LOCAL, *given, cwd=project)  # what it prints is not read
+    written(project / "begun")
+    if stop == "signal":
+        runner.send_signal(signal.SIGTERM)
+    assert runner.wait(timeout=30) == (1 if stop == "timeout" else 143)
+    run = mlproj("show", "--json").document
+    assert run["status"] == ("FAILED" if stop == "timeout" else "KILLED")
+    assert mlproj("logs", "--stream", "stdout").stdout.startswith("abcdefgh\nabcdefgh\n")
+    assert mlproj("verify").code == 0
