@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from mlproj.model.digest import Digest
 
@@ -42,10 +45,16 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+def read_regular(path: Path) -> bytes:
+    """What is in a regular file now. Raises OSError, also where it is none."""
+    with _opened_regular(path) as file:
+        return file.read()
+
+
 def digest_of(path: Path) -> tuple[Digest, int]:
-    """The digest and the size in bytes of what is in a file now. Raises OSError."""
+    """The digest and the size in bytes of what is in a regular file now. Raises OSError as `read_regular`."""
     hasher, size = hashlib.sha256(), 0
-    with path.open("rb", buffering=0) as file:
+    with _opened_regular(path) as file:
         while piece := file.read(_PIECE):
             hasher.update(piece)
             size += len(piece)
@@ -66,13 +75,40 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
 @contextlib.contextmanager
 def locked_now(path: Path, *, shared: bool = False) -> Iterator[bool]:
     """As `locked`, without waiting: yields whether the lock was free."""
+    with inheritable_lock(path, shared=shared) as descriptor:
+        yield descriptor is not None
+
+
+@contextlib.contextmanager
+def inheritable_lock(path: Path, *, shared: bool = False) -> Iterator[int | None]:
+    """As `locked_now`, but yields a descriptor, or None where the lock was not free.
+
+    A program that is given the descriptor holds the lock too, and goes on to where we are killed. At the end
+    of the `with` it is nobody's any more.
+    """
     with _opened(path) as descriptor:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
+            yield None
+            return
+        try:
+            yield descriptor
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+@contextlib.contextmanager
+def _opened_regular(path: Path) -> Iterator[BinaryIO]:
+    """A named pipe would have us wait for a writer, and a device would never end."""
+    with open(path, "rb", buffering=0, opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+        yield file
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextlib.contextmanager

@@ -110,7 +110,7 @@ class Environment(Protocol):
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """A command to execute: `environ` is complete, `logs` the folder for the recorded streams.
 
-    `timeout` is in seconds.
+    `timeout` is in seconds. `descriptors` are open files of ours that the command inherits, where it can.
     """
 
     argv: tuple[str, ...]
@@ -118,6 +118,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     logs: Path
     timeout: float | None = None
+    descriptors: tuple[int, ...] = ()
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,10 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from mlproj.process import stop
+
 REQUIRED = frozenset(filter(None, os.environ.get("MLPROJ_TEST_REQUIRE", "").split(",")))
 """What must be there on this machine: with it, a test that would be skipped for lack of it fails."""
 
 ProjectMaker = Callable[..., Path]
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has its background jobs ignore Ctrl-C, and so would every program that the tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # So has `nohup` with the end of the terminal.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def need(thing: str, present: bool) -> None:
@@ -24,6 +36,17 @@ def need(thing: str, present: bool) -> None:
     if thing in REQUIRED:
         pytest.fail(f"{thing} is required here and is not there")
     pytest.skip(f"{thing} is not on this machine")
+
+
+@contextlib.contextmanager
+def ending(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """The process, which is over at the end of the `with` however that comes: a test that failed while it
+    went on would wait for it, for ever where it waits for the test."""
+    with process:
+        try:
+            yield process
+        finally:
+            stop(process, patience=10)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -44,9 +44,18 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def enduring(stream: IO[Any]) -> Iterator[None]:
-    """Where writing to the stream fails, what is still written to it goes nowhere: nobody reads it."""
+    """Where writing to the stream fails, what is still written to it goes nowhere: nobody reads it.
+
+    Where the reader stopped reading (TimeoutError), so does the other stream, if it goes there too.
+    """
     try:
         yield
+    except TimeoutError:
+        alike = [
+            one for one in (sys.stdout, sys.stderr) if os.path.sameopenfile(one.fileno(), stream.fileno())
+        ]
+        for one in alike:
+            _send_nowhere(one)
     except OSError:
         _send_nowhere(stream)
 

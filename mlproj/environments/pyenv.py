@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mlproj.files import read_regular
+
 _NUMBER = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
@@ -63,7 +65,7 @@ def _chosen(project: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(environ["PYENV_VERSION"].split(":"))
     for file in (*_version_files(project), root(environ) / "version"):
         try:
-            lines = file.read_text().split("\n")
+            lines = read_regular(file).decode().split("\n")
         except (OSError, UnicodeError):
             continue
         words = [word for line in lines for word in line.partition("#")[0].split()]

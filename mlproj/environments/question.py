@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from mlproj.environments.requirements import (
     local_packages_of_lock,
     read_requirements,
 )
+from mlproj.files import digest_of, read_regular
 from mlproj.model.digest import Digest, Json, canonical
 from mlproj.model.environment import Interpreter, VirtualenvSpec
 from mlproj.model.redaction import without_credentials
@@ -80,13 +80,13 @@ def identity(
 
 def _local_packages(lock_file: Path) -> tuple[LocalPackage, ...]:
     try:
-        return local_packages_of_lock(lock_file.read_text(errors="replace"), lock_file.parent)
+        return local_packages_of_lock(read_regular(lock_file).decode(errors="replace"), lock_file.parent)
     except OSError:
         return ()
 
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return digest_of(path)[0].hex
     except OSError:
         return "-"

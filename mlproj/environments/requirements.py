@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mlproj.errors import SpecError
+from mlproj.files import digest_of
 from mlproj.spec import text
 from mlproj.spec.requirements import MOST_FILES, inclusion, lines, normalized
 
@@ -110,7 +111,7 @@ def content_of(package: LocalPackage) -> str:
 def _content(path: Path) -> str:
     try:
         size = path.stat().st_size
-        return str(size) if size > _LARGEST_CODE else hashlib.sha256(path.read_bytes()).hexdigest()
+        return str(size) if size > _LARGEST_CODE else digest_of(path)[0].hex
     except OSError:
         return "-"
 

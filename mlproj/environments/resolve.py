@@ -15,6 +15,7 @@ from mlproj.environments.question import Question
 from mlproj.environments.requirements import Requirements, read_requirements
 from mlproj.environments.uv import Uv, tool_failure
 from mlproj.errors import EnvironmentFailed
+from mlproj.files import read_regular
 from mlproj.model.environment import Interpreter, Lock
 from mlproj.model.events import Note, Report, silent
 from mlproj.model.redaction import without_credentials
@@ -73,7 +74,7 @@ def foretell(question: Question, uv: Uv) -> Lock | None:
 
 def read_committed(path: Path, python: Interpreter, project: Path) -> Lock:
     """The lock in a file that lies in the project. Raises ValueError where it cannot be used, and OSError."""
-    text = path.read_bytes()
+    text = read_regular(path)
     moved = with_moved_paths(without_credentials(text.decode(errors="replace")), path.parent, project)
     packages = _reader().read_pylock(text, python, path.parent)
     return Lock(format="pylock", packages=packages, text=moved.encode())

@@ -13,9 +13,10 @@ from mlproj.errors import ProjectError
 from mlproj.execution import signals, streams
 from mlproj.execution.adoption import adopting
 from mlproj.execution.recording import Recorder
+from mlproj.execution.stalls import Stalls
 from mlproj.execution.streams import Channel
 from mlproj.execution.supervision import Limits, Supervision
-from mlproj.model.events import Report
+from mlproj.model.events import Event, Report
 from mlproj.model.moment import timestamp
 from mlproj.model.run import STREAMS
 from mlproj.ports import Execution, Task
@@ -48,14 +49,17 @@ class LocalExecutor:
         limits = Limits(patience=self._patience, grace=self._grace, timeout=task.timeout)
         with contextlib.ExitStack() as stack:
             stack.enter_context(adopting())
-            wakeups = stack.enter_context(signals.listening())
+            ends = None if task.timeout is None else time.monotonic() + task.timeout
+            stalls = Stalls(ends)
+            wakeups = stack.enter_context(signals.listening(stalls.hear))
             stack.enter_context(streams.modes_kept(0))
-            recorder = stack.enter_context(Recorder(task.logs, report, self._log_limit))
+            recorder = stack.enter_context(Recorder(task.logs, _freed(report, stalls), self._log_limit))
             channels = [
                 stack.enter_context(streams.opened(name, shown_on=descriptor if shown else None))
                 for descriptor, (name, shown) in enumerate(zip(STREAMS, self._terminal, strict=True), start=1)
             ]
             began_at, begun = time.time(), time.monotonic()
+            stack.enter_context(stalls.watching())
             process = _start(task, channels)
             run_id = task.environ.get("MLPROJ_RUN_ID")
             supervision = Supervision(process.pid, begun, recorder, limits, run_id=run_id)
@@ -76,6 +80,14 @@ class LocalExecutor:
         )
 
 
+def _freed(report: Report, stalls: Stalls) -> Report:
+    def tell(event: Event) -> None:
+        with stalls.report():
+            report(event)
+
+    return tell
+
+
 def _start(task: Task, channels: Sequence[Channel]) -> subprocess.Popen[bytes]:
     stdout, stderr = (channel.theirs for channel in channels)
     try:
@@ -86,6 +98,7 @@ def _start(task: Task, channels: Sequence[Channel]) -> subprocess.Popen[bytes]:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            pass_fds=task.descriptors,
         )
     except (OSError, ValueError) as error:
         raise _not_started(task, error) from error

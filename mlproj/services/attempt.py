@@ -15,6 +15,7 @@ from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, S
 from mlproj.ports import Execution, RunStore, Task
 from mlproj.process import patched
 from mlproj.services.claims import VARIABLE as CLAIMS
+from mlproj.services.claims import Claim
 from mlproj.services.collect import Marks, collect, is_written, mark
 from mlproj.services.metrics import read_metrics
 from mlproj.services.prepare import SHELL, Prepared
@@ -28,7 +29,7 @@ class Attempt:
     """Builds, executes and collects; keeps what came of each stage, so that `seal` can tell all of it."""
 
     def __init__(
-        self, context: Context, opening: Run, prepared: Prepared, claims: str, store: RunStore
+        self, context: Context, opening: Run, prepared: Prepared, claim: Claim, store: RunStore
     ) -> None:
         self._request = context.request
         self._tools = context.tools
@@ -36,7 +37,7 @@ class Attempt:
         self._directory = context.checkout.directory
         self._opening = opening
         self._prepared = prepared
-        self._claims = claims
+        self._claim = claim
         self._store = store
         self._workspace = store.workspace(opening.run_id)
         self._logs = self._workspace / "logs"
@@ -86,7 +87,7 @@ class Attempt:
             "MLPROJ_RUN_ID": self._opening.run_id,
             "MLPROJ_OUTPUT_DIR": str(self._artifacts),
             "MLPROJ_STORE": str(self._store.root),
-            CLAIMS: self._claims,
+            CLAIMS: self._claim.value,
         }
         if self._request.experiment is not None:
             patch["MLFLOW_EXPERIMENT_NAME"] = self._request.experiment
@@ -96,6 +97,7 @@ class Attempt:
             environ=patched(environ, patch),
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
+            descriptors=self._claim.descriptors,
         )
 
     def _hear(self, event: Event) -> None:

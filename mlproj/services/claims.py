@@ -27,16 +27,26 @@ class _Lock(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool
 
 
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What is claimed: `value` is that of `VARIABLE` for the child, and `descriptors` hold its locks.
+
+    A child that is given these keeps the claim when we are killed, for it goes on writing.
+    """
+
+    value: str
+    descriptors: tuple[int, ...]
+
+
 @contextlib.contextmanager
 def claim(
     folder: Path, project: Path, outputs: Sequence[str], report: Report, *, inherited: str = ""
-) -> Iterator[str]:
+) -> Iterator[Claim]:
     """Holds the run's outputs for the length of the `with`, waiting (with a note) while another run does.
 
     Lock files lie in `folder`, one per path: an output is locked exclusively and every folder above it
     shared, so two outputs exclude each other just when one is the other or lies in it. A run that waits holds
     nothing meanwhile, so no two can wait for each other. `inherited` is the value of `VARIABLE` in our
-    environment; what comes out is its value for the child's.
+    environment.
     """
     outer = _inherited(inherited)
     resolved = {os.path.realpath(project / output): output for output in outputs}
@@ -44,8 +54,8 @@ def claim(
         path: output for path, output in resolved.items() if not any(_overlap(path, other) for other in outer)
     }
     with contextlib.ExitStack() as stack:
-        _take(_locks(ours), folder, report, stack)
-        yield json.dumps([*outer, *ours])
+        descriptors = _take(_locks(ours), folder, report, stack)
+        yield Claim(value=json.dumps([*outer, *ours]), descriptors=descriptors)
 
 
 def _inherited(text: str) -> tuple[str, ...]:
@@ -73,22 +83,31 @@ def _locks(paths: dict[str, str]) -> tuple[_Lock, ...]:
     return tuple(wanted[path] for path in sorted(wanted))
 
 
-def _take(locks: Sequence[_Lock], folder: Path, report: Report, stack: contextlib.ExitStack) -> None:
+def _take(
+    locks: Sequence[_Lock], folder: Path, report: Report, stack: contextlib.ExitStack
+) -> tuple[int, ...]:
     told: set[str] = set()
-    while (busy := _first_busy(locks, folder, stack)) is not None:
+    while isinstance(taken := _all_or_busy(locks, folder, stack), _Lock):
         stack.close()
-        if busy.output not in told:
-            told.add(busy.output)
-            report(Note(message=f"waiting for another run that writes `{busy.output}`"))
-        with files.locked(_file(busy, folder), shared=busy.shared):
+        if taken.output not in told:
+            told.add(taken.output)
+            report(Note(message=f"waiting for another run that writes `{taken.output}`"))
+        with files.locked(_file(taken, folder), shared=taken.shared):
             pass
+    return taken
 
 
-def _first_busy(locks: Sequence[_Lock], folder: Path, stack: contextlib.ExitStack) -> _Lock | None:
+def _all_or_busy(
+    locks: Sequence[_Lock], folder: Path, stack: contextlib.ExitStack
+) -> tuple[int, ...] | _Lock:
+    """The descriptors of all locks, or the first lock that somebody else holds."""
+    descriptors = []
     for lock in locks:
-        if not stack.enter_context(files.locked_now(_file(lock, folder), shared=lock.shared)):
+        descriptor = stack.enter_context(files.inheritable_lock(_file(lock, folder), shared=lock.shared))
+        if descriptor is None:
             return lock
-    return None
+        descriptors.append(descriptor)
+    return tuple(descriptors)
 
 
 def _file(lock: _Lock, folder: Path) -> Path:

@@ -68,11 +68,11 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
                 prepared.products,
                 report,
                 inherited=request.environ.get(CLAIMS, ""),
-            ) as claims,
+            ) as claimed,
             interrupts.held(),
             store.begin(opening),
         ):
-            attempt = Attempt(context, opening, prepared, claims, store)
+            attempt = Attempt(context, opening, prepared, claimed, store)
             try:
                 with interrupts.allowed():
                     attempt.carry_out()

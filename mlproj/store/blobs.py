@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import itertools
 import os
 import secrets
 import stat
@@ -22,6 +23,8 @@ _PIECE = 1024 * 1024
 _NOTHING = bytes(_PIECE)
 _FEW = 16
 """Up to so many files are synced one by one; beyond, syncing everything is quicker."""
+_AT_ONCE = 4096
+"""So many files lie aside at most: they take memory until they are in place, and time if we are stopped."""
 
 
 class FolderBlobs:
@@ -78,11 +81,19 @@ class FolderBlobs:
         return digest, size
 
     def add_files(self, files: Iterable[tuple[Path, Digest]]) -> tuple[Path, ...]:
+        rest = iter(files)
+        changed: list[Path] = []
+        with explained(self._root.parent):
+            while some := list(itertools.islice(rest, _AT_ONCE)):
+                changed += self._add_some(some)
+        return tuple(changed)
+
+    def _add_some(self, files: list[tuple[Path, Digest]]) -> list[Path]:
         changed: list[Path] = []
         wanted: dict[Digest, list[Path]] = {}
         for path, digest in files:
             wanted.setdefault(digest, []).append(path)
-        with explained(self._root.parent), contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             arrived = []
             for digest in self._renew(wanted):
                 temporary = self._first_match(wanted[digest], digest, stack)
@@ -91,7 +102,7 @@ class FolderBlobs:
                 else:
                     arrived.append((temporary, digest))
             self._settle(arrived)
-        return tuple(changed)
+        return changed
 
     def digests(self) -> Iterator[Digest]:
         with contextlib.suppress(FileNotFoundError):

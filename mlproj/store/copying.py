@@ -21,16 +21,22 @@ from msgspec.structs import replace
 from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Ended, Progress, Report, Started
+from mlproj.model.record import EntryKind
 from mlproj.ports import Copied
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained
 from mlproj.store.founding import ARRIVING, alone_with, make_folder
+from mlproj.store.room import LEAST, has_room
+from mlproj.store.sizes import measure_database
 
 COPY = f"{FILE}.copy-"
 """How the names of copies of the database begin that a backup is made from."""
 _AT_ONCE = 500
 """How many contents are copied and then synced together."""
+_BACKWARDS = "SELECT sequence, kind, run_id, link FROM entries ORDER BY sequence DESC"
+_SAME = "SELECT 1 FROM entries WHERE sequence = ? AND link = ?"
+_KNOWN = "SELECT 1 FROM runs WHERE run_id = ?"
 
 
 def copy_store(connection: sqlite3.Connection, root: Path, destination: Path, report: Report) -> Copied:
@@ -60,29 +66,35 @@ def copy_store(connection: sqlite3.Connection, root: Path, destination: Path, re
 
 
 def _refuse_another_history(connection: sqlite3.Connection, destination: Path) -> None:
-    """Raises StoreError where the chain there is not a beginning of ours."""
+    """Raises StoreError where the chain there is not a beginning of ours.
+
+    Runs that were going on when it was copied may have been closed there: whoever looks at a copy does so.
+    """
     with contextlib.closing(open_readonly(destination)) as theirs:
-        sequence, link = theirs.execute("SELECT sequence, link FROM chain WHERE id = 1").fetchone()
-    ours = connection.execute("SELECT link FROM entries WHERE sequence = ?", (sequence,)).fetchone()
-    if sequence and (ours is None or ours[0] != link):
-        raise StoreError(
-            f"`{destination}` holds a store with another history",
-            hint="name a new folder, or one of its copies",
-        )
+        for sequence, kind, run_id, link in theirs.execute(_BACKWARDS):
+            if connection.execute(_SAME, (sequence, link)).fetchone():
+                return
+            if kind != EntryKind.RUN.value or not connection.execute(_KNOWN, (run_id,)).fetchone():
+                raise StoreError(
+                    f"`{destination}` holds a store with another history",
+                    hint="name a new folder, or one of its copies",
+                )
 
 
 @contextlib.contextmanager
 def _snapshot(connection: sqlite3.Connection, root: Path) -> Iterator[Path]:
     """The database as it is at one moment, sound, in a file of its own. Raises StoreError where it is not."""
-    folder = root if os.access(root, os.W_OK) else Path(tempfile.gettempdir())
+    fits = os.access(root, os.W_OK) and has_room(root, LEAST + measure_database(root))
+    folder = root if fits else Path(tempfile.gettempdir())
     path = folder / f"{COPY}{secrets.token_hex(8)}"
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
-        with contextlib.closing(sqlite3.connect(path)) as target:
-            connection.backup(target)
-            (told,) = target.execute("PRAGMA quick_check(1)").fetchone()
-        if told != "ok":
-            raise sqlite3.DatabaseError(f"malformed: {told}")
+        with explained(root):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with contextlib.closing(sqlite3.connect(path)) as target:
+                connection.backup(target)
+                (told,) = target.execute("PRAGMA quick_check(1)").fetchone()
+            if told != "ok":
+                raise sqlite3.DatabaseError(f"malformed: {told}")
         yield path
     finally:
         for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):

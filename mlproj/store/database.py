@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,10 +53,7 @@ def open_readonly(root: Path) -> sqlite3.Connection:
     path = root / FILE
     if not path.exists():
         raise StoreError(f"there is no store at `{root}`")
-    journal = path.with_name(f"{FILE}-wal")
-    # Without a journal nobody is writing, and only so can SQLite read where it may make no files.
-    mode = "mode=ro" if journal.exists() and journal.stat().st_size else "mode=ro&immutable=1"
-    connection = _connect(f"{path.as_uri()}?{mode}")
+    connection = _connect_readonly(path)
     try:
         if _version(connection, root) != VERSION:
             connection = _migrated_copy(connection, root)
@@ -127,6 +126,27 @@ def _bring_up_to_date(connection: sqlite3.Connection, root: Path) -> None:
         _upgrade(connection, root)
     else:
         raise StoreError(f"`{root / FILE}` is not a database of mlproj")
+
+
+def _connect_readonly(path: Path) -> sqlite3.Connection:
+    journal, index = path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")
+    if not journal.exists() or not journal.stat().st_size:
+        # Then nobody is writing, and only so can SQLite read where it may make no files.
+        return _connect(f"{path.as_uri()}?mode=ro&immutable=1")
+    if index.exists() or os.access(path.parent, os.W_OK):
+        return _connect(f"{path.as_uri()}?mode=ro")
+    return _copy_with_journal(path, journal)
+
+
+def _copy_with_journal(path: Path, journal: Path) -> sqlite3.Connection:
+    """A copy of what both hold: SQLite reads a journal only with its index, which it would have to make."""
+    copy = _connect("")  # in a file without a name
+    with tempfile.TemporaryDirectory() as folder:
+        for file in (path, journal):
+            shutil.copyfile(file, Path(folder, file.name))
+        with contextlib.closing(_connect(f"{Path(folder, path.name).as_uri()}?mode=rw")) as both:
+            both.backup(copy)
+    return copy
 
 
 def _migrated_copy(connection: sqlite3.Connection, root: Path) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mlproj.errors import StoreError
-from mlproj.files import locked, locked_now, write_atomically
+from mlproj.files import locked, locked_now, read_regular, write_atomically
 from mlproj.store.database import FILE
 from mlproj.store.locating import FOLDER, network_file_system
 
@@ -50,7 +50,7 @@ def followed(root: Path) -> Path:
         if (root / FILE).exists():
             return root
         try:
-            root = Path(os.fsdecode((root / MOVED).read_bytes().removesuffix(b"\n")))
+            root = Path(os.fsdecode(read_regular(root / MOVED).removesuffix(b"\n")))
         except (FileNotFoundError, NotADirectoryError):
             return root
     raise StoreError(f"the store `{root}` was moved in a circle", hint=f"remove `{root / MOVED}`")

@@ -49,7 +49,7 @@ def find_garbage(
     began = time.time()
     (seen,) = connection.execute("SELECT coalesce(max(sequence), 0) FROM entries").fetchone()
     leased = read_leases(root / "locks")
-    named, freed = _Named(blobs), _Named(blobs)
+    named, freed = _Named(blobs), _Named(blobs, going=True)
     for run_id, kind, payload in _documents(connection, 0):
         (freed if run_id in without else named).add(run_id, kind, payload)
     named.add_manifests(leased.manifests)
@@ -106,12 +106,16 @@ def remove_garbage(
 
 
 class _Named:
-    """The digests that documents name, and those that the manifests among them list."""
+    """The digests that documents name, and those that the manifests among them list.
 
-    def __init__(self, blobs: FolderBlobs, leased: Leased | None = None) -> None:
+    Of runs that are `going` a manifest may have been altered: what it listed has its grace then.
+    """
+
+    def __init__(self, blobs: FolderBlobs, leased: Leased | None = None, *, going: bool = False) -> None:
         self.digests: set[Digest] = set()
         self.leased = leased or Leased(since=None, manifests=frozenset())
         self._blobs = blobs
+        self._going = going
         self._read: set[Digest] = set()
 
     def add(self, run_id: str, kind: str, payload: bytes | None) -> None:
@@ -128,14 +132,22 @@ class _Named:
         self.add_manifests(reference.digest for reference in references if reference.manifest)
 
     def add_manifests(self, manifests: Iterable[Digest]) -> None:
-        """Adds manifests with what they list; one that is not there, or is none, lists nothing."""
+        """Adds manifests with what they list; one that is not there, or is none, lists nothing.
+
+        Raises Altered for one that is not what it was: it might have listed anything.
+        """
         for manifest in manifests:
             self.digests.add(manifest)
             if manifest not in self._read and manifest in self._blobs:
                 self._read.add(manifest)
+                content = self._blobs.path(manifest).read_bytes()
+                if Digest.of(content) != manifest and not self._going:
+                    raise Altered(
+                        f"the list of files `{manifest}` was altered, and may have named anything",
+                        hint="`mlproj verify` tells of which runs: hide them, or bring it back from a copy",
+                    )
                 with contextlib.suppress(ValueError):
-                    listed = read_manifest(self._blobs.path(manifest).read_bytes())
-                    self.digests.update(digest for _, _, digest in listed)
+                    self.digests.update(digest for _, _, digest in read_manifest(content))
 
 
 def _documents(connection: sqlite3.Connection, after: int) -> Iterator[tuple[str, str, bytes | None]]:

@@ -83,9 +83,12 @@ def read_leases(locks: Path) -> Leased:
 def _is_held(path: Path) -> bool:
     if not path.exists():
         return False
-    with locked_now(path) as free:
-        if free:
-            path.unlink(missing_ok=True)
+    try:
+        with locked_now(path) as free:
+            if free:
+                path.unlink(missing_ok=True)
+    except OSError:
+        return True  # in a store that cannot be written to nobody can tell
     return not free
 
 

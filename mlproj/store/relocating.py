@@ -111,16 +111,23 @@ def _carry(root: Path, target: Path, report: Report) -> Copied:
     """To another file system. Until the word counts, which it does once no database is there, the store is
     where it was."""
     refuse_network(target.parent)
-    with contextlib.closing(open_readonly(root)) as connection:
-        copied = copy_store(connection, root, target, report)
-    if copied.altered:
+    try:
+        with contextlib.closing(open_readonly(root)) as connection:
+            copied = copy_store(connection, root, target, report)
+        if copied.altered:
+            raise StoreError(
+                f"{len(copied.altered)} contents of `{root}` are not what was recorded, so it stays there",
+                hint="`mlproj verify` tells which",
+            )
+        for before in root.glob(f"{FILE}.before-*"):
+            shutil.copy2(before, target)
+        with explained(root):
+            leave_word(root, target)
+    except BaseException:
         shutil.rmtree(target, ignore_errors=True)
-        raise StoreError(
-            f"{len(copied.altered)} contents of `{root}` are not what was recorded, so it stays where it is",
-            hint="`mlproj verify` tells which",
-        )
-    leave_word(root, target)
-    for file in root.glob(f"{FILE}*"):
+        raise
+    # The database goes first: without its journal it would lack what came last, and still count.
+    for file in sorted(root.glob(f"{FILE}*")):
         file.unlink()
     for folder in ("blobs", "runs"):
         shutil.rmtree(root / folder, ignore_errors=True)

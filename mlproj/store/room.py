@@ -13,14 +13,15 @@ RESERVED = 256 * 1024
 _FILE = "reserve"
 
 
-def has_room(folder: Path) -> bool:
-    """Whether the disk has as much left as opening a database takes; also where nobody can tell."""
+def has_room(folder: Path, least: int = LEAST) -> bool:
+    """Whether the disk has so many bytes left, by default what opening a database takes; also where nobody
+    can tell."""
     try:
         state = os.statvfs(folder)
     except OSError:
         return True
     free = state.f_bfree if os.geteuid() == 0 else state.f_bavail
-    return state.f_blocks == 0 or free * state.f_frsize >= LEAST
+    return state.f_blocks == 0 or free * state.f_frsize >= least
 
 
 def reserve(workspace: Path) -> None:

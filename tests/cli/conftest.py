@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.conftest import ending
 
 COMMAND = (sys.executable, "-m", "mlproj")
 LOCAL = ("--env-manager", "local")
@@ -70,16 +73,19 @@ def mlproj(tmp_path: Path) -> Mlproj:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
-    """As `mlproj`, without waiting: a process whose streams come together in its stdout."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """As `mlproj`, without waiting: a process whose streams come together in its stdout. It ends with the
+    test."""
 
     def begin(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             (*COMMAND, *arguments),
             cwd=cwd,
             env={**os.environ, "MLPROJ_STORE": str(tmp_path / "store")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        return begun.enter_context(ending(process))
 
-    return begin
+    with contextlib.ExitStack() as begun:
+        yield begin

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND, LOCAL, Mlproj, single, written
-from tests.conftest import ProjectMaker, need
+from tests.conftest import ProjectMaker, ending, need
 
 JUMPING = "'echo before; echo {jump} > $FAKETIME_TIMESTAMP_FILE; sleep 0.3; echo after; echo err >&2'"
 
@@ -66,7 +66,7 @@ def test_a_run_that_is_closed_for_its_dead_runner_does_not_end_before_it_began(
     project = make_project({"MLproject": single("'echo $$ > begun; exec sleep 30'")})
     environ = {**os.environ, **clock, "MLPROJ_STORE": str(project.parent / "store")}
     Path(clock["FAKETIME_TIMESTAMP_FILE"]).write_text("+90d\n")
-    with subprocess.Popen((*COMMAND, "run", ".", *LOCAL), cwd=project, env=environ) as runner:
+    with ending(subprocess.Popen((*COMMAND, "run", ".", *LOCAL), cwd=project, env=environ)) as runner:
         child = int(written(project / "begun"))
         runner.kill()
     os.kill(child, signal.SIGKILL)

@@ -89,6 +89,21 @@ def test_a_run_that_fills_the_disk_is_closed_all_the_same(
     assert mlproj("run", ".", *LOCAL, *store, cwd=project).code == 0
 
 
+def test_a_store_on_a_full_disk_can_be_backed_up_elsewhere(
+    disk: Path, tmp_path: Path, make_project: ProjectMaker, mlproj: Mlproj
+) -> None:
+    project, store = make_project({"MLproject": STORM}), ("--store", disk / "store")
+    assert mlproj("run", ".", *LOCAL, *store, cwd=project).code == 0
+    fill(disk)
+    assert mlproj("store", "backup", tmp_path / "backup", *store).code == 0
+    assert mlproj("verify", "--store", tmp_path / "backup").code == 0
+    refused = mlproj("store", "move", tmp_path / "moved", *store)
+    if refused.code:  # the word that it leaves takes room, too
+        assert (refused.code, f"the store `{disk / 'store'}`" in refused.stderr) == (5, True)
+        assert not (tmp_path / "moved").exists()
+    assert mlproj("verify", *store).code == 0
+
+
 def test_a_backup_to_a_full_disk_leaves_the_one_before(
     disk: Path, make_project: ProjectMaker, mlproj: Mlproj
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND, LOCAL, Mlproj, Start, single, written
-from tests.conftest import ProjectMaker
+from tests.conftest import ProjectMaker, ending
 
 MEMORY_LIMIT_KIB = 90 * 1024
 
@@ -136,7 +136,7 @@ def test_both_ends_are_kept_of_a_run_whose_runner_was_killed(
     project = make_project({"MLproject": single("'seq 1000000; touch printed; exec sleep 60'")})
     environ = {**os.environ, "MLPROJ_STORE": str(project.parent / "store"), "MLPROJ_LOG_LIMIT": "100000"}
     command = (*COMMAND, "run", ".", *LOCAL)
-    with subprocess.Popen(command, cwd=project, env=environ, stdout=subprocess.PIPE) as runner:
+    with ending(subprocess.Popen(command, cwd=project, env=environ, stdout=subprocess.PIPE)) as runner:
         assert runner.stdout is not None
         for line in runner.stdout:
             if line == b"1000000\n":

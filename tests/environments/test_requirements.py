@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def test_the_content_of_a_local_package_is_its_files_and_not_what_building_leave
     editable = LocalPackage(path=project, editable=True)
     before = content_of(editable)
     (project / "code.py").write_text("3")
+    os.mkfifo(project / "setup.cfg")  # nobody writes into it
     assert content_of(editable) == before
     (project / "setup.py").write_text("1")
     assert content_of(editable) != before

@@ -110,6 +110,17 @@ def test_a_shim_is_resolved_as_pyenv_does(
     assert locked.python.executable == Path(pythons["PYENV_ROOT"]) / "versions" / chosen / "bin" / "python"
 
 
+def test_a_pipe_in_the_place_of_a_choice_of_python_is_not_waited_for(
+    pythons: dict[str, str], tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    os.mkfifo(project / ".python-version")
+    (tmp_path / ".python-version").write_text("3.9.2\n")
+    locked = locked_in(project, tmp_path / "cache", pythons)
+    assert locked.python is not None and locked.python.version == "3.9.2"
+
+
 def test_the_lock_lists_what_is_installed(tmp_path: Path) -> None:
     locked = locked_in(tmp_path, tmp_path / "cache", {"PATH": str(Path(sys.executable).parent)})
     assert locked.lock is not None and "pytest" in {package.name for package in locked.lock.packages}

@@ -102,8 +102,10 @@ def test_a_run_inside_a_run_does_not_wait_for_the_outer_one(tmp_path: Path, proj
     events: list[Event] = []
     with (
         claim(tmp_path / "cache", project, ("results", "model.bin"), events.append) as outer,
-        claim(tmp_path / "cache", project, ("results/a", "own.bin"), events.append, inherited=outer) as inner,
-        claim(tmp_path / "cache", project, ("own.bin",), events.append, inherited=inner),
+        claim(
+            tmp_path / "cache", project, ("results/a", "own.bin"), events.append, inherited=outer.value
+        ) as inner,
+        claim(tmp_path / "cache", project, ("own.bin",), events.append, inherited=inner.value),
     ):
         assert events == []
 
@@ -116,7 +118,7 @@ def test_a_run_inside_a_run_still_claims_what_is_its_own(tmp_path: Path, project
     ):
         assert holder.stdin is not None
         threading.Timer(0.2, holder.stdin.close).start()
-        with claim(tmp_path / "cache", project, ("own.bin",), events.append, inherited=outer):
+        with claim(tmp_path / "cache", project, ("own.bin",), events.append, inherited=outer.value):
             assert len(events) == 1
 
 

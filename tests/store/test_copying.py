@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +18,27 @@ from mlproj.model.events import Event, Note, silent
 from mlproj.model.run import Run, Status
 from mlproj.ports import RunQuery
 from mlproj.services.verify import verify
+from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
 from mlproj.store.relocating import back_up, move, restore
 from tests.conftest import need
 from tests.store.runs import begun, ended
+
+MOVE_WATCHED = """
+import os, sys
+from pathlib import Path
+from mlproj.model.events import silent
+from mlproj.store.relocating import move
+def tell(event, arguments):
+    if event == "os.remove" and os.path.dirname(arguments[0]) == sys.argv[1]:
+        print(os.path.basename(arguments[0]))
+root = Path(sys.argv[1])
+for name in ("store.db-shm", "store.db-wal"):
+    (root / name).touch()
+sys.addaudithook(tell)
+move(root, Path(sys.argv[2]), wait=False, report=silent)
+"""
 
 
 @pytest.fixture
@@ -111,6 +130,25 @@ def test_a_backup_goes_over_no_other_store(store: FolderStore, root: Path, tmp_p
             back_up(root, place, silent)
 
 
+def test_a_backup_that_was_looked_at_while_runs_went_on_takes_the_next_one(
+    store: FolderStore, root: Path, tmp_path: Path
+) -> None:
+    running = begun(store.blobs, name="running")
+    with store.begin(running):
+        back_up(root, tmp_path / "backup", silent)
+        assert names(tmp_path / "backup") == ["running"]  # and closes it there
+        store.seal(ended(store.blobs, running))
+    sealed(store, "later")
+    back_up(root, tmp_path / "backup", silent)
+    assert names(tmp_path / "backup") == ["later", "running"]
+    copy = open_store(tmp_path / "backup", create=False)
+    assert copy.find("running").status is Status.FINISHED
+    sealed(copy, "theirs")
+    copy.close()
+    with pytest.raises(StoreError, match="another history"):
+        back_up(root, tmp_path / "backup", silent)
+
+
 def test_content_that_was_altered_is_left_behind_and_told(
     store: FolderStore, root: Path, tmp_path: Path
 ) -> None:
@@ -200,6 +238,48 @@ def test_a_moved_store_is_found_from_where_it_was(
             shutil.rmtree(target.parents[1], ignore_errors=True)
 
 
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[Path]:
+    """A folder, to be made, on another file system."""
+    shared = Path("/dev/shm")
+    need("shm", shared.is_dir() and shared.stat().st_dev != tmp_path.stat().st_dev)
+    yield shared / f"mlproj-far-{os.getpid()}"
+    shutil.rmtree(shared / f"mlproj-far-{os.getpid()}", ignore_errors=True)
+
+
+def test_a_move_to_another_file_system_takes_away_the_database_before_its_journal(
+    store: FolderStore, root: Path, far: Path
+) -> None:
+    sealed(store, "first")
+    store.close()
+    (root / f"{FILE}.before-0001").write_bytes(b"as it was")
+    command = [sys.executable, "-c", MOVE_WATCHED, str(root), str(far)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    ours = [name for name in done.stdout.split() if name in (FILE, f"{FILE}-shm", f"{FILE}-wal")]
+    assert ours == [FILE, f"{FILE}-shm", f"{FILE}-wal"]
+    assert (far / f"{FILE}.before-0001").read_bytes() == b"as it was"
+
+
+def test_a_move_that_fails_leaves_nothing_in_the_way_of_the_next(
+    store: FolderStore, root: Path, far: Path
+) -> None:
+    sealed(store, "model")
+    store.close()
+    path = root / "blobs" / "sha256" / Digest.of(b"model").hex[:2] / Digest.of(b"model").hex[2:]
+    path.write_bytes(b"MODEL")
+    (root / "moved-to").mkdir()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="not what was recorded"):
+            move(root, far, wait=False, report=silent)
+    path.write_bytes(b"model")
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"the store `{root}` cannot be used"):
+            move(root, far, wait=False, report=silent)
+    (root / "moved-to").rmdir()
+    move(root, far, wait=False, report=silent)
+    assert names(root) == ["model"]
+
+
 def test_a_move_waits_for_those_who_have_the_store_open(
     store: FolderStore, root: Path, tmp_path: Path
 ) -> None:
@@ -220,6 +300,12 @@ def test_a_move_waits_for_those_who_have_the_store_open(
     store.close()
     mover.join(20)
     assert names(root) == ["running"]
+
+
+def test_a_pipe_where_word_of_a_move_would_be_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "moved-to")
+    with pytest.raises(StoreError, match="not a regular file"):
+        open_store(tmp_path, create=False)
 
 
 def test_a_store_that_was_moved_in_a_circle_is_told(tmp_path: Path) -> None:

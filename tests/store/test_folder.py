@@ -359,12 +359,14 @@ def without_override() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
-@pytest.mark.parametrize("running", [False, True], ids=["quiet", "with a journal"])
+@pytest.mark.parametrize("state", ["quiet", "with a journal", "with a journal and no index of it"])
 def test_a_read_only_store_can_be_listed_shown_and_verified(
-    root: Path, store: FolderStore, sealed: Run, running: bool
+    root: Path, store: FolderStore, sealed: Run, state: str
 ) -> None:
-    if not running:
+    if state == "quiet":
         store.close()
+    if "no index" in state:
+        (root / f"{FILE}-shm").unlink()
     folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
     files = [path for path in root.rglob("*") if path.is_file()]
     for path in (*files, *folders):
@@ -393,6 +395,16 @@ def test_another_users_store_is_only_read(root: Path, store: FolderStore, sealed
     assert foreign.find("last").run_id == sealed.run_id
     with pytest.raises(StoreError, match="cannot be written"):
         foreign.hide(sealed.run_id)
+
+
+def test_a_dead_run_whose_manifest_was_altered_is_closed_and_told(store: FolderStore) -> None:
+    run = begun(store.blobs)
+    assert run.job is not None
+    with store.begin(run):
+        pass
+    store.blobs.path(run.job.source.snapshot).write_bytes(b"no manifest\n\xff")
+    assert store.find(run.run_id).status is Status.KILLED
+    assert not verify(store).sound
 
 
 def test_an_opening_that_cannot_be_read_is_closed_all_the_same(root: Path, store: FolderStore) -> None:

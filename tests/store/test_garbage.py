@@ -170,6 +170,17 @@ def test_nothing_is_removed_where_a_record_cannot_be_read(store: FolderStore) ->
     assert told.value.hint is not None and orphan in store.blobs
 
 
+def test_nothing_is_removed_where_a_list_of_files_was_altered(store: FolderStore) -> None:
+    run = begun(store.blobs)
+    assert run.job is not None
+    with store.begin(run):
+        store.seal(ended(store.blobs, run))
+    store.blobs.path(run.job.source.snapshot).write_bytes(b"no manifest")
+    with pytest.raises(Altered, match="may have named anything"):
+        store.housekeeper.garbage(grace_s=0)
+    assert store.housekeeper.garbage(without=(run.run_id,), grace_s=0).blobs  # so it can be let go
+
+
 def test_the_database_gives_its_room_back(store: FolderStore) -> None:
     for number in range(60):
         run = begun(store.blobs, name=f"r{number}", tags=(("large", "x" * 20_000),))
