@@ -129,7 +129,7 @@ class StoredVersions:
                 )
                 archived = {"stage": Stage.ARCHIVED.value, "updated_ms": now}
                 connection.execute(update(model_versions).where(others).values(**archived))
-            self._change(connection, row, stage=stage.value)
+            self._change(connection, row, stage=stage.value, updated_ms=now)
             touch_model(connection, row.model, now)
             return one_version(connection, name, version)
 
@@ -205,7 +205,7 @@ class StoredVersions:
 
     def _change(self, connection: Connection, row: Row[Any], **values: Any) -> None:
         same = and_(model_versions.c.model == row.model, model_versions.c.version == row.version)
-        changed = {**values, "updated_ms": self._database.now_ms()}
+        changed = {"updated_ms": self._database.now_ms(), **values}
         connection.execute(update(model_versions).where(same).values(**changed))
 
 
