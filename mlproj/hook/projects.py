@@ -9,7 +9,7 @@ import subprocess
 import time
 import uuid
 from importlib import import_module
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from .endpoint import Endpoint
 from .run import Run
@@ -36,29 +36,36 @@ def mend(module: Any, run: Run, endpoint: Endpoint) -> None:
         is_ours = arguments.get("backend", "local") == "local" and arguments.get("run_id") is None
         if run.executable is None or not is_ours or not endpoint.is_current():
             return original(*given, **named)
-        try:
-            return _run(dict(arguments), run, endpoint)
-        except OSError:
-            # There is no mlproj here (in a container, say).
-            return original(*given, **named)
+        submitted = _submit(dict(arguments), run)
+        # Where there is no mlproj (in a container, say), MLflow does what it can.
+        return original(*given, **named) if submitted is None else _follow(submitted, arguments, endpoint)
 
     module.run = run_step
 
 
-def _run(arguments: Dict[str, Any], run: Run, endpoint: Endpoint) -> Any:
+def _submit(arguments: Dict[str, Any], run: Run) -> Any:
+    """Starts the step, and returns what MLflow calls a submitted run; None where mlproj cannot be started."""
     if arguments.get("experiment_name") and arguments.get("experiment_id"):
         problem = "Specify only one of 'experiment_name' or 'experiment_id'."
         raise import_module("mlflow.exceptions").MlflowException(problem)
     run_id = uuid.uuid4().hex
     experiment, environ = _experiment(arguments, run)
     command = [*(run.executable or ()), "run", "--run-id", run_id, *experiment, *_options(arguments, run)]
-    process = subprocess.Popen([*command, "--", str(arguments["uri"])], env=environ)
-    submitted = import_module("mlflow.projects.submitted_run").LocalSubmittedRun(run_id, process)
+    try:
+        process = subprocess.Popen([*command, "--", str(arguments["uri"])], env=environ)
+    except OSError:
+        return None
+    return import_module("mlflow.projects.submitted_run").LocalSubmittedRun(run_id, process)
+
+
+def _follow(submitted: Any, arguments: Mapping[str, Any], endpoint: Endpoint) -> Any:
+    """Waits for the step as long as the script wants it to."""
+    process = submitted.command_proc
     if arguments.get("synchronous", True):
         _wait(submitted, process)
     else:
         atexit.register(_finish, submitted, process, os.getpid())
-        _await_beginning(run_id, process, endpoint)
+        _await_beginning(submitted.run_id, process, endpoint)
     return submitted
 
 

@@ -191,3 +191,9 @@ def test_an_interrupted_step_ends_with_its_pipeline(
     assert b"KeyboardInterrupt" in complaint
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+def test_without_mlproj_mlflow_runs_a_step_as_it_can(line: str, stub: Stub, script: Script) -> None:
+    code = "import mlflow; mlflow.run('nowhere')"
+    done = script(line, code, executable=("/nowhere/mlproj",), code=1)
+    assert "LocalBackend" in done.stderr or "backend.run(" in done.stderr
