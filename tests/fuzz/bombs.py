@@ -187,6 +187,25 @@ TABLES: dict[str, tuple[str, Made]] = {
 """Metrics files with their suffixes."""
 
 
+FILTERS: dict[str, Made] = {
+    "parentheses": _repeated("("),
+    "parentheses in pairs": lambda size: "(" * (size // 2) + "metrics.a > 1" + ")" * (size // 2),
+    "levels": lambda size: "(a=1 OR (a=1 AND " * (size // 20) + "metrics.a > 1" + "))" * (size // 20),
+    "comparisons": _repeated("metrics.a > 1 AND ", after="metrics.a > 1"),
+    "alternatives": _repeated("tags.a LIKE 'Abc' OR ", after="metrics.a > 1"),
+    "members": _repeated("'',", "run_id IN (", "'')"),
+    "quotes": _repeated("''", "tags.a = '", "'"),
+    "an open quote": _repeated("a", "tags.a = '"),
+    "backticks": _repeated("`"),
+    "a long key": _repeated("a", "tags.", " = 'x'"),
+    "a long word": _repeated("a_"),
+    "a long number": _repeated("1", "metrics.a > "),
+    "signs": _repeated("<"),
+    "orders": _repeated("\0metrics.a DESC"),
+    "wild characters": _repeated("%a", "tags.a LIKE '", "'"),
+}
+
+
 def inputs(size: int) -> Iterator[tuple[str, str, bytes]]:
     """Every bomb as target, name and input. `size` is about that of most, in characters."""
     for name, made in YAML.items():
@@ -209,6 +228,8 @@ def inputs(size: int) -> Iterator[tuple[str, str, bytes]]:
     for name, made in TEXTS.items():
         for target in ("condition", "timeout", "uri"):
             yield target, name, _encoded(made(min(size, 130_000)))
+    for name, made in (*TEXTS.items(), *FILTERS.items()):
+        yield "filter", name, b"\0" + _encoded(made(size))
     for name, (suffix, made) in TABLES.items():
         yield "metrics", f"{suffix}: {name}", f"m.{suffix}\n".encode() + _encoded(made(size))
 

@@ -287,6 +287,12 @@ ODD_METRICS = (
         "-" * 9,
     ),
 )
+ODD_FILTERS = (
+    *("metrics.a", "params.`b c`", 'tags."d"', "run_id", "`run name`", "datasets.name", "metadata.e"),
+    *("=", "!=", "<=", "<>", "=~", " LIKE ", " ILIKE ", " IN ", " NOT ", " IS ", " NULL", " AND ", " OR "),
+    *("(", ")", ",", "'x'", '"y"', "''", "'", '"', "`", ".", "1", "-2.5e3", "1e999", "\0", " DESC"),
+    *("\n", ";", "--", "\\", "\u2028", "\ud800", "%_", "٣"),
+)
 SUFFIXES = (b"m.json", b"m.jsonl", b"m.yaml", b"m.yml", b"m.csv", b"m.tsv", b"m.txt", b"m")
 
 _ODD: dict[str, tuple[str, ...]] = {
@@ -297,6 +303,7 @@ _ODD: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("lock", "uv_project"), (*ODD_TOML, "\n")),
     **dict.fromkeys(("timeout", "condition", "uri"), ODD_TEXTS),
     "metrics": ODD_METRICS,
+    "filter": ODD_FILTERS,
     "values": (
         *NASTY,
         *SAFE,

@@ -30,8 +30,10 @@ from mlproj.sources.uri import enter, read_uri, shown
 from mlproj.spec import environment_for, read_project
 from mlproj.spec.duration import seconds
 from mlproj.spec.environments import MANAGERS
+from mlproj.spec.filters import FieldOrder, read_model_search, read_search
 from mlproj.spec.locks import Unreadable, packages_in
 from mlproj.spec.requirements import lines
+from mlproj.spec.searchable import Subject
 from tests.fuzz.arriving import arrives
 from tests.planning.making import entry as made_entry
 
@@ -178,6 +180,15 @@ def _condition(data: bytes, trial: Trial) -> None:
     assert found is None or found.operator in ("=", "!=", "<", "<=", ">", ">=", "~")
 
 
+def _filter(data: bytes, trial: Trial) -> None:
+    """The first byte chooses what is searched for; then comes the filter, and an order after each NUL."""
+    subject = tuple(Subject)[data[0] % len(Subject)] if data else Subject.RUNS
+    text, *order_by = data[1:].decode("utf-8", "surrogateescape").split("\0")
+    trial.attempt(lambda: read_search(subject, text, order_by))
+    for name in order_by[:5]:
+        trial.attempt(partial(read_model_search, text, [FieldOrder(field_name=name)]))
+
+
 def _metrics(data: bytes, trial: Trial) -> None:
     """The first line is the file's name, of which only the suffix counts."""
     name, _, content = data.partition(b"\n")
@@ -211,6 +222,7 @@ TARGETS: dict[str, Target] = {
     "arrival": _arrival,
     "timeout": _timeout,
     "condition": _condition,
+    "filter": _filter,
     "metrics": _metrics,
     "uri": _uri,
 }
