@@ -84,7 +84,7 @@ def experiments() -> None:
     assert [
         each.experiment_id for each in client.search_experiments(filter_string=f"{mine} and tags.a = 'b'")
     ] == [one]
-    refused("INVALID_PARAMETER_VALUE", client.search_experiments, filter_string="nonsense")
+    refused("INVALID_PARAMETER_VALUE", client.search_experiments, filter_string="nonsense = 1")
     assert mlflow.set_experiment(named("fluent")).name == named("fluent")
     assert mlflow.set_experiment(experiment_id=one).experiment_id == one
     mlflow.set_experiment_tag("fluent", "yes")
@@ -116,7 +116,7 @@ def runs() -> None:
     with mlflow.start_run(run_id=failed.info.run_id):
         mlflow.log_param("again", "yes")
     assert client.get_run(failed.info.run_id).info.status == "FINISHED"
-    run = client.create_run(experiment, start_time=12345, tags={"mlflow.runName": "by client"})
+    run = client.create_run(experiment, start_time=12345, run_name="by client")
     assert (run.info.status, run.info.start_time, run.info.run_name) == ("RUNNING", 12345, "by client")
     client.update_run(run.info.run_id, status="SCHEDULED", name="renamed")
     told = client.get_run(run.info.run_id)
@@ -194,7 +194,7 @@ def logging() -> None:
     assert (data.metrics["batch"], data.params["batch"], data.tags["batch"]) == (899.0, "p" * 400, "t")
     assert len(client.get_metric_history(run_id, "batch")) == 900
     client.log_batch(run_id)
-    for name in ("", "a*b", "../a", "/a", "a//b", "x" * 251):
+    for name in ("", "a*b", "../a", "/a", "a//b", *(["x" * 251] if VERSION >= (2, 0) else [])):
         refused("INVALID_PARAMETER_VALUE", client.log_metric, run_id, name, 1)
         refused("INVALID_PARAMETER_VALUE", client.log_param, run_id, name, 1)
         refused("INVALID_PARAMETER_VALUE", client.set_tag, run_id, name, 1)
@@ -300,12 +300,12 @@ def searching() -> None:
         5,
         3,
     ]
-    assert found("tags.owner != 'ada'", order_by=["start_time"]) == [5, 6, 7, 8, 9]
+    assert found("tags.owner != 'ada'", order_by=["attributes.start_time"]) == [5, 6, 7, 8, 9]
     assert found("tags.`owner` LIKE 'a%' and params.kind ILIKE 'EV%'") == [4, 2, 0]
     assert found("attributes.status = 'FINISHED'") == [0]
     assert found(f"attributes.run_id = '{ids[3]}'") == [3]
-    assert found(f"run_id IN ('{ids[3]}', '{ids[4]}')") == [4, 3]
-    assert found("start_time > 1007") == [9, 8]
+    assert found(f"attributes.run_id IN ('{ids[3]}', '{ids[4]}')") == [4, 3]
+    assert found("attributes.start_time > 1007") == [9, 8]
     assert found("metrics.none = 1") == []
     page = client.search_runs([experiment], order_by=["metrics.loss"], max_results=4)
     seen = [ids.index(run.info.run_id) for run in page]
