@@ -111,6 +111,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """A command to execute: `environ` is complete, `logs` the folder for the recorded streams.
 
     `timeout` is in seconds. `descriptors` are open files of ours that the command inherits, where it can.
+    `secret`, if any, is shown and recorded as `***` wherever the command prints it.
     """
 
     argv: tuple[str, ...]
@@ -119,6 +120,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     logs: Path
     timeout: float | None = None
     descriptors: tuple[int, ...] = ()
+    secret: str | None = None
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +149,22 @@ class Executor(Protocol):
         interrupt ends the whole process group before this returns. Raises ProjectError where the command
         cannot be started at all.
         """
+        ...
+
+
+class Endpoint(Protocol):
+    """Where the script of one run logs to, by MLflow's protocol, as long as the run goes on."""
+
+    @property
+    def uri(self) -> str:
+        """What an MLflow client takes for its tracking URI; `token` in it is a secret."""
+        ...
+
+    @property
+    def token(self) -> str: ...
+
+    def close(self) -> None:
+        """Answers what has arrived, and takes nothing more. May be called twice."""
         ...
 
 
@@ -330,6 +348,10 @@ class RunStore(Protocol):
         """What the database finds wrong with its own pages and indexes; empty where it is sound."""
         ...
 
+    def experiment_of(self, run_id: str) -> str:
+        """The id of the experiment that the run is under now. Raises RunNotFound."""
+        ...
+
     def experiment(self, identifier: str) -> str:
         """The name of the experiment with that id (`0` for the one of runs that name none); raises
         StoreError."""
@@ -360,6 +382,7 @@ class RunStore(Protocol):
         ...
 
     def index(self, run_id: str) -> Mapping[str, object]:
-        """What the searchable columns say of a run (the fields of `model.index.Index`, with `record` and
-        `sequence`), for `verify` to hold against the record. Raises RunNotFound."""
+        """What the searchable columns say of a run (the fields of `model.index.Index`, with `record`,
+        `sequence`, and as `history` the digest of every point of its metrics, or None), for `verify` to hold
+        against the record. Raises RunNotFound."""
         ...

@@ -144,7 +144,15 @@ class FolderStore:
             with self._changing(), _recordable(run), transaction(self._connection):
                 writing.open_run(self._connection, foreign, self._machine)
                 link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
+                self._add_history(foreign)
         return replace(foreign, record=link.digest, sequence=link.sequence)
+
+    def _add_history(self, run: Run) -> None:
+        """Brings in the points of metrics that a record from elsewhere names."""
+        logged = None if run.outcome is None else run.outcome.logged
+        if logged is not None and logged.history is not None:
+            with self._blobs.path(logged.history).open("rb") as lines:
+                writing.add_points(self._connection, run.run_id, read_points(lines))
 
     def find(self, reference: str) -> Run:
         self._look_for_dead()
@@ -171,6 +179,10 @@ class FolderStore:
     def faults(self) -> tuple[str, ...]:
         with self._looking():
             return reading.read_faults(self._connection)
+
+    def experiment_of(self, run_id: str) -> str:
+        with self._looking():
+            return reading.read_experiment_of(self._connection, run_id)
 
     def experiment(self, identifier: str) -> str:
         with self._looking():

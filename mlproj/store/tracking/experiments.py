@@ -90,7 +90,7 @@ class StoredExperiments:
     def rename(self, experiment_id: str, name: str) -> None:
         storable(name)
         with self._database.writing() as connection:
-            row = _row(connection, experiment_id)
+            row = _row(connection, experiment_id, lock=True)
             if row.deleted:
                 raise UsageError("Cannot rename a non-active experiment.")
             if row.name == name:
@@ -104,7 +104,7 @@ class StoredExperiments:
     def set_lifecycle(self, experiment_id: str, lifecycle: Lifecycle) -> None:
         deleted = lifecycle is Lifecycle.DELETED
         with self._database.writing() as connection:
-            row = _row(connection, experiment_id)
+            row = _row(connection, experiment_id, lock=True)
             if bool(row.deleted) == deleted:
                 raise _missing(experiment_id)
             now = self._database.now()
@@ -161,8 +161,9 @@ def runs_uri(root: Path) -> str:
 
 
 def active_experiment(connection: Connection, experiment_id: str) -> Any:
-    """The experiment's row. Raises NotFound, and UsageError for a deleted one, which takes nothing."""
-    row = _row(connection, experiment_id)
+    """The experiment's row, for writing. Raises NotFound, and UsageError for a deleted one: it takes
+    nothing."""
+    row = _row(connection, experiment_id, lock=True)
     if row.deleted:
         raise UsageError(
             f"The experiment {experiment_id} must be in the 'active' state. Current state is deleted."
@@ -177,10 +178,11 @@ def experiment_number(experiment_id: str) -> int | None:
     return int(experiment_id)
 
 
-def _row(connection: Connection, experiment_id: str) -> Any:
+def _row(connection: Connection, experiment_id: str, *, lock: bool = False) -> Any:
     number = experiment_number(experiment_id)
-    statement = _EXPERIMENTS.where(experiments.c.id == number).with_for_update()
-    row = None if number is None else connection.execute(statement).first()
+    statement = _EXPERIMENTS.where(experiments.c.id == number)
+    asked = statement.with_for_update() if lock else statement
+    row = None if number is None else connection.execute(asked).first()
     if row is None:
         raise _missing(experiment_id)
     return row
