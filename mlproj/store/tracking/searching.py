@@ -12,7 +12,7 @@
         last=(Last(runs.c.started_ms, descending=True), Last(runs.c.run_id)),
     )
     statement = select(runs.c.run_id).where(runs.c.experiment_id.in_(ids))
-    rows, token = found(connection, statement, search, columns, page)
+    rows, token = paging.found(connection, statement, search, columns, page)
 
 What is not there does not compare: a run without a tag is found by `IS NULL` alone, not by `!=`. NaN is
 unequal to every number, and no more.
