@@ -47,6 +47,8 @@ def run(
         experiment=experiment_name,
         run_name=run_name,
         timeout=timeout,
+        experiment_given=experiment_name is not None,
+        parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),
     )
     return service.run(request, wiring.tools(os.environ, request.caller, store), report)
 

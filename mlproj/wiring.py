@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlproj.errors import ProjectError, SourceError
+from mlproj.errors import ProjectError, RunNotFound, SourceError
 from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.events import Report
 from mlproj.model.moment import now
-from mlproj.ports import Copied, Environment, RunStore, Source
+from mlproj.ports import Copied, Endpoint, Environment, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import cache_folder, limits
 
@@ -35,6 +35,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         environments=lambda spec: environment_for(spec, environ, cache),
         executor=lambda: part("execution.local:LocalExecutor")(log_limit=chosen.log),
         open_store=lambda: open_store(environ, caller, store, create=True),
+        endpoint=endpoint_for,
         now=now,
         new_id=lambda: uuid.uuid4().hex,
         user=getpass.getuser,
@@ -68,6 +69,24 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
         raise part("environments.unsupported:not_yet")(spec)
     environment: Environment = part(name)(cache, environ)
     return environment
+
+
+def endpoint_for(store: RunStore, run_id: str) -> Endpoint:
+    """Where the script of a run logs to. What serves it is only loaded when the script calls."""
+
+    def is_step(other: str) -> bool:
+        try:
+            return store.index(other)["parent"] == run_id
+        except RunNotFound:
+            return False
+
+    endpoint: Endpoint = part("server.endpoint:Endpoint")(
+        run_id,
+        lambda: part("store.tracking.opening:open_tracking")(store),
+        lambda: part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads"),
+        owns=is_step,
+    )
+    return endpoint
 
 
 def current_folder() -> Path:

@@ -29,6 +29,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command()
 def run(
+    context: typer.Context,
     uri: Annotated[
         str,
         typer.Argument(metavar="URI", help="A folder, a git URL or a zip file; `#sub/folder` may follow."),
@@ -109,6 +110,18 @@ def run(
     require_clean: Annotated[
         bool, typer.Option("--require-clean", help="Refuse to run anything but a clean git commit.")
     ] = False,
+    no_tracking: Annotated[
+        bool, typer.Option("--no-tracking", help="Take in nothing that the script logs by MLflow.")
+    ] = False,
+    script_tracking: Annotated[
+        bool,
+        typer.Option(
+            "--script-tracking", help="Let the script log where its `set_tracking_uri` says, and not here."
+        ),
+    ] = False,
+    no_hook: Annotated[
+        bool, typer.Option("--no-hook", help="Mend nothing in the script's MLflow as it is imported.")
+    ] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Resolve the environment's lock anew.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
     help_project: Annotated[
@@ -159,6 +172,11 @@ def run(
         storage=storage_dir,
         refresh=refresh,
         require_clean=require_clean,
+        experiment_given=_is_given(context, "experiment_name") or _is_given(context, "experiment_id"),
+        tracking=not no_tracking,
+        script_tracking=script_tracking,
+        hook=not no_hook,
+        parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),
     )
     if help_project:
         return _describe(request, tools, as_json)
@@ -168,6 +186,14 @@ def run(
     if dry_run:
         return _dry_run(request, tools, as_json)
     return _run(request, tools, as_json)
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    """Whether a person gave the option. A run inside a run finds the outer one's in its environment."""
+    source = context.get_parameter_source(option)
+    if source is None or source.name == "DEFAULT":
+        return False
+    return source.name != "ENVIRONMENT" or "MLPROJ_RUN_ID" not in os.environ
 
 
 def _describe(request: RunRequest, tools: Tools, as_json: bool) -> int:

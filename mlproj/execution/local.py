@@ -53,7 +53,9 @@ class LocalExecutor:
             stalls = Stalls(ends)
             wakeups = stack.enter_context(signals.listening(stalls.hear))
             stack.enter_context(streams.modes_kept(0))
-            recorder = stack.enter_context(Recorder(task.logs, _freed(report, stalls), self._log_limit))
+            recorder = stack.enter_context(
+                Recorder(task.logs, _freed(report, stalls), self._log_limit, secret=task.secret)
+            )
             channels = [
                 stack.enter_context(streams.opened(name, shown_on=descriptor if shown else None))
                 for descriptor, (name, shown) in enumerate(zip(STREAMS, self._terminal, strict=True), start=1)

@@ -10,6 +10,7 @@ from io import FileIO
 from pathlib import Path
 
 from mlproj.errors import StoreError
+from mlproj.execution.masking import Mask
 from mlproj.files import write_all
 from mlproj.logs import tail_of
 from mlproj.model.events import ChildOutput, Report
@@ -26,15 +27,26 @@ class Recorder:
     """Appends each piece to the logs and reports it. Use as a context manager.
 
     Of each stream `limit` bytes are kept, half of them from its end, as `mlproj.logs` has it; a file with a
-    part of the end holds `segment` bytes at least. Raises StoreError where the logs cannot be written.
+    part of the end holds `segment` bytes at least. `secret` is neither kept nor told. Raises StoreError where
+    the logs cannot be written.
     """
 
-    def __init__(self, logs: Path, report: Report, limit: int, *, segment: int = LEAST_SEGMENT) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        report: Report,
+        limit: int,
+        *,
+        secret: str | None = None,
+        segment: int = LEAST_SEGMENT,
+    ) -> None:
         self.report = report
         self._logs = logs
         self._limit = limit
         self._segment = segment
         self._streams: dict[str, _StreamLog] = {}
+        self._masks = {} if secret is None else {name: Mask(secret) for name in STREAMS}
+        self._last = 0.0
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Recorder:
@@ -53,17 +65,27 @@ class Recorder:
 
     def add(self, stream: str, data: bytes, seconds: float) -> None:
         """Records a piece that was read `seconds` after the start, then tells of it."""
+        self._last = seconds
+        if stream in self._masks:
+            data = self._masks[stream].feed(data)
+        if data:
+            self._keep(stream, data, seconds)
+
+    def flush(self) -> None:
+        """Writes what is still held back."""
+        for stream, mask in self._masks.items():
+            if rest := mask.rest():
+                self._keep(stream, rest, self._last)
+        with self._translated():
+            self._times.flush()
+
+    def _keep(self, stream: str, data: bytes, seconds: float) -> None:
         try:
             self._streams[stream].write(data)
             self._times.add(stream, len(data), seconds)
         except OSError as error:
             raise self._unwritable(error) from error
         self.report(ChildOutput(stream=stream, data=data))
-
-    def flush(self) -> None:
-        """Writes the times that are still held back."""
-        with self._translated():
-            self._times.flush()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

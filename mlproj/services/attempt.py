@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
@@ -12,7 +14,7 @@ from mlproj.logs import gather
 from mlproj.model.environment import Activation
 from mlproj.model.events import Ended, Event, Note, Started
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
-from mlproj.ports import Execution, RunStore, Task
+from mlproj.ports import Endpoint, Execution, RunStore, Task
 from mlproj.process import patched
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import Claim
@@ -20,6 +22,7 @@ from mlproj.services.collect import Marks, collect, is_written, mark
 from mlproj.services.metrics import read_metrics
 from mlproj.services.prepare import SHELL, Prepared
 from mlproj.services.request import Context
+from mlproj.services.tracking import tracking_variables
 
 NOT_FOUND = 127
 """What a shell ends with where a command names no program (POSIX, 2.8.2)."""
@@ -54,7 +57,9 @@ class Attempt:
             folder.mkdir(parents=True, exist_ok=True)
         marks = mark(self._directory, self._prepared.products)
         self._report(Started(stage="run", detail=self._prepared.job.command))
-        self._execution = self._tools.executor().execute(self._task(activation), self._hear)
+        with self._endpoint() as endpoint:
+            task = self._task(activation, endpoint)
+            self._execution = self._tools.executor().execute(task, self._hear)
         self._report(Ended(stage="run"))
         self._report(Started(stage="collect"))
         self._collect(marks)
@@ -77,7 +82,19 @@ class Attempt:
         self._report(Ended(stage="build"))
         return activation
 
-    def _task(self, activation: Activation) -> Task:
+    @contextlib.contextmanager
+    def _endpoint(self) -> Iterator[Endpoint | None]:
+        """Where the script logs to, while it may. What it logged at its end has been answered afterwards."""
+        if not self._request.tracking:
+            yield None
+            return
+        endpoint = self._tools.endpoint(self._store, self._opening.run_id)
+        try:
+            yield endpoint
+        finally:
+            endpoint.close()
+
+    def _task(self, activation: Activation, endpoint: Endpoint | None) -> Task:
         environ = self._request.environ
         path = os.pathsep.join([*map(str, activation.path), environ.get("PATH", os.defpath)])
         patch: dict[str, str | None] = {
@@ -89,8 +106,10 @@ class Attempt:
             "MLPROJ_STORE": str(self._store.root),
             CLAIMS: self._claim.value,
         }
-        if self._request.experiment is not None:
-            patch["MLFLOW_EXPERIMENT_NAME"] = self._request.experiment
+        if endpoint is not None:
+            run_id = self._opening.run_id
+            experiment_id, inner = self._store.experiment_of(run_id), patched(environ, patch)
+            patch |= tracking_variables(run_id, experiment_id, endpoint, self._request, inner)
         return Task(
             argv=(*SHELL, self._prepared.command),
             directory=self._directory,
@@ -98,6 +117,7 @@ class Attempt:
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
             descriptors=self._claim.descriptors,
+            secret=None if endpoint is None else endpoint.token,
         )
 
     def _hear(self, event: Event) -> None:

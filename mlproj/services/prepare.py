@@ -125,7 +125,7 @@ def _job(
         host=tools.observer.host(),
         variables=facts.variables.recorded,
         tags=tuple((name, MASK if tools.observer.secret(text) else text) for name, text in request.tags),
-        parent=request.environ.get("MLPROJ_RUN_ID"),
+        parent=request.parent,
         mlproj_version=__version__,
     )
 

@@ -10,7 +10,7 @@ import msgspec
 from mlproj.model.environment import EnvironmentSpec
 from mlproj.model.events import Report
 from mlproj.model.source import Checkout
-from mlproj.ports import Environment, Executor, Observer, RunStore, Source
+from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source
 from mlproj.settings import Limits
 
 
@@ -21,6 +21,11 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     caller's folder, outputs to the project's); `timeout` in seconds overrides the entry point's. `keep`
     names files that the snapshot would leave out as secret or too large. `storage` is the folder for data
     that is downloaded. `run_id` is only given by programs that announce a run before they start it.
+
+    `experiment_given` says that a person named the experiment, so that no script moves the run elsewhere.
+    With `tracking` the script can log to the run; with `script_tracking` it may log to a server of its own
+    choice instead; without `hook` nothing is mended in its MLflow. `parent` is the run that this one is a
+    step of.
     """
 
     uri: str
@@ -42,11 +47,17 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     storage: Path | None = None
     refresh: bool = False
     require_clean: bool = False
+    experiment_given: bool = False
+    tracking: bool = True
+    script_tracking: bool = False
+    hook: bool = True
+    parent: str | None = None
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
-    32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run."""
+    32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run; `endpoint`
+    opens that of the run with this id."""
 
     sources: Callable[[str], Source]
     observer: Observer
@@ -54,6 +65,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     environments: Callable[[EnvironmentSpec], Environment]
     executor: Callable[[], Executor]
     open_store: Callable[[], RunStore]
+    endpoint: Callable[[RunStore, str], Endpoint]
     now: Callable[[], str]
     new_id: Callable[[], str]
     user: Callable[[], str]

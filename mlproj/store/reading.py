@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import fields, replace
 
-from mlproj.errors import Altered
+from mlproj.errors import Altered, RunNotFound
 from mlproj.model.digest import Digest
 from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombstone
 from mlproj.model.index import DETAILS, Index, number_in
@@ -150,6 +150,14 @@ def read_experiment(connection: sqlite3.Connection, identifier: str) -> str | No
     """The name of the experiment with that id."""
     row = connection.execute("SELECT name FROM experiments WHERE id = ?", (identifier,)).fetchone()
     return None if row is None else str(row[0])
+
+
+def read_experiment_of(connection: sqlite3.Connection, run_id: str) -> str:
+    """The id of the experiment that a run is under. Raises RunNotFound."""
+    row = connection.execute("SELECT experiment_id FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise RunNotFound(f"there is no run `{run_id}`")
+    return str(row[0])
 
 
 def read_head(connection: sqlite3.Connection) -> tuple[int, Digest]:

@@ -1,0 +1,46 @@
+"""Gives a run's script somewhere to log to: variables by which MLflow's client finds the run's endpoint."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from mlproj.ports import Endpoint
+from mlproj.services.hook import Wishes, hook_variables
+from mlproj.services.request import RunRequest
+
+EXECUTABLE = (sys.executable, "-m", "mlproj")
+"""How the steps of a pipeline call us. Ours may not be the `mlproj` that is found on the script's PATH."""
+
+_OWN_ADDRESS = ("127.0.0.1", "localhost")
+_DISPLACING = ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME")
+"""What would lead a client to another registry, or to an experiment beside the one that is said by its id."""
+
+
+def tracking_variables(
+    run_id: str, experiment_id: str, endpoint: Endpoint, request: RunRequest, environ: Mapping[str, str]
+) -> dict[str, str | None]:
+    """The changes to `environ` for the script of a run; None takes a variable away."""
+    wishes = Wishes(
+        experiment_given=request.experiment_given,
+        environment_manager=request.environment_manager,
+        script_tracking=request.script_tracking,
+        hook=request.hook,
+    )
+    variables = hook_variables(
+        run_id=run_id, tracking_uri=endpoint.uri, executable=EXECUTABLE, wishes=wishes, environ=environ
+    )
+    return {
+        **variables,
+        **dict.fromkeys(_DISPLACING),
+        "MLFLOW_TRACKING_URI": endpoint.uri,
+        "MLFLOW_RUN_ID": run_id,
+        "MLFLOW_EXPERIMENT_ID": experiment_id,
+        **{name: _without_proxy(environ, name) for name in ("NO_PROXY", "no_proxy")},
+    }
+
+
+def _without_proxy(environ: Mapping[str, str], name: str) -> str:
+    """A client behind a proxy would look for its own machine there. Some read only one of the two names."""
+    entries = (environ.get(name) or environ.get(name.swapcase(), "")).split(",")
+    return ",".join(dict.fromkeys(entry.strip() for entry in (*entries, *_OWN_ADDRESS) if entry.strip()))
