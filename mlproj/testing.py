@@ -119,6 +119,18 @@ class FakeEnvironment:
 
 
 @dataclass
+class FakeEndpoint:
+    """Answers nobody; `closed` says whether it was told that the script has ended."""
+
+    uri: str = "http://127.0.0.1:1/t/token"
+    token: str = "token"
+    closed: bool = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
 class FakeExecutor:
     """Starts nothing: `act` stands for what the command does, and `execution` is how it ends."""
 

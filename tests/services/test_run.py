@@ -15,11 +15,20 @@ from mlproj.errors import EnvironmentFailed, Interrupted, MlprojError, ProjectEr
 from mlproj.model.events import Note, Started
 from mlproj.model.run import Run, Status
 from mlproj.ports import RunQuery, RunStore, Task
+from mlproj.services.hook import FOLDER
 from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan, run
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_store
-from mlproj.testing import MOMENT, FakeEnvironment, FakeExecutor, FakeObserver, FakeSource, Recorder
+from mlproj.testing import (
+    MOMENT,
+    FakeEndpoint,
+    FakeEnvironment,
+    FakeExecutor,
+    FakeObserver,
+    FakeSource,
+    Recorder,
+)
 
 PROJECT = """\
 name: trial
@@ -40,6 +49,7 @@ class World:
     observer: FakeObserver = field(default_factory=FakeObserver)
     environment: FakeEnvironment = field(default_factory=FakeEnvironment)
     executor: FakeExecutor = field(default_factory=FakeExecutor)
+    endpoint: FakeEndpoint = field(default_factory=FakeEndpoint)
     events: Recorder = field(default_factory=Recorder)
 
     @property
@@ -60,6 +70,7 @@ class World:
             environments=lambda spec: self.environment,
             executor=lambda: self.executor,
             open_store=lambda: self.store,
+            endpoint=lambda store, run_id: self.endpoint,
             now=lambda: MOMENT,
             new_id=lambda: next(ids),
             user=lambda: "ada",
@@ -127,6 +138,47 @@ def test_the_child_gets_the_environment_and_the_run_s_variables(world: World) ->
     assert task.environ["PYTHONHASHSEED"] == "0"
     assert task.environ["MLPROJ_RUN_ID"] == finished.run_id
     assert there == [True]
+
+
+def test_the_script_finds_the_run_s_endpoint_as_long_as_the_run_goes_on(world: World) -> None:
+    closed: list[bool] = []
+    world.executor.act = lambda task: closed.append(world.endpoint.closed)
+    finished = world.run()
+    (task,) = world.executor.tasks
+    assert task.environ["MLFLOW_TRACKING_URI"] == task.environ["MLPROJ_TRACKING_URI"] == world.endpoint.uri
+    assert task.environ["MLFLOW_RUN_ID"] == finished.run_id
+    assert task.environ["MLFLOW_EXPERIMENT_ID"] == "0"
+    assert task.environ["NO_PROXY"] == task.environ["no_proxy"] == "127.0.0.1,localhost"
+    assert task.environ["PYTHONPATH"] == str(FOLDER)
+    assert task.secret == world.endpoint.token
+    assert closed == [False] and world.endpoint.closed
+
+
+def test_an_endpoint_is_closed_however_the_command_ends(world: World) -> None:
+    def fail(_task: Task) -> None:
+        raise RuntimeError("a bug")
+
+    world.executor.act = fail
+    with pytest.raises(RuntimeError):
+        world.run()
+    assert world.endpoint.closed
+
+
+def test_without_tracking_the_script_is_told_of_no_endpoint(world: World) -> None:
+    run(replace(world.request(), tracking=False), world.tools, world.events)
+    (task,) = world.executor.tasks
+    assert not [name for name in task.environ if name.startswith("MLFLOW_")]
+    assert task.secret is None and "PYTHONPATH" not in task.environ
+
+
+def test_a_proxy_s_exceptions_stay_and_a_step_knows_its_run(world: World) -> None:
+    environ = {"PATH": os.environ["PATH"], "no_proxy": "intranet,localhost", "PYTHONPATH": "mine"}
+    run(replace(world.request(), environ=environ, parent="f" * 32), world.tools, world.events)
+    (task,) = world.executor.tasks
+    assert task.environ["NO_PROXY"] == task.environ["no_proxy"] == "intranet,localhost,127.0.0.1"
+    assert task.environ["PYTHONPATH"] == os.pathsep.join((str(FOLDER), "mine"))
+    job = world.only().job
+    assert job is not None and job.parent == "f" * 32
     assert not Path(task.environ["MLPROJ_OUTPUT_DIR"]).exists(), "an empty one is not kept"
 
 
