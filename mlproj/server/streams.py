@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
@@ -16,6 +17,9 @@ from mlproj.server import places
 from mlproj.server.desk import Desk
 
 PIECE = 1024 * 1024
+
+_WRITERS = CapacityLimiter(16)
+"""Threads for uploads, which wait for their clients: however many do, there are others for everybody else."""
 
 
 class Cut(Exception):
@@ -43,7 +47,7 @@ async def download(desk: Desk, request: Request) -> Response:
 async def upload(desk: Desk, request: Request) -> Response:
     place = _writable(desk, request)
     pieces = _Pieces(_gathered(request), asyncio.get_running_loop())
-    await run_in_threadpool(desk.artifacts.write, place.stored, pieces)
+    await to_thread.run_sync(desk.artifacts.write, place.stored, pieces, limiter=_WRITERS)
     return Response(b"{}", media_type="application/json")
 
 

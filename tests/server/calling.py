@@ -35,7 +35,7 @@ class Caller:
         response = self._connection.getresponse()
         return response.status, response.read()
 
-    def __call__(self, method: str, path: str, **fields: Any) -> tuple[int, Any]:
+    def __call__(self, method: str, path: str, /, **fields: Any) -> tuple[int, Any]:
         """A route below MLflow's, or any other whose path begins with `/`; a GET's fields are its query."""
         path = path if path.startswith("/") else f"{API}/{path}"
         headers = {"Content-Type": "application/json"}
@@ -46,13 +46,13 @@ class Caller:
             status, content = self.raw(method, path, json.dumps(fields), headers)
         return status, json.loads(content)
 
-    def done(self, method: str, path: str, **fields: Any) -> Any:
+    def done(self, method: str, path: str, /, **fields: Any) -> Any:
         """The answer of a call that has to succeed."""
         status, answer = self(method, path, **fields)
         assert status == 200, answer
         return answer
 
-    def refused(self, method: str, path: str, **fields: Any) -> tuple[int, str]:
+    def refused(self, method: str, path: str, /, **fields: Any) -> tuple[int, str]:
         """The status and the code of a call that has to fail."""
         status, answer = self(method, path, **fields)
         assert status != 200 and set(answer) == {"error_code", "message"}, answer

@@ -1,0 +1,219 @@
+"""Artifacts go up and down in pieces, whole or not at all, and stay in their folders."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from mlproj.store.folder import FolderStore
+from tests.server.calling import ARTIFACTS, Caller
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def root(anyone: Caller) -> str:
+    """The address of a run's artifacts."""
+    run = anyone.done("POST", "runs/create", experiment_id="0")["run"]["info"]
+    assert run["artifact_uri"] == f"mlflow-artifacts:/0/{run['run_id']}/artifacts"
+    return f"{ARTIFACTS}/0/{run['run_id']}/artifacts"
+
+
+def test_what_goes_up_comes_down_is_listed_and_goes_away(anyone: Caller, root: str) -> None:
+    content = os.urandom(3 * MIB + 17)
+    assert anyone.raw("PUT", f"{root}/deep/f%20%C3%A9.bin", content) == (200, b"{}")
+    assert anyone.raw("PUT", f"{root}/empty", b"") == (200, b"{}")
+    assert anyone.raw("GET", f"{root}/deep/f%20%C3%A9.bin") == (200, content)
+    run_id = root.split("/")[-2]
+    listed = anyone.done("GET", "artifacts/list", run_id=run_id)
+    assert listed["files"] == [
+        {"path": "deep", "is_dir": True},
+        {"path": "empty", "is_dir": False, "file_size": 0},
+    ]
+    assert anyone.done("GET", "artifacts/list", run_id=run_id, path="deep")["files"] == [
+        {"path": "deep/f é.bin", "is_dir": False, "file_size": len(content)}
+    ]
+    assert anyone.done("GET", ARTIFACTS, path=f"0/{run_id}/artifacts/deep")["files"] == [
+        {"path": "f é.bin", "is_dir": False, "file_size": len(content)}
+    ]
+    assert anyone.raw("DELETE", f"{root}/deep") == anyone.raw("DELETE", f"{root}/deep") == (200, b"{}")
+    assert anyone.refused("GET", f"{root}/deep/f%20%C3%A9.bin") == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_pieces_without_a_length_go_up(anyone: Caller, root: str) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 100_000
+
+    assert anyone.raw("PUT", f"{root}/f", pieces()) == (200, b"{}")
+    assert anyone.raw("GET", f"{root}/f") == (200, b"x" * 4_000_000)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../../store.db",
+        "..%2f..%2f..%2fstore.db",
+        "%2e%2e/%2e%2e/%2e%2e/store.db",
+        "a/../../../../store.db",
+        "%00",
+        "f%00.txt",
+        "a//b",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "",
+        ".",
+        "..",
+    ],
+)
+def test_no_path_leads_out(anyone: Caller, root: str, path: str) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        status, content = anyone.raw(method, f"{root}/{path}", b"x" if method == "PUT" else None)
+        assert status in (400, 404), (method, content)
+        assert b"error_code" in content and b"SQLite" not in content
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["store.db", "0/store.db", "blobs", "0/blobs/artifacts/x", "0/../artifacts/x", "0/traces/../artifacts/x"],
+)
+def test_nothing_of_the_store_but_artifacts_is_there(anyone: Caller, path: str) -> None:
+    assert anyone.raw("GET", f"{ARTIFACTS}/{path}")[0] in (400, 404)
+    status, answer = anyone("GET", ARTIFACTS, path=path)
+    assert status == 400 or answer == {}
+
+
+def test_a_listing_does_not_lead_out(anyone: Caller, root: str) -> None:
+    run_id = root.split("/")[-2]
+    for path in ("..", "../..", "/", "a/..", "\0"):
+        assert anyone.refused("GET", "artifacts/list", run_id=run_id, path=path) == (
+            400,
+            "INVALID_PARAMETER_VALUE",
+        )
+
+
+def test_a_link_in_the_folder_is_refused(anyone: Caller, root: str, store: FolderStore) -> None:
+    assert anyone.raw("PUT", f"{root}/f", b"x")[0] == 200
+    folder = store.root / "runs" / root.split("/")[-2] / "artifacts"
+    (folder / "link").symlink_to(store.root / "store.db")
+    (folder / "up").symlink_to(store.root)
+    for path in ("link", "up/store.db"):
+        for method in ("GET", "PUT", "DELETE"):
+            assert anyone.raw(method, f"{root}/{path}", b"x" if method == "PUT" else None)[0] == 400
+    assert [
+        each["path"] for each in anyone.done("GET", "artifacts/list", run_id=root.split("/")[-2])["files"]
+    ] == ["f"]
+
+
+def test_a_cut_upload_leaves_nothing(anyone: Caller, root: str, store: FolderStore) -> None:
+    parts = urlsplit(anyone.uri)
+    assert parts.hostname is not None
+    connection = socket.create_connection((parts.hostname, parts.port or 80))
+    head = f"PUT {root}/new/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: {8 * MIB}\r\n\r\n"
+    connection.sendall(head.encode() + bytes(3 * MIB))
+    uploads = store.root / "uploads"
+    wait_until(lambda: any(uploads.iterdir()) if uploads.exists() else False)
+    connection.close()
+    wait_until(lambda: not any(uploads.iterdir()))
+    assert not (store.root / "runs" / root.split("/")[-2] / "artifacts" / "new").exists()
+    assert anyone.raw("PUT", f"{root}/new/f", b"whole")[0] == 200
+
+
+def test_multipart_and_presigned_ways_are_declined_as_mlflow_does(anyone: Caller, root: str) -> None:
+    below = root.removeprefix(f"{ARTIFACTS}/")
+    status, answer = anyone("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{below}/f", path="f", num_parts=2)
+    assert (status, answer["error_code"]) == (501, "NOT_IMPLEMENTED")
+    # Clients look for this sentence.
+    assert answer["message"].startswith(
+        "Multipart upload is not supported for the current artifact repository"
+    )
+    for method, path in (
+        ("POST", f"/api/2.0/mlflow-artifacts/mpu/complete/{below}/f"),
+        ("POST", f"/api/2.0/mlflow-artifacts/mpu/abort/{below}/f"),
+        ("GET", f"/api/2.0/mlflow-artifacts/presigned/{below}/f"),
+    ):
+        assert anyone.refused(method, path)[0] == 501
+    assert anyone.refused("POST", "artifacts/presigned-upload-url")[0] == 400
+
+
+def test_a_download_is_no_page(anyone: Caller, root: str) -> None:
+    anyone.raw("PUT", f"{root}/page.html", b"<script>")
+    parts = urlsplit(anyone.uri)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+    connection.request("GET", f"{root}/page.html")
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+PROGRAM = """
+import resource, socket, sys
+from pathlib import Path
+from mlproj.server.access import Guard, Grant
+from mlproj.server.app import create_app
+from mlproj.server.serving import Serving
+from mlproj.store.artifacts import FolderArtifacts
+from mlproj.store.opening import open_store
+from mlproj.store.tracking.opening import open_tracking
+
+store = open_store(Path(sys.argv[1]), create=True)
+app = create_app(open_tracking(store), FolderArtifacts(store.root, store.root / "uploads"), proxied=True)
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+Serving(Guard(app, Grant(), token=None), listener).run()
+"""
+
+
+def test_a_large_file_takes_little_memory(tmp_path: Path) -> None:
+    """A quarter of a GiB: it shows what a whole one would."""
+    size = 256 * MIB
+    server = subprocess.Popen(
+        (sys.executable, "-c", PROGRAM, str(tmp_path / "store")), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        connection = http.client.HTTPConnection("127.0.0.1", int(server.stdout.readline()), timeout=60)
+        path = f"{ARTIFACTS}/0/run/artifacts/f"
+        connection.request("PUT", path, _pieces(size), {"Content-Length": str(size)})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"{}")
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        arrived = 0
+        while piece := answer.read(MIB):
+            arrived += len(piece)
+        assert arrived == size
+        connection.close()
+    finally:
+        server.kill()
+        _, _, usage = os.wait4(server.pid, 0)
+        server.returncode = 0
+        if server.stdout is not None:
+            server.stdout.close()
+    assert usage.ru_maxrss * 1024 < 150 * MIB
+
+
+def _pieces(size: int) -> Iterator[bytes]:
+    piece = bytes(MIB)
+    for _ in range(size // MIB):
+        yield piece
+
+
+def wait_until(holds: object) -> None:
+    assert callable(holds)
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
