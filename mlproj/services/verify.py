@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-
-from msgspec.structs import replace
 
 from mlproj.errors import Altered, RunNotFound, StoreError
 from mlproj.files import digest_of
 from mlproj.model.digest import Digest, canonical, read_manifest, readable
-from mlproj.model.entries import RENAMED, AmendmentDocument, read_amendment, read_tombstone
+from mlproj.model.entries import read_amendment, read_tombstone
 from mlproj.model.events import Ended, Progress, Report, Started, silent
 from mlproj.model.index import index_of
-from mlproj.model.logged import digest_of_points, order, read_points
-from mlproj.model.moment import milliseconds
 from mlproj.model.record import (
     GENESIS,
     Entry,
@@ -28,8 +23,9 @@ from mlproj.model.record import (
     read_document,
     read_import,
 )
-from mlproj.model.run import Amendment, Run
+from mlproj.model.run import Run
 from mlproj.ports import Listed, RunStore
+from mlproj.services.later import Later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,31 +69,6 @@ class _Tombstones:
     runs: dict[str, None] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Later:
-    """What amendments of a chain say, by run; and which experiments were renamed after which entry."""
-
-    amendments: dict[str, list[Amendment]] = field(default_factory=dict)
-    renamed: list[tuple[int, str, str]] = field(default_factory=list)
-
-    def add(self, entry: Entry, document: AmendmentDocument) -> None:
-        if document.kind == RENAMED and not entry.run_id:
-            was, name = document.content.get("was", ""), document.content.get("name", "")
-            self.renamed.append((entry.sequence, was, name))
-            return
-        amendment = Amendment(
-            sequence=entry.sequence, time=entry.time, kind=document.kind, content=document.content
-        )
-        self.amendments.setdefault(entry.run_id, []).append(amendment)
-
-    def experiment(self, name: str, sequence: int) -> str:
-        """How the experiment is called now that had this name when an entry was made."""
-        for later, was, new in self.renamed:
-            if later > sequence and was == name:
-                name = new
-        return name
-
-
 class _Check:
     """One walk over a store, with what was found on the way."""
 
@@ -111,7 +82,7 @@ class _Check:
         self._entries = 0
         self._runs: dict[str, None] = {}
         self._tombstones = _Tombstones()
-        self._later = _Later()
+        self._later = Later()
 
     def everything(self) -> Verification:
         self._report(Started(stage="verify"))
@@ -231,7 +202,7 @@ class _Check:
             self._entry_problem(entry, "index", "is of a run that is no longer listed")
             return
         try:
-            index = index_of(replace(run, amendments=tuple(self._later.amendments.get(run.run_id, ()))))
+            index = index_of(self._later.amended(run))
             history = self._history(run, found.get("history"))
         except (KeyError, ValueError) as error:
             self._entry_problem(entry, "record", f"was amended with what cannot be read: {error}")
@@ -249,32 +220,14 @@ class _Check:
                 self._problem(run.run_id, f"index.{name}", f"what is searched of the run {told}")
 
     def _history(self, run: Run, found: object) -> object:
-        """The digest of every point of every metric that there should be, as `RunStore.index` tells it.
-
-        What was `found`, where the record's points are lost: that is a fault of its own.
-        """
-        outcome = run.outcome
-        logged = None if outcome is None or outcome.logged is None else outcome.logged.history
-        later = [item for item in self._later.amendments.get(run.run_id, ()) if item.kind == "metrics"]
-        if logged is not None and self._fault(logged) is not None:
+        """The digest of every point of every metric that there should be; what was `found`, where the
+        record's points are lost, which is a fault of its own."""
+        logged = None if run.outcome is None or run.outcome.logged is None else run.outcome.logged.history
+        if logged is None:
+            return self._later.history(run, None)
+        if self._fault(logged) is not None:
             return found
-        if not later and (outcome is None or not outcome.metrics):
-            return logged
-        points: set[tuple[str, tuple[int, int, float, bool]]] = set()
-        if logged is not None:
-            with self._store.blobs.path(logged).open("rb") as lines:
-                points.update((key, order(point)) for key, point in read_points(lines))
-        if outcome is not None:
-            end = milliseconds(outcome.ended) or 0
-            for key, read in outcome.points.items():
-                points.update((key, (step, end, value, nan)) for step, value, nan in read)
-        for amendment in later:
-            added = amendment.content["points"].split("\n")
-            points.update((key, order(point)) for key, point in read_points(added))
-        return digest_of_points(
-            (key, (step, timestamp, math.nan if nan else value))
-            for key, (step, timestamp, value, nan) in sorted(points)
-        )
+        return self._later.history(run, self._store.blobs.path(logged))
 
     def _check_rows(self, rows: tuple[Listed, ...]) -> None:
         """That every run which says that it is sealed is in the chain, and one that was removed is too."""

@@ -27,11 +27,15 @@ from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of
 from mlproj.store.database import transaction
 from mlproj.store.failures import explained, no_room, not_writable
+from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
-from mlproj.store.sealing import keep_artifacts, owned_runs, seal_begun, seal_run, stands_open
+from mlproj.store.sealing import seal_begun, seal_run, stands_open
+
+_LOGGED_ALONE = ("dataset", "model")
+"""Kinds of amendments that take more than the record tells, such as the text of a dataset's schema."""
 
 _FEW = 5
 """So many runs of one snapshot are looked at for one that held all of it."""
@@ -128,8 +132,7 @@ class FolderStore:
         self._refuse_missing(run)
         release(self._root / "runs" / run.run_id)
         with self._looking():
-            owned = owned_runs(self._connection, run.run_id)
-        kept = {run_id: keep_artifacts(self._root, self._blobs, run_id) for run_id in owned}
+            kept = keep_all(self._connection, self._root, self._blobs, run.run_id)
         with self._changing(), _recordable(run), transaction(self._connection):
             return seal_run(self._connection, self._root, self._blobs, run, self._clock(), kept)
 
@@ -171,6 +174,12 @@ class FolderStore:
             run_ids = matching(self._connection, query, self._machine)
             return reading.read_runs(self._connection, run_ids, self._machine)
 
+    def children(self, run_id: str) -> tuple[Run, ...]:
+        self._look_for_dead()
+        with self._looking():
+            begun = ids(self._connection, "parent = ? AND deleted = 0 AND forgotten = 0 ORDER BY number", run_id)
+            return reading.read_runs(self._connection, begun, self._machine)
+
     def listing(self) -> tuple[Listed, ...]:
         self._look_for_dead()
         with self._looking():
@@ -200,7 +209,7 @@ class FolderStore:
             for run_id in run_ids:
                 if stands_open(self._connection, run_id):
                     # Its client may never come back, and need not be waited for.
-                    outputs = keep_artifacts(self._root, self._blobs, run_id)
+                    outputs = keep_outputs(self._connection, self._root, self._blobs, run_id)
                     seal_begun(self._connection, self._root, self._blobs, run_id, outputs, self._clock())
                 if writing.still_open(self._connection, run_id) and hidden:
                     raise StoreError(f"the run `{run_id}` is still running", hint="wait until it has ended")
@@ -218,8 +227,13 @@ class FolderStore:
             if writing.still_open(self._connection, run_id):
                 raise StoreError(f"the run `{run_id}` is not sealed yet, so there is nothing to amend")
             refuse_forgotten(self._connection, run_id)
+            if kind in _LOGGED_ALONE:
+                raise StoreError(f"a {kind} is added to the run `{run_id}` by logging it")
             self._amend(run_id, kind, content)
-            amended = index_of(reading.read_run(self._connection, run_id, self._machine))
+            try:
+                amended = index_of(reading.read_run(self._connection, run_id, self._machine))
+            except (KeyError, ValueError) as error:
+                raise StoreError(f"the run `{run_id}` cannot be amended with that {kind}: {error}") from error
             writing.rewrite(self._connection, run_id, amended)
             if kind == "metrics":
                 points = read_points(content["points"].split("\n"))

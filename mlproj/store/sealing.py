@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from mlproj.errors import StoreError
-from mlproj.model.digest import readable
 from mlproj.model.moment import timestamp
 from mlproj.model.record import EntryKind, read_document, seal_document
 from mlproj.model.run import Outcome, Output, Run, Status, Usage
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.gathering import gather_logged
+from mlproj.store.keeping import Kept, keep_models, keep_outputs, owned_runs
 from mlproj.store.writing import close_run, still_open
 
 LEFT_OPEN = "whoever began this run left it open"
 ENDED = {status.value: status for status in (Status.FINISHED, Status.FAILED, Status.KILLED)}
 """The statuses that a client ends a run with."""
-
-_ARTIFACTS = "artifacts"
-Artifacts = Mapping[str, tuple[Output, ...]]
-"""What is in the output folders of runs that clients began, by run id."""
 
 
 def seal_run(
@@ -34,29 +27,38 @@ def seal_run(
     blobs: FolderBlobs,
     run: Run,
     time: str,
-    artifacts: Artifacts | None = None,
+    kept: Kept | None = None,
 ) -> Run:
     """Appends the record of a run that has an outcome, after those of the runs that it owns; returns it as
-    it was sealed. Expects to be in a transaction; `artifacts` are what was kept of them before it."""
+    it was sealed. Expects to be in a transaction; `kept` is what was kept of them before it."""
     if not still_open(connection, run.run_id):
         raise StoreError(f"the run `{run.run_id}` is sealed already")
     assert run.outcome is not None, "a run that is sealed has ended"
+    before = kept or {}
     for owned in owned_runs(connection, run.run_id):
-        kept = (artifacts or {}).get(owned)
-        outputs = keep_artifacts(root, blobs, owned) if kept is None else kept
+        outputs = before.get(owned)
+        if outputs is None:
+            outputs = keep_outputs(connection, root, blobs, owned)
         seal_begun(connection, root, blobs, owned, outputs, time, ended_with=run.outcome)
+    models = before.get(run.run_id)
+    if models is None:
+        models = keep_models(connection, root, blobs, run.run_id)
+    return _sealed(connection, root, blobs, run, (*run.outcome.outputs, *models), time)
+
+
+def _sealed(
+    connection: sqlite3.Connection,
+    root: Path,
+    blobs: FolderBlobs,
+    run: Run,
+    outputs: tuple[Output, ...],
+    time: str,
+) -> Run:
+    assert run.outcome is not None, "a run that is sealed has ended"
     logged = gather_logged(connection, root / "runs" / run.run_id, blobs, run)
-    complete = replace(run, outcome=replace(run.outcome, logged=logged))
+    complete = replace(run, outcome=replace(run.outcome, outputs=outputs, logged=logged))
     link = close_run(connection, complete, EntryKind.RUN, seal_document(complete), time)
     return replace(complete, record=link.digest, sequence=link.sequence)
-
-
-def owned_runs(connection: sqlite3.Connection, owner: str) -> tuple[str, ...]:
-    """The runs that are not sealed and whose script is that of the run `owner`, in the order they began."""
-    rows = connection.execute(
-        "SELECT run_id FROM runs WHERE sequence IS NULL AND owner = ? ORDER BY number", (owner,)
-    ).fetchall()
-    return tuple(run_id for (run_id,) in rows)
 
 
 def stands_open(connection: sqlite3.Connection, run_id: str) -> bool:
@@ -96,9 +98,9 @@ def seal_begun(
         started=started,
         ended=ended,
         usage=Usage(wall_s=wall, cpu_s=0.0, peak_rss_bytes=0),
-        outputs=outputs,
     )
-    seal_run(connection, root, blobs, replace(run, outcome=outcome, status=outcome.status), time)
+    ended_run = replace(run, outcome=outcome, status=outcome.status)
+    _sealed(connection, root, blobs, ended_run, outputs, time)
 
 
 def _opened(run_id: str, name: str, created: str, opening: bytes | None) -> Run:
@@ -106,30 +108,6 @@ def _opened(run_id: str, name: str, created: str, opening: bytes | None) -> Run:
         return read_document(opening or b"", name=name)
     except ValueError:
         return Run(run_id=run_id, name=name, created=created, plan=None, job=None)
-
-
-def keep_artifacts(root: Path, blobs: FolderBlobs, run_id: str) -> tuple[Output, ...]:
-    """Keeps every file in a run's output folder. What vanishes meanwhile is none."""
-    folder, kept = root / "runs" / run_id / _ARTIFACTS, []
-    for name in sorted(_files(folder)):
-        try:
-            digest, size = blobs.add_file(folder / name)
-        except StoreError:
-            if (folder / name).exists():
-                raise
-            continue
-        path = f"{_ARTIFACTS}/{readable(name)}"
-        kept.append(Output(path=path, state="written", digest=digest, size=size, declared=False))
-    return tuple(kept)
-
-
-def _files(folder: Path) -> Iterator[str]:
-    """The regular files in a folder, links left out; paths relative to it."""
-    for inside, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(inside, name)
-            if stat.S_ISREG(os.lstat(path).st_mode):
-                yield os.path.relpath(path, folder)
 
 
 def _moment(milliseconds: int | None, otherwise: str) -> str:

@@ -25,7 +25,8 @@ from mlproj.model.tracking import (
     RunStatus,
     TrackedRun,
 )
-from mlproj.store.sealing import ENDED, keep_artifacts, seal_begun
+from mlproj.store.keeping import keep_outputs
+from mlproj.store.sealing import ENDED, seal_begun
 from mlproj.store.tables import runs
 from mlproj.store.tracking.amending import amend, amend_dataset, amend_model, amend_points
 from mlproj.store.tracking.beginning import begin_run
@@ -103,9 +104,9 @@ class StoredRuns:
         outputs: tuple[Output, ...] = ()
         if status is not None and status.value in ENDED:
             with self._database.reading() as connection:
-                closing = _stands_alone(run_row(connection, run_id))
-            if closing:
-                outputs = keep_artifacts(self._database.root, self._database.blobs, run_id)
+                if _stands_alone(run_row(connection, run_id)):
+                    root, blobs = self._database.root, self._database.blobs
+                    outputs = keep_outputs(raw(connection), root, blobs, run_id)
         with self._database.writing() as connection:
             row = written_run(connection, run_id)
             if name:

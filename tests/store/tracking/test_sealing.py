@@ -8,10 +8,12 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -242,6 +244,76 @@ def test_a_killed_run_is_closed_with_its_metrics_and_children(desk: Desk) -> Non
     other.close()
 
 
+def test_the_files_of_models_are_outputs_of_the_run_that_logged_them(desk: Desk) -> None:
+    run, models = begun(desk.store.blobs), desk.tracking.models
+    with desk.store.begin(run):
+        child = desk.child(run)
+        made = {owner: models.create("0", name="tree", source_run_id=owner) for owner in (run.run_id, child)}
+        read = models.create("0", name="other")
+        desk.tracking.runs.log_inputs(run.run_id, (), (read.model_id,))
+        for number, model in enumerate((*made.values(), read)):
+            folder = Path(unquote(urlsplit(model.artifact_uri).path)) / "data"
+            folder.mkdir(parents=True)
+            (folder / "model.pkl").write_bytes(b"model %d" % number)
+        desk.store.seal(ended(desk.store.blobs, run))
+    for number, (owner, model) in enumerate(made.items()):
+        outcome = desk.store.find(owner).outcome
+        assert outcome is not None
+        (kept,) = [output for output in outcome.outputs if output.path.startswith("models/")]
+        assert (kept.path, kept.digest) == (
+            f"models/{model.model_id}/data/model.pkl",
+            Digest.of(b"model %d" % number),
+        )
+    assert verify(desk.store).sound
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("metrics", {}),
+        ("metrics", {"points": "x"}),
+        ("status", {"ended": "x"}),
+        ("param", {}),
+        ("dataset", {"dataset": "{}"}),
+        ("model", {}),
+    ],
+)
+def test_an_amendment_that_nobody_could_read_is_refused(
+    desk: Desk, kind: str, content: dict[str, str]
+) -> None:
+    run = begun(desk.store.blobs)
+    with desk.store.begin(run):
+        desk.store.seal(ended(desk.store.blobs, run))
+    with pytest.raises(StoreError, match=run.run_id):
+        desk.store.amend(run.run_id, kind, content)
+    assert desk.kinds() == [EntryKind.RUN]
+    assert verify(desk.store).sound
+
+
+def test_amendments_count_in_what_is_searched(desk: Desk) -> None:
+    run = begun(desk.store.blobs)
+    with desk.store.begin(run):
+        log_everything(desk, run.run_id)
+        desk.store.seal(ended(desk.store.blobs, run))
+    line = f'{{"key":"loss","step":9,"timestamp":{START},"value":0.125}}'
+    for kind, content in (
+        ("metrics", {"points": line}),
+        ("param", {"key": "late", "value": "1"}),
+        ("tag", {"key": "late", "value": "yes"}),
+        ("untag", {"key": "team"}),
+        ("status", {"status": "FAILED", "ended": "77"}),
+        ("something", {"of": "a person's"}),
+    ):
+        desk.store.amend(run.run_id, kind, content)
+    found = desk.tracking.runs.get(run.run_id)
+    assert {metric.key: metric.value for metric in found.metrics}["loss"] == 0.125
+    assert len(desk.tracking.runs.history(run.run_id, "loss")[0]) == 3
+    assert (found.status, found.ended, dict(found.params)["late"]) == (RunStatus.FAILED, 77, "1")
+    assert ("late", "yes") in found.tags
+    assert "team" not in dict(found.tags)
+    assert verify(desk.store).sound
+
+
 def test_a_run_of_a_server_is_left_to_its_client(desk: Desk) -> None:
     made = desk.tracking.runs.create(NewRun(experiment_id="0", name="free", user="ada", started=START))
     log_everything(desk, made.run_id)
@@ -297,21 +369,25 @@ def test_what_the_client_of_mlflow_notes_is_no_tag_that_a_person_gave(desk: Desk
 
 
 def test_threads_log_while_the_run_is_sealed_and_after(desk: Desk) -> None:
-    run = begun(desk.store.blobs)
+    run, sealed = begun(desk.store.blobs), threading.Event()
+
+    def log(worker: int) -> int:
+        left, step = 5, 0
+        while left:
+            left -= sealed.is_set()
+            desk.tracking.runs.log(run.run_id, Batch(metrics=(point(f"loss {worker}", step, step),)))
+            step += 1
+        return step
+
     with desk.store.begin(run), ThreadPoolExecutor(4) as threads:
-
-        def log(worker: int) -> None:
-            for step in range(100):
-                desk.tracking.runs.log(run.run_id, Batch(metrics=(point(f"loss {worker}", step, step),)))
-
         working = [threads.submit(log, worker) for worker in range(4)]
         while len(desk.tracking.runs.summaries(run.run_id)) < 4:
             time.sleep(0.001)
         desk.store.seal(ended(desk.store.blobs, run))
-        for work in working:
-            work.result()
+        sealed.set()
+        logged = {f"loss {worker}": work.result() for worker, work in enumerate(working)}
     summaries = {item.latest.key: item.count for item in desk.tracking.runs.summaries(run.run_id)}
-    assert summaries == {"r2": 1, "rmse": 2, **{f"loss {worker}": 100 for worker in range(4)}}
+    assert summaries == {"r2": 1, "rmse": 2, **logged}
     assert {entry.kind for entry in desk.store.entries()} == {EntryKind.RUN, EntryKind.AMENDMENT}
     assert verify(desk.store).sound
 

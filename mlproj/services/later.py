@@ -1,0 +1,69 @@
+"""What came after the seals of a chain: what is searched is held against records and amendments together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from mlproj.model.digest import Digest
+from mlproj.model.entries import RENAMED, AmendmentDocument
+from mlproj.model.logged import digest_of_points, order, read_points
+from mlproj.model.moment import milliseconds
+from mlproj.model.record import Entry
+from mlproj.model.run import Amendment, Run
+
+
+@dataclass(slots=True)
+class Later:
+    """The amendments of a chain, by run; and which experiments were renamed after which entry."""
+
+    _amendments: dict[str, list[Amendment]] = field(default_factory=dict)
+    _renamed: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def add(self, entry: Entry, document: AmendmentDocument) -> None:
+        if document.kind == RENAMED and not entry.run_id:
+            was, name = document.content.get("was", ""), document.content.get("name", "")
+            self._renamed.append((entry.sequence, was, name))
+            return
+        amendment = Amendment(
+            sequence=entry.sequence, time=entry.time, kind=document.kind, content=document.content
+        )
+        self._amendments.setdefault(entry.run_id, []).append(amendment)
+
+    def experiment(self, name: str, sequence: int) -> str:
+        """How the experiment is called now that had this name when an entry was made."""
+        for later, was, new in self._renamed:
+            if later > sequence and was == name:
+                name = new
+        return name
+
+    def amended(self, run: Run) -> Run:
+        """The run with what was added to its record."""
+        return replace(run, amendments=tuple(self._amendments.get(run.run_id, ())))
+
+    def history(self, run: Run, logged: Path | None) -> Digest | None:
+        """The digest of every point of the run's metrics, as `RunStore.index` tells it, of which `logged`
+        holds those that were logged before the seal. Raises ValueError, and KeyError for an amendment
+        without points."""
+        added = [item for item in self._amendments.get(run.run_id, ()) if item.kind == "metrics"]
+        outcome = run.outcome
+        if not added and (outcome is None or not outcome.metrics):
+            return None if outcome is None or outcome.logged is None else outcome.logged.history
+        points: set[tuple[str, tuple[int, int, float, bool]]] = set()
+        if logged is not None:
+            with logged.open("rb") as lines:
+                points.update((key, order(point)) for key, point in read_points(lines))
+        if outcome is not None:
+            end = milliseconds(outcome.ended) or 0
+            for key, read in outcome.points.items():
+                points.update((key, (step, end, value, nan)) for step, value, nan in read)
+        for amendment in added:
+            texts = amendment.content["points"].split("\n")
+            points.update((key, order(point)) for key, point in read_points(texts))
+        return digest_of_points(
+            (key, (step, timestamp, math.nan if nan else value))
+            for key, (step, timestamp, value, nan) in sorted(points)
+        )
