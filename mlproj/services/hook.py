@@ -48,16 +48,23 @@ def hook_variables(
     wishes: Wishes,
     environ: Mapping[str, str],
 ) -> dict[str, str | None]:
-    """The changes to `environ`, where None takes a variable away: a run below another inherits that one's."""
+    """The changes to `environ`, where None takes a variable away.
+
+    What was wished for a run holds for those below it as well, unless they are told otherwise.
+    """
+    inherited = environ.get
+    hook = wishes.hook and not inherited("MLPROJ_NO_HOOK")
+    given = wishes.experiment_given or inherited("MLPROJ_EXPERIMENT_GIVEN") == "1"
+    obeyed = wishes.script_tracking or inherited("MLPROJ_SCRIPT_TRACKING") in ("1", "left")
     return {
-        "PYTHONPATH": _python_path(environ.get("PYTHONPATH"), wishes.hook),
+        "PYTHONPATH": _python_path(inherited("PYTHONPATH"), hook),
         "MLPROJ_RUN_ID": run_id,
         "MLPROJ_TRACKING_URI": tracking_uri,
         "MLPROJ_EXECUTABLE": json.dumps(executable),
-        "MLPROJ_EXPERIMENT_GIVEN": "1" if wishes.experiment_given else None,
-        "MLPROJ_ENV_MANAGER": wishes.environment_manager,
-        "MLPROJ_SCRIPT_TRACKING": "1" if wishes.script_tracking else None,
-        "MLPROJ_NO_HOOK": None if wishes.hook else "1",
+        "MLPROJ_EXPERIMENT_GIVEN": "1" if given else None,
+        "MLPROJ_ENV_MANAGER": wishes.environment_manager or inherited("MLPROJ_ENV_MANAGER"),
+        "MLPROJ_SCRIPT_TRACKING": "1" if obeyed else None,
+        "MLPROJ_NO_HOOK": None if hook else "1",
         "MLPROJ_PARENT_RUN_ID": None,
     }
 

@@ -12,7 +12,7 @@ import pytest
 
 from mlproj.environments import pyenv
 from mlproj.services.hook import FOLDER, Wishes, hook_variables
-from tests.hook.conftest import RUN_ID, hooked
+from tests.hook.conftest import DEFAULT, RUN_ID, hooked
 from tests.hook.stub import Stub
 
 PYTHONS = (
@@ -112,20 +112,35 @@ def test_its_language_is_that_of_the_oldest_python() -> None:
         assert not [name for name in (*names, *froms) if name.split(".")[0] == "mlproj"], file
 
 
+def variables(environ: dict[str, str], wishes: Wishes = DEFAULT) -> dict[str, str | None]:
+    return hook_variables(
+        run_id=RUN_ID,
+        tracking_uri="http://127.0.0.1:1",
+        executable=("mlproj",),
+        wishes=wishes,
+        environ=environ,
+    )
+
+
 def test_the_path_holds_the_folder_once_and_before_what_was_there() -> None:
     def path(inherited: str | None, *, hook: bool = True) -> str | None:
         environ = {} if inherited is None else {"PYTHONPATH": inherited}
-        found = hook_variables(
-            run_id=RUN_ID,
-            tracking_uri="http://127.0.0.1:1",
-            executable=("mlproj",),
-            wishes=Wishes(hook=hook),
-            environ=environ,
-        )
-        return found["PYTHONPATH"]
+        return variables(environ, Wishes(hook=hook))["PYTHONPATH"]
 
     assert path(None) == path("") == path(str(FOLDER)) == str(FOLDER)
     assert path("a") == path(f"a:{FOLDER}") == path(f"{FOLDER}:a") == f"{FOLDER}:a"
     assert path("a:") == f"{FOLDER}:a:"
     assert path(str(FOLDER), hook=False) is None
     assert path(f"{FOLDER}:a", hook=False) == "a"
+
+
+def test_what_was_wished_for_a_run_holds_for_its_steps() -> None:
+    names = ("MLPROJ_EXPERIMENT_GIVEN", "MLPROJ_ENV_MANAGER", "MLPROJ_SCRIPT_TRACKING", "MLPROJ_NO_HOOK")
+    wishes = Wishes(experiment_given=True, environment_manager="uv", script_tracking=True, hook=False)
+    first = {name: value for name, value in variables({}, wishes).items() if value is not None}
+    assert [variables(first).get(name) for name in names] == ["1", "uv", "1", "1"]
+    assert "PYTHONPATH" not in first
+    assert variables(first)["PYTHONPATH"] is None
+    assert variables(first | {"MLPROJ_SCRIPT_TRACKING": "left"})["MLPROJ_SCRIPT_TRACKING"] == "1"
+    assert variables(first, Wishes(environment_manager="conda"))["MLPROJ_ENV_MANAGER"] == "conda"
+    assert [variables({}).get(name) for name in names] == [None] * 4
