@@ -340,6 +340,10 @@ class RunStore(Protocol):
 
     def search(self, query: RunQuery) -> tuple[Run, ...]: ...
 
+    def children(self, run_id: str) -> tuple[Run, ...]:
+        """The runs that this one's script began, in the order in which it did; hidden ones are left out."""
+        ...
+
     def listing(self) -> tuple[Listed, ...]:
         """Every run of which there is a row, hidden and forgotten ones too, in the order they were begun."""
         ...

@@ -8,6 +8,8 @@ from typing import Any
 
 from mlproj.cli.streams import delivering
 from mlproj.model.digest import plain
+from mlproj.model.index import DEFAULT_EXPERIMENT
+from mlproj.model.logged import LOGGED
 from mlproj.model.plan import Plan
 from mlproj.model.project import EntryPoint, Project
 from mlproj.model.run import Job, Outcome, Run
@@ -37,6 +39,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "created": run.created,
         **_job(run.job),
         **_outcome(outcome),
+        **_with_logged(run),
         "outputs_declared": [] if plan is None else list(plan.outputs),
         "variables": {} if plan is None else dict(plan.variables),
         "timeout": None if plan is None else plan.timeout,
@@ -95,6 +98,25 @@ def _job(job: Job | None) -> dict[str, Any]:
         "recorded_variables": dict(job.variables),
         "tags": dict(job.tags),
         "mlproj": job.mlproj_version,
+    }
+
+
+def _with_logged(run: Run) -> dict[str, Any]:
+    """What the script logged: its params and tags beside those that were given, the rest as it is."""
+    logged = None if run.outcome is None else run.outcome.logged
+    if logged is None:
+        return {"logged": None}
+    job = _job(run.job)
+    gone = set(logged.untagged)
+    tags = {**job.get("tags", {}), **dict(logged.tags)}
+    return {
+        "experiment": logged.experiment or job.get("experiment", DEFAULT_EXPERIMENT),
+        "parameters": {
+            **{key: {"value": text, "type": LOGGED, "origin": LOGGED} for key, text in logged.params},
+            **job.get("parameters", {}),
+        },
+        "tags": {key: text for key, text in tags.items() if key not in gone},
+        "logged": plain(logged),
     }
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mlproj.cli.sheet import Row, Section
 from mlproj.cli.words import content, counted, duration, number, short, shortened, size, sparkline
+from mlproj.model.logged import LOGGED, Logged
 from mlproj.model.plan import Plan
 from mlproj.model.project import Project
 from mlproj.model.run import Job, Outcome, Run, Status
 
 _MOST_OMITTED = 20
 """So many files that a snapshot does not hold are shown one by one."""
+
+_OF_A_CLIENT = "mlflow."
+"""How the tags begin that clients set for themselves: `--json` has them."""
+
+Series = Mapping[str, Sequence[float | str]]
+"""The values that each metric took."""
 
 
 def run_summary(run: Run) -> Iterator[str]:
@@ -30,8 +37,8 @@ def run_summary(run: Run) -> Iterator[str]:
     yield f"hint: `mlproj show {run.run_id[:8]}` tells everything that is known of it"
 
 
-def run_page(run: Run) -> tuple[Section, ...]:
-    """Everything known of a run."""
+def run_page(run: Run, *, series: Series, children: Sequence[Run] = ()) -> tuple[Section, ...]:
+    """Everything known of a run; `children` are those that its script began."""
     job, plan, outcome = run.job, run.plan, run.outcome
     head: list[Row] = [
         ("run", run.run_id),
@@ -50,9 +57,11 @@ def run_page(run: Run) -> tuple[Section, ...]:
         head.append(("hidden", "yes"))
     sections = [Section(rows=tuple(head))]
     if job is not None:
-        sections += _job_sections(job, plan)
+        sections += _job_sections(job, plan, None if outcome is None else outcome.logged)
     if outcome is not None:
-        sections += _outcome_sections(outcome)
+        sections += _outcome_sections(outcome, series)
+    if children:
+        sections.append(Section(title="runs that it started", rows=tuple(map(_child_row, children))))
     if run.amendments:
         rows = tuple(
             (item.time, item.kind, ", ".join(f"{key}={value}" for key, value in item.content.items()))
@@ -88,13 +97,30 @@ def project_page(project: Project) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def runs_table(runs: Sequence[Run]) -> Section:
-    """One row a run."""
+def runs_table(runs: Sequence[Run], *, tree: bool) -> Section:
+    """One row a run; as a `tree`, runs that another's script began stand below that one."""
     headings = ("RUN", "NAME", "STATUS", "ENTRY", "CREATED (UTC)", "TIME", "METRICS")
     projects = {run.job.project for run in runs if run.job is not None}
-    return Section(
-        headings=headings, rows=tuple(_run_row(run, name_project=len(projects) > 1) for run in runs)
+    rows = tuple(
+        _run_row(run, name_project=len(projects) > 1, depth=depth)
+        for run, depth in (_as_tree(runs) if tree else [(run, 0) for run in runs])
     )
+    return Section(headings=headings, rows=rows)
+
+
+def _as_tree(runs: Sequence[Run]) -> Iterator[tuple[Run, int]]:
+    """The runs with their depth, each followed by those that its script began, the first one first."""
+    listed = {run.run_id for run in runs}
+    below: dict[str | None, list[Run]] = {}
+    for run in runs:
+        parent = None if run.job is None else run.job.parent
+        below.setdefault(parent if parent in listed else None, []).append(run)
+    waiting = [(run, 0) for run in reversed(below.pop(None, []))]
+    while waiting:
+        run, depth = waiting.pop()
+        yield run, depth
+        # Newest first, so that the one that began first comes off first.
+        waiting += [(child, depth + 1) for child in below.pop(run.run_id, [])]
 
 
 def _outcome_rows(outcome: Outcome) -> list[Row]:
@@ -110,14 +136,15 @@ def _outcome_rows(outcome: Outcome) -> list[Row]:
     return rows
 
 
-def _job_sections(job: Job, plan: Plan | None) -> list[Section]:
+def _job_sections(job: Job, plan: Plan | None, logged: Logged | None = None) -> list[Section]:
     rows: list[Row] = [("project", job.project), ("from", job.uri)]
     if plan is not None:
         rows.append(("entry point", plan.entry_point))
+    moved = None if logged is None else logged.experiment
     rows += [
         ("command", job.command),
         ("folder", job.directory),
-        ("experiment", job.experiment),
+        ("experiment", f"{moved} (named by the script)" if moved else job.experiment),
         ("user", job.user),
     ]
     if plan is not None and plan.timeout is not None:
@@ -134,6 +161,7 @@ def _job_sections(job: Job, plan: Plan | None) -> list[Section]:
         )
         for item in job.parameters
     )
+    parameters += tuple((*pair, LOGGED, "by the script", "") for pair in _params(logged))
     inputs = tuple((state.name, state.path, *content(state, "no digest")) for state in job.inputs)
     variables = (() if plan is None else plan.variables) + job.variables
     return [
@@ -144,8 +172,23 @@ def _job_sections(job: Job, plan: Plan | None) -> list[Section]:
         Section(title="data", rows=inputs),
         Section(title="host", rows=tuple(_host_rows(job))),
         Section(title="variables", rows=variables),
-        Section(title="tags", rows=job.tags),
+        Section(title="tags", rows=_tags(job, logged)),
     ]
+
+
+def _params(logged: Logged | None) -> tuple[tuple[str, str], ...]:
+    return () if logged is None else logged.params
+
+
+def _tags(job: Job, logged: Logged | None) -> tuple[tuple[str, str], ...]:
+    """The tags that a person or the script gave the run."""
+    if logged is None:
+        return job.tags
+    tags = {**dict(job.tags), **dict(logged.tags)}
+    gone = set(logged.untagged)
+    return tuple(
+        (key, text) for key, text in tags.items() if key not in gone and not key.startswith(_OF_A_CLIENT)
+    )
 
 
 def _source_rows(job: Job) -> Iterator[Row]:
@@ -196,11 +239,8 @@ def _host_rows(job: Job) -> Iterator[Row]:
         yield ("gpu", f"{gpu.name}, driver {gpu.driver}, {size(gpu.memory_bytes)}")
 
 
-def _outcome_sections(outcome: Outcome) -> list[Section]:
-    series: dict[str, list[float | str]] = {}
-    for point in outcome.metrics:
-        series.setdefault(point.key, []).append(point.value)
-    metrics = tuple((key, number(values[-1]), sparkline(values)) for key, values in series.items())
+def _outcome_sections(outcome: Outcome, series: Series) -> list[Section]:
+    metrics = tuple(_metric_row(key, value, outcome, series) for key, value in outcome.latest.items())
     outputs = tuple((output.path, output.state, *content(output)) for output in outcome.outputs)
     logs = tuple(
         (log.name, size(log.size) + (f" of {size(log.size + log.cut)}" if log.cut else ""), str(log.digest))
@@ -208,18 +248,51 @@ def _outcome_sections(outcome: Outcome) -> list[Section]:
     )
     return [
         Section(title="metrics", rows=metrics),
+        Section(title="datasets", rows=_dataset_rows(outcome.logged)),
         Section(title="outputs", rows=outputs),
+        Section(title="models", rows=_model_rows(outcome.logged)),
         Section(title="logs", rows=logs),
         Section(title="notes", rows=tuple((note,) for note in outcome.notes)),
     ]
 
 
-def _run_row(run: Run, *, name_project: bool) -> Row:
+def _metric_row(key: str, value: float | str, outcome: Outcome, series: Series) -> Row:
+    """The latest value, its step, and how it came to it."""
+    summary = outcome.summaries[key]
+    if summary.count == 1:
+        return (key, number(value), f"step {summary.step}" if summary.step else "", "")
+    extremes = (
+        ""
+        if summary.minimum is None or summary.maximum is None
+        else ", ".join((f"least {number(summary.minimum)}", f"greatest {number(summary.maximum)}"))
+    )
+    told = f"step {summary.step}, {counted(summary.count, 'point')}"
+    return (key, number(value), f"{told}, {extremes}" if extremes else told, sparkline(series.get(key, ())))
+
+
+def _dataset_rows(logged: Logged | None) -> tuple[Row, ...]:
+    datasets = () if logged is None else logged.datasets
+    return tuple((data.name, data.source_type, data.source, f"digest {data.digest}") for data in datasets)
+
+
+def _model_rows(logged: Logged | None) -> tuple[Row, ...]:
+    words = {"input": "read", "output": "made"}
+    models = () if logged is None else logged.models
+    return tuple((model.model_id, words.get(model.direction, model.direction)) for model in models)
+
+
+def _child_row(run: Run) -> Row:
+    entry_point = "" if run.plan is None else run.plan.entry_point
+    metrics = "" if run.outcome is None else _metrics_in_short(run.outcome)
+    return (run.run_id[:8], run.name, run.status.value, entry_point, metrics)
+
+
+def _run_row(run: Run, *, name_project: bool, depth: int = 0) -> Row:
     project = run.job.project if run.job is not None and name_project else ""
     entry_point = "" if run.plan is None else run.plan.entry_point
     return (
         run.run_id[:8],
-        run.name,
+        "  " * (depth - 1) + "└ " + run.name if depth else run.name,
         run.status.value + (" (hidden)" if run.deleted else ""),
         f"{shortened(project)}: {entry_point}" if project else entry_point,
         run.created[:16].replace("T", " "),

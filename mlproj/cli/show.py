@@ -9,6 +9,7 @@ from mlproj.cli.documents import print_document, run_document
 from mlproj.cli.options import JsonOption, RunArgument, StoreOption
 from mlproj.cli.pages import run_page
 from mlproj.cli.sheet import print_sheet
+from mlproj.services.series import series
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -16,9 +17,11 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command()
 def show(run: RunArgument = "last", store: StoreOption = None, as_json: JsonOption = False) -> int:
     """Show everything known of a run."""
-    found = wiring.existing_store(store).find(run)
+    opened = wiring.existing_store(store)
+    found = opened.find(run)
+    children = opened.children(found.run_id)
     if as_json:
-        print_document(run_document(found))
+        print_document({**run_document(found), "children": [child.run_id for child in children]})
     else:
-        print_sheet(run_page(found))
+        print_sheet(run_page(found, series=series(found, opened.blobs), children=children))
     return 0

@@ -23,10 +23,14 @@ _NAMES = (
 def resolve(connection: sqlite3.Connection, root: Path, reference: str) -> str:
     """The id of the run that `reference` names; of several with one name the newest, hidden ones last.
 
+    `last` is the newest that a person began, rather than another run's script.
+
     Raises RunNotFound where there is none, where a beginning fits several, or where the run was forgotten.
     """
     if reference == "last":
-        found = ids(connection, "deleted = 0 AND forgotten = 0 ORDER BY number DESC LIMIT 1")
+        listed = "deleted = 0 AND forgotten = 0"
+        found = ids(connection, f"{listed} AND parent IS NULL ORDER BY number DESC LIMIT 1")
+        found = found or ids(connection, f"{listed} ORDER BY number DESC LIMIT 1")
         if not found:
             raise RunNotFound(
                 f"the store `{root}` holds no run yet", hint="`mlproj run` starts one and records it"

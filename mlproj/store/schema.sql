@@ -42,6 +42,7 @@ CREATE TABLE trace_metadata ( trace_id VARCHAR(128) NOT NULL, "key" VARCHAR(250)
 CREATE TABLE trace_tags ( trace_id VARCHAR(128) NOT NULL, "key" VARCHAR(250) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (trace_id, "key"), FOREIGN KEY(trace_id) REFERENCES traces (trace_id) );
 CREATE INDEX runs_by_experiment ON runs (experiment_id, started_ms);
 CREATE INDEX runs_by_owner ON runs (owner);
+CREATE INDEX runs_by_parent ON runs (parent);
 INSERT INTO chain (id, sequence, link) VALUES (1, 0, 'sha256:0000000000000000000000000000000000000000000000000000000000000000');
 INSERT INTO experiments (id, name, created) VALUES (0, 'Default', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
 INSERT INTO alembic_version (version_num) VALUES ('0003');

@@ -79,6 +79,7 @@ runs = Table(
     Index("runs_by_snapshot", "snapshot"),
     Index("runs_by_experiment", "experiment_id", "started_ms"),
     Index("runs_by_owner", "owner"),
+    Index("runs_by_parent", "parent"),
     sqlite_autoincrement=True,
 )
 

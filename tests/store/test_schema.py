@@ -106,7 +106,7 @@ def downgraded(root: Path) -> None:
         "tags",
     }
     with contextlib.closing(sqlite3.connect(root / FILE)) as connection, connection:
-        for index in ("runs_by_snapshot", "runs_by_experiment", "runs_by_owner"):
+        for index in ("runs_by_snapshot", "runs_by_experiment", "runs_by_owner", "runs_by_parent"):
             connection.execute(f"DROP INDEX {index}")
         for table in reversed([table.name for table in metadata.sorted_tables if table.name not in first]):
             connection.execute(f"DROP TABLE {table}")

@@ -292,6 +292,7 @@ def _add_columns() -> None:
     op.add_column("runs", sa.Column("owner", sa.String(length=64), nullable=True))
     op.create_index("runs_by_experiment", "runs", ["experiment_id", "started_ms"], unique=False)
     op.create_index("runs_by_owner", "runs", ["owner"], unique=False)
+    op.create_index("runs_by_parent", "runs", ["parent"], unique=False)
 
 
 def _move_default(connection: sa.Connection) -> None:

@@ -1,0 +1,91 @@
+"""What a script logs by MLflow's protocol, as it speaks it without MLflow: recorded, shown and sealed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import LOCAL, Mlproj, single
+from tests.conftest import ProjectMaker
+
+SCRIPT = """\
+import json, os, sys, time, urllib.request
+
+URI, RUN = os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_RUN_ID"]
+
+def post(route, **fields):
+    request = urllib.request.Request(
+        f"{URI}/api/2.0/mlflow/{route}", json.dumps(fields).encode(), {"Content-Type": "application/json"}
+    )
+    return json.load(urllib.request.urlopen(request))
+
+def log(run_id, key, *values):
+    for step, value in enumerate(values):
+        post("runs/log-metric", run_id=run_id, key=key, value=value, timestamp=1000 + step, step=step)
+
+log(RUN, "rmse", 0.9, 0.4, 0.5)
+post("runs/log-parameter", run_id=RUN, key="depth", value="3")
+post("runs/set-tag", run_id=RUN, key="team", value="blue")
+with open(os.path.join(os.environ["MLPROJ_OUTPUT_DIR"], "note.txt"), "w") as file:
+    file.write("hello\\n")
+for name in ("one", "two"):
+    child = post("runs/create", experiment_id="0", run_name=name, start_time=int(time.time() * 1000))
+    child_id = child["run"]["info"]["run_id"]
+    log(child_id, "rmse", len(name))
+    post("runs/update", run_id=child_id, status="FINISHED", end_time=int(time.time() * 1000))
+print("endpoint", URI)
+"""
+
+
+@pytest.fixture
+def project(make_project: ProjectMaker) -> Path:
+    return make_project({"MLproject": single("python3 train.py"), "train.py": SCRIPT})
+
+
+def test_what_a_script_logs_is_shown_and_sealed(project: Path, mlproj: Mlproj) -> None:
+    answer = mlproj("run", ".", *LOCAL, "--run-name", "main", cwd=project)
+    assert answer.code == 0, answer.stderr
+    assert "metrics: rmse 0.5" in answer.stderr
+    run = mlproj("show", "last", "--json").document
+    assert run["name"] == "main" and run["metrics"] == {"rmse": 0.5}
+    assert run["parameters"]["depth"] == {"value": "3", "type": "logged", "origin": "logged"}
+    assert run["tags"]["team"] == "blue"
+    assert [output["path"] for output in run["outputs"]] == ["artifacts/note.txt"]
+    (metric,) = run["logged"]["metrics"]
+    assert (metric["step"], metric["minimum"], metric["maximum"], metric["count"]) == (2, 0.4, 0.9, 3)
+    page = mlproj("show", "last").stdout
+    assert "step 2, 3 points, least 0.4, greatest 0.9" in page
+    assert "depth" in page and "team" in page
+    assert mlproj("verify").code == 0
+
+
+def test_runs_that_a_script_begins_are_its_children(project: Path, mlproj: Mlproj) -> None:
+    assert mlproj("run", ".", *LOCAL, "--run-name", "main", cwd=project).code == 0
+    lines = mlproj("runs").stdout.splitlines()[1:]
+    assert [line.split()[1:3] for line in lines] == [["main", "FINISHED"], ["└", "one"], ["└", "two"]]
+    parent = mlproj("show", "main", "--json").document
+    child = mlproj("show", "two", "--json").document
+    assert child["parent"] == parent["run_id"] and child["run_id"] in parent["children"]
+    assert child["plan"] == parent["plan"] and child["record"] is not None
+    ranked = mlproj("runs", "--sort", "metrics.rmse", "--json").document["runs"]
+    assert [run["metrics"]["rmse"] for run in ranked] == [0.5, 3, 3]
+
+
+def test_the_token_is_nowhere_once_the_run_has_ended(project: Path, mlproj: Mlproj) -> None:
+    answer = mlproj("run", ".", *LOCAL, cwd=project)
+    (line,) = answer.stdout.splitlines()
+    assert line.startswith("endpoint http://127.0.0.1:") and line.endswith("/t/***")
+    assert mlproj("logs").stdout == answer.stdout
+
+
+def test_a_script_that_logs_nothing_has_nothing_logged(make_project: ProjectMaker, mlproj: Mlproj) -> None:
+    project = make_project({"MLproject": single("echo done")})
+    run = mlproj("run", ".", *LOCAL, "--json", cwd=project).document
+    assert run["logged"] is None and run["metrics"] == {}
+
+
+def test_tracking_can_be_turned_off(make_project: ProjectMaker, mlproj: Mlproj) -> None:
+    project = make_project({"MLproject": single("'env | grep -c ^MLFLOW_ || true'")})
+    assert mlproj("run", ".", *LOCAL, "--no-tracking", cwd=project).stdout == "0\n"
+    assert mlproj("run", ".", *LOCAL, cwd=project).stdout == "3\n"
