@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from mlproj.errors import RunNotFound, StoreError
 from mlproj.model.digest import Digest
@@ -31,21 +32,25 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     digest: Digest
 
 
-def open_run(connection: sqlite3.Connection, run: Run, machine: Machine) -> None:
-    """The row of a run that begins. Raises StoreError where the id is taken."""
+def open_run(
+    connection: sqlite3.Connection, run: Run, machine: Machine, *, experiment: str | None = None
+) -> None:
+    """The row of a run that begins, in the experiment of that name, else its own. Raises StoreError where the
+    id is taken."""
     if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run.run_id,)).fetchone():
         raise StoreError(f"there is a run `{run.run_id}` already")
+    index = index_of(run)
     columns = {
         "run_id": run.run_id,
         "name": run.name,
         "supervisor": machine.host,
         "boot_id": machine.boot_id,
         "opening": opening_document(run),
-        **_columns(connection, index_of(run)),
+        **_columns(connection, index if experiment is None else replace(index, experiment=experiment)),
     }
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(columns.values()))
-    _write_details(connection, run.run_id, index_of(run))
+    _write_details(connection, run.run_id, index)
 
 
 def still_open(connection: sqlite3.Connection, run_id: str) -> bool:

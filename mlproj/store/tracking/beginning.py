@@ -17,16 +17,15 @@ _NOBODY = Machine(host="", boot_id="")
 
 
 def begin_run(
-    connection: Connection, new: NewRun, *, run_id: str, name: str, experiment: tuple[int, str], created: str
+    connection: Connection, new: NewRun, *, run_id: str, name: str, experiment: str, created: str
 ) -> None:
     """The row of a run. One whose parent goes on is owned by it, or by its owner, and is sealed with that."""
-    number, experiment_name = experiment
     parent, owner = _family(connection, new.parent)
     run = Run(run_id=run_id, name=name, created=created, plan=None, job=None)
     if parent is not None and parent.job is not None:
         job = replace(
             parent.job,
-            experiment=experiment_name,
+            experiment=experiment,
             user=new.user or parent.job.user,
             # What is the parent's own is not the child's.
             parameters=(),
@@ -34,9 +33,8 @@ def begin_run(
             parent=parent.run_id,
         )
         run = replace(run, plan=parent.plan, job=job)
-    open_run(raw(connection), run, _NOBODY)
+    open_run(raw(connection), run, _NOBODY, experiment=experiment)
     columns = {
-        "experiment_id": number,
         "user_name": new.user or None if run.job is None else run.job.user,
         "started_ms": new.started,
         "owner": owner,

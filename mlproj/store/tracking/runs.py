@@ -80,7 +80,7 @@ class StoredRuns:
                 run,
                 run_id=run_id,
                 name=name,
-                experiment=(experiment.id, experiment.name),
+                experiment=experiment.name,
                 created=self._database.now(),
             )
             if tags:

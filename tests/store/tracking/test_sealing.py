@@ -581,6 +581,18 @@ def test_a_renamed_experiment_is_what_its_records_say(desk: Desk) -> None:
     }
 
 
+def test_beginning_a_run_makes_no_experiment(desk: Desk) -> None:
+    experiments, runs = desk.tracking.experiments, desk.tracking.runs
+    experiments.rename("0", "first")
+    made = runs.create(NewRun(experiment_id="0", name="free", user="ada", started=START))
+    assert made.experiment_id == "0"
+    runs.update(made.run_id, status=RunStatus.FINISHED)
+    assert runs.get(made.run_id).experiment_id == "0"
+    with pytest.raises(NotFound):
+        experiments.named("Default")
+    assert verify(desk.store).sound
+
+
 @pytest.mark.parametrize(
     ("kind", "had", "same", "others"),
     [
