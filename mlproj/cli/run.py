@@ -50,6 +50,7 @@ def run(
         typer.Option(
             "--env-manager",
             metavar="NAME",
+            envvar="MLPROJ_ENV_MANAGER",
             help="local, virtualenv, uv, conda or docker; else as the project says.",
         ),
     ] = None,

@@ -9,8 +9,12 @@ from mlproj.ports import Endpoint
 from mlproj.services.hook import Wishes, hook_variables
 from mlproj.services.request import RunRequest
 
-EXECUTABLE = (sys.executable, "-m", "mlproj")
-"""How the steps of a pipeline call us. Ours may not be the `mlproj` that is found on the script's PATH."""
+_LAUNCH = (
+    "import sys; sys.path[:] = filter(None, sys.path); from mlproj.__main__ import main; sys.exit(main())"
+)
+EXECUTABLE = (sys.executable, "-c", _LAUNCH)
+"""How the steps of a pipeline call us: by our own Python, for the `mlproj` on the script's PATH may be
+another, and without the modules in the script's folder, which would come before those that we import."""
 
 _OWN_ADDRESS = ("127.0.0.1", "localhost")
 _DISPLACING = ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME")

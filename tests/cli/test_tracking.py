@@ -89,3 +89,28 @@ def test_tracking_can_be_turned_off(make_project: ProjectMaker, mlproj: Mlproj) 
     project = make_project({"MLproject": single("'env | grep -c ^MLFLOW_ || true'")})
     assert mlproj("run", ".", *LOCAL, "--no-tracking", cwd=project).stdout == "0\n"
     assert mlproj("run", ".", *LOCAL, cwd=project).stdout == "3\n"
+
+
+STEP = """\
+import json, os, subprocess, sys
+
+command = json.loads(os.environ["MLPROJ_EXECUTABLE"])
+sys.exit(subprocess.call([*command, "run", "--run-id", "f" * 32, "-e", "step", "--", ".."]))
+"""
+
+
+def test_a_step_is_run_by_mlproj_itself_whatever_lies_in_the_script_s_folder(
+    make_project: ProjectMaker, mlproj: Mlproj
+) -> None:
+    entry_points = (
+        "entry_points:\n  main: {command: cd sub && python3 pipeline.py}\n  step: {command: 'echo stepped'}\n"
+    )
+    hostile = dict.fromkeys(
+        ("sub/typer.py", "sub/mlproj.py", "sub/msgspec.py"), "raise SystemExit('not this one')\n"
+    )
+    project = make_project({"MLproject": entry_points, "sub/pipeline.py": STEP, **hostile})
+    answer = mlproj("run", ".", *LOCAL, cwd=project)
+    assert answer.code == 0 and answer.stdout == "stepped\n", answer.stderr
+    step = mlproj("show", "f" * 32, "--json").document
+    assert step["parent"] == mlproj("show", "last", "--json").document["run_id"]
+    assert step["environment"]["because"] == "--env-manager local"
