@@ -25,6 +25,7 @@ from mlproj.model.tracking import (
     Page,
     Pairs,
     RunStatus,
+    ServedFile,
     TrackedRun,
 )
 
@@ -284,3 +285,33 @@ class Tracking(Protocol):
     def traces(self) -> Traces: ...
 
     def close(self) -> None: ...
+
+
+class Server(Protocol):
+    """A tracking server that somebody keeps, of MLflow's make or another, which we are a client of.
+
+    Raises StoreError where it does not answer or does not let us in.
+    """
+
+    def experiment(self, *, name: str | None = None, experiment_id: str | None = None) -> Experiment:
+        """By the one or the other; deleted ones too."""
+        ...
+
+    def create_experiment(self, name: str) -> str:
+        """Its id."""
+        ...
+
+    def create_run(self, new: NewRun) -> TrackedRun: ...
+
+    def run(self, run_id: str) -> TrackedRun: ...
+
+    def log(self, run_id: str, *, params: Pairs = (), tags: Pairs = ()) -> None: ...
+
+    def update(self, run_id: str, *, status: RunStatus, ended: int | None = None) -> None: ...
+
+    def history(self, run_id: str, key: str) -> Iterator[Metric]: ...
+
+    def files(self, run: TrackedRun, *, most: int, altogether: int) -> Iterator[ServedFile]:
+        """All that the server holds for the run. What is larger than `most` bytes, or beyond `altogether` in
+        sum, is not read for its digest."""
+        ...

@@ -141,6 +141,11 @@ def _amended(index: Index, amendment: Amendment) -> Index:
             return replace(index, params={**index.params, content["key"]: (content["value"], LOGGED)})
         case "metrics":
             return replace(index, metrics={**index.metrics, **_with(index, content["points"])})
+        case "output":
+            size = int(content["size"])
+            digest = Digest(content["digest"]) if "digest" in content else None
+            output = (content["path"], content["state"], digest, size)
+            return replace(index, outputs=index.outputs | {output})
         case "status":
             return replace(
                 index,

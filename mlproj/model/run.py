@@ -55,6 +55,15 @@ class EnvironmentState(msgspec.Struct, frozen=True, kw_only=True):
     because: str
 
 
+class ServerRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run at a tracking server that a person configured: what it is called there. `uri` is without
+    credentials."""
+
+    uri: str
+    run_id: str
+    experiment_id: str
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """How a plan was carried out here: what is not part of its identity."""
 
@@ -76,6 +85,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Recorded variables that are no part of the plan, such as the locale."""
     tags: tuple[tuple[str, str], ...] = ()
     parent: str | None = None
+    server: ServerRun | None = None
+    """Where the script logged, if not to us."""
     mlproj_version: str
 
 
@@ -89,7 +100,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
     """A declared output after the run. `state` is `written`, `unchanged` (there before, and not written by
-    this run) or `missing`; only a written one has a digest and counts as the run's."""
+    this run) or `missing`; only a written one has a digest and counts as the run's. One that is `served` a
+    tracking server holds: here it has a digest at most."""
 
     path: str
     state: str
@@ -141,6 +153,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Blobs that the plan or the job names and the store never got, since the runner ended too early."""
     logged: Logged | None = None
     """What the script logged; None where it logged nothing."""
+    server_read: bool | None = None
+    """Whether all that the job's server holds of the run was read back; None where there is no server."""
 
     @property
     def latest(self) -> dict[str, float | str]:

@@ -10,6 +10,8 @@ from enum import Enum
 
 import msgspec
 
+from mlproj.model.digest import Digest
+
 Pairs = tuple[tuple[str, str], ...]
 """Keys with their values, sorted by key."""
 
@@ -149,6 +151,15 @@ class LoggedModel(msgspec.Struct, frozen=True, kw_only=True):
     tags: Pairs = ()
     params: Pairs = ()
     metrics: tuple[Metric, ...] = ()
+
+
+class ServedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a server holds for a run: below `artifacts/`, or `models/<model id>/`. `digest` is None where
+    it was too large to be read for one, or the server would not send it."""
+
+    path: str
+    size: int
+    digest: Digest | None = None
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Speaks MLflow's REST API as a client, to a tracking server that somebody keeps."""

@@ -1,0 +1,205 @@
+"""Requests to one server: short of patience where nobody is there, and plain about what it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, SSLError
+
+from mlproj.errors import MlprojError, NotFound, StoreError, UsageError
+from mlproj.model.redaction import without_credentials
+from mlproj.remote.credentials import Credentials
+from mlproj.version import __version__
+
+API = "/api/2.0/mlflow/"
+
+_CONNECT = 5.0
+_READ = 60.0
+"""Seconds. A server that works on something may take a while, one that is there is found at once."""
+
+_RETRIED = (429, 502, 503, 504)
+_PIECE = 1 << 20
+_MISSING = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND", "NOT_FOUND")
+_LONGEST = 300
+
+
+class Away(StoreError):
+    """Nobody answers, or not to the end."""
+
+
+class Connection:
+    """To the server at `uri`, as clients are given it. `environ` says which proxy there is.
+
+    Every failure is told without the credentials: StoreError where nobody answers (Away), lets us in or knows
+    what to do, NotFound for what is not there, UsageError for what is refused.
+    """
+
+    def __init__(self, uri: str, credentials: Credentials, environ: Mapping[str, str]) -> None:
+        parts = urlsplit(uri)
+        self._base = parts._replace(
+            netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/"), query="", fragment=""
+        ).geturl()
+        self._headers = {"User-Agent": f"mlproj/{__version__}", "Accept-Encoding": "identity"}
+        if credentials.authorization is not None:
+            self._headers["Authorization"] = credentials.authorization
+        self._shown = without_credentials(self._base)
+        self._pool = _pool(self._base, credentials, environ)
+
+    def get(self, path: str, **query: str | None) -> Any:
+        """The JSON that a GET of `path` answers with."""
+        with self._answer("GET", self._url(path, query)) as answer:
+            return self._read(answer)
+
+    def post(self, path: str, **body: Any) -> Any:
+        with self._answer("POST", self._url(path, {}), json.dumps(body).encode()) as answer:
+            return self._read(answer)
+
+    @contextlib.contextmanager
+    def pieces(self, path: str, **query: str | None) -> Iterator[Iterator[bytes]]:
+        """The content of a file, as it comes."""
+        with self._answer("GET", self._url(path, query)) as answer:
+            yield answer.stream(_PIECE)
+
+    def _url(self, path: str, query: Mapping[str, str | None]) -> str:
+        where = path if path.startswith("/") else API + path
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._base + quote(where) + (f"?{urlencode(given)}" if given else "")
+
+    @contextlib.contextmanager
+    def _answer(self, method: str, url: str, body: bytes | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
+        headers = {**self._headers, "Content-Type": "application/json"} if body else self._headers
+        try:
+            answer = self._pool.request(
+                method, url, body=body, headers=headers, preload_content=False, redirect=method == "GET"
+            )
+            try:
+                if answer.status >= 300:
+                    raise self._refusal(answer)
+                yield answer
+            finally:
+                answer.release_conn()
+        except (HTTPError, OSError, ValueError) as error:
+            raise self._away(error) from error
+
+    def _read(self, answer: urllib3.BaseHTTPResponse) -> Any:
+        try:
+            return json.loads(answer.data or b"{}")
+        except ValueError as error:
+            raise StoreError(
+                f"`{self._shown}` does not answer as a tracking server does",
+                hint="give the address that MLflow's page has, without what comes after `#`",
+            ) from error
+
+    def _refusal(self, answer: urllib3.BaseHTTPResponse) -> MlprojError:
+        """What an answer means that is no success."""
+        code, said = _complaint(answer.data)
+        told = f": {said}" if said else ""
+        if answer.status in (401, 403):
+            return StoreError(
+                f"the tracking server `{self._shown}` does not let us in ({answer.status}){told}",
+                hint="set `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or"
+                " `MLFLOW_TRACKING_TOKEN`",
+            )
+        if answer.status == 404 or code in _MISSING:
+            return NotFound(f"the tracking server `{self._shown}` has no such thing{told}")
+        if 400 <= answer.status < 500:
+            return UsageError(f"the tracking server `{self._shown}` refuses ({answer.status}){told}")
+        return StoreError(f"the tracking server `{self._shown}` failed ({answer.status}){told}")
+
+    def _away(self, error: Exception) -> Away:
+        reason: BaseException = error
+        while isinstance(inner := getattr(reason, "reason", None), BaseException):
+            reason = inner
+        if isinstance(reason, (SSLError, ssl.SSLError)):
+            hint = "`MLFLOW_TRACKING_SERVER_CERT_PATH` names the certificate of whoever vouches for it"
+        else:
+            hint = "check the address, and that the server runs"
+        return Away(
+            f"the tracking server `{self._shown}` cannot be reached: {_in_short(str(reason))}", hint=hint
+        )
+
+
+def _pool(base: str, credentials: Credentials, environ: Mapping[str, str]) -> urllib3.PoolManager:
+    options: dict[str, Any] = {
+        "timeout": urllib3.Timeout(connect=_CONNECT, read=_READ),
+        # What may have been done is not done twice; a server that says it is busy has done nothing.
+        "retries": urllib3.Retry(
+            total=None,
+            connect=1,
+            read=0,
+            other=0,
+            redirect=5,
+            status=3,
+            status_forcelist=_RETRIED,
+            allowed_methods=None,
+            backoff_factor=0.3,
+            raise_on_status=False,
+            respect_retry_after_header=False,
+        ),
+    }
+    if base.startswith("https:"):
+        options["ssl_context"] = _context(credentials)
+        if not credentials.verified:
+            urllib3.disable_warnings(InsecureRequestWarning)
+    proxy = _proxy(base, environ)
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    parts = urlsplit(proxy)
+    login = None if parts.username is None else f"{parts.username}:{parts.password or ''}"
+    headers = None if login is None else urllib3.make_headers(proxy_basic_auth=login)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return urllib3.ProxyManager(bare, proxy_headers=headers, **options)
+
+
+def _context(credentials: Credentials) -> ssl.SSLContext:
+    try:
+        authorities = credentials.authorities
+        if authorities is None:
+            context = ssl.create_default_context()
+        elif authorities.is_dir():
+            context = ssl.create_default_context(capath=authorities)
+        else:
+            context = ssl.create_default_context(cafile=authorities)
+        if credentials.certificate is not None:
+            context.load_cert_chain(credentials.certificate)
+    except OSError as error:
+        given = "`MLFLOW_TRACKING_SERVER_CERT_PATH` and `MLFLOW_TRACKING_CLIENT_CERT_PATH`"
+        raise UsageError(f"a certificate cannot be read: {error}", hint=f"look at {given}") from error
+    if not credentials.verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _proxy(base: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy that the variables name for the server, if it is not exempt."""
+    parts = urlsplit(base)
+    named = {name.lower(): value for name, value in environ.items() if name.lower().endswith("_proxy")}
+    proxies = {name.removesuffix("_proxy"): value for name, value in named.items() if value}
+    if urllib.request.proxy_bypass_environment(parts.netloc, proxies):  # type: ignore[attr-defined]  # typeshed has it on macOS alone
+        return None
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if proxy is None:
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _complaint(data: bytes) -> tuple[str, str]:
+    """The code and the words of an error in MLflow's form; else nothing of what may be a page of HTML."""
+    try:
+        document = json.loads(data)
+        return str(document.get("error_code", "")), _in_short(str(document.get("message", "")))
+    except (ValueError, AttributeError):
+        return "", ""
+
+
+def _in_short(text: str) -> str:
+    words = " ".join(without_credentials(text).split())
+    return words if len(words) <= _LONGEST else words[:_LONGEST] + "…"

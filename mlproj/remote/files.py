@@ -1,0 +1,101 @@
+"""The files of a run that a server holds: listed, and read once for their digests, but not kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from mlproj.errors import MlprojError
+from mlproj.model.digest import Digest
+from mlproj.model.encoding import is_text
+from mlproj.model.tracking import ServedFile, TrackedRun
+from mlproj.remote.answers import Files, ListedFile, read_answer
+from mlproj.remote.connection import Away, Connection
+
+_DEEPEST = 50
+_MOST = 100_000
+"""Files of a run. A server that lists more lists them in a circle."""
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A tree of files: where it is listed and read, and under which name it is told of."""
+
+    name: str
+    listing: str
+    listed_by: str
+    content: str
+    read_by: str
+    owner: str | None = None
+
+
+def served_files(
+    connection: Connection, run: TrackedRun, *, most: int, altogether: int
+) -> Iterator[ServedFile]:
+    """The artifacts of a run, and those of the models that it logged. What is larger than `most` bytes, or
+    would make more than `altogether`, is listed without a digest."""
+    left = altogether
+    for place in _places(run):
+        for file in _listed(connection, place, "", 0):
+            path = f"{place.name}/{file.path}"
+            if not is_text(path):
+                continue
+            digest, size = None, file.file_size
+            if size <= min(most, left):
+                digest, size = _digest(connection, place, file, min(most, left))
+                left -= size
+            yield ServedFile(path=path, size=size, digest=digest)
+
+
+def _places(run: TrackedRun) -> Iterator[_Place]:
+    yield _Place(
+        name="artifacts",
+        listing="artifacts/list",
+        listed_by="path",
+        content="/get-artifact",
+        read_by="path",
+        owner=run.run_id,
+    )
+    for model in run.model_outputs:
+        yield _Place(
+            name=f"models/{model.model_id}",
+            listing=f"logged-models/{model.model_id}/artifacts/directories",
+            listed_by="artifact_directory_path",
+            content=f"/ajax-api/2.0/mlflow/logged-models/{model.model_id}/artifacts/files",
+            read_by="artifact_file_path",
+        )
+
+
+def _listed(connection: Connection, place: _Place, folder: str, depth: int) -> Iterator[ListedFile]:
+    token: str | None = None
+    for _ in range(_MOST):
+        query = {place.listed_by: folder or None, "page_token": token}
+        answer = connection.get(place.listing, run_id=place.owner, run_uuid=place.owner, **query)
+        page = read_answer(answer, Files)
+        for file in page.files:
+            if not file.is_dir:
+                yield file
+            elif depth < _DEEPEST:
+                yield from _listed(connection, place, file.path, depth + 1)
+        token = page.next_page_token
+        if not token:
+            return
+
+
+def _digest(connection: Connection, place: _Place, file: ListedFile, most: int) -> tuple[Digest | None, int]:
+    """The digest and size of what the server sends; no digest where it sends none, or more than it said."""
+    hasher, size = hashlib.sha256(), 0
+    query = {place.read_by: file.path, "run_id": place.owner, "run_uuid": place.owner}
+    try:
+        with connection.pieces(place.content, **query) as pieces:
+            for piece in pieces:
+                hasher.update(piece)
+                size += len(piece)
+                if size > most:
+                    return None, max(size, file.file_size)
+    except Away:
+        raise
+    except MlprojError:
+        return None, file.file_size
+    return Digest.from_hex(hasher.hexdigest()), size
