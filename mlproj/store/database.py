@@ -121,6 +121,8 @@ def _bring_up_to_date(connection: sqlite3.Connection, root: Path) -> None:
         with transaction(connection):
             for statement in filter(str.strip, _SCHEMA.read_text().split(";\n")):
                 connection.execute(statement)
+        # The file takes its room now: a run that fills the disk has none left for it.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     elif "alembic_version" in tables:
         _back_up(connection, root)
         _upgrade(connection, root)
