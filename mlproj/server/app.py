@@ -57,6 +57,10 @@ _PREFIXES = ("/api", "/ajax-api")
 _OLD = "/api/2.0/preview/mlflow"
 """Where clients before MLflow 2 look for the registry."""
 _ARTIFACTS = "/2.0/mlflow-artifacts/artifacts/{artifact_path:path}"
+_JSON = "application/json"
+_TEXT = "text/plain"
+_BYTES = "application/octet-stream"
+_PROTOBUF = "application/x-protobuf"
 _SERVER_INFO = {
     "store_type": "SqlStore",
     "workspaces_enabled": False,
@@ -90,8 +94,9 @@ def create_app(
                 maker.handler(route),
                 methods=[route.method],
                 responses=description.responses(route),
+                summary=route.path,
                 openapi_extra=description.operation(route, schemas),
-                include_in_schema=prefix == _PREFIXES[0],
+                include_in_schema=route.described and prefix == _PREFIXES[0],
             )
     for route in ROUTES:
         if route.path.startswith(f"{TRACKING}/"):
@@ -100,7 +105,14 @@ def create_app(
     for prefix in _PREFIXES:
         for method, act in (("GET", streams.download), ("PUT", streams.upload), ("DELETE", streams.remove)):
             app.add_api_route(
-                f"{prefix}{_ARTIFACTS}", maker.streamed(act), methods=[method], include_in_schema=False
+                f"{prefix}{_ARTIFACTS}",
+                maker.streamed(act),
+                methods=[method],
+                responses=description.answers(_BYTES if method == "GET" else _JSON),
+                response_class=Response,
+                summary=f"{method} an artifact",
+                openapi_extra=description.streamed(method),
+                include_in_schema=prefix == _PREFIXES[0],
             )
     _add_pages(app, maker)
     _add_failures(app, unexpected)
@@ -125,7 +137,7 @@ class _Maker:
         async def handle(request: Request) -> Response:
             asked = await _asked(request, route)
             answer = await run_in_threadpool(route.act, self.desk(request), asked)
-            return Response(msgspec.json.encode(answer), media_type="application/json")
+            return Response(msgspec.json.encode(answer), media_type=_JSON)
 
         return handle
 
@@ -158,40 +170,48 @@ def _add_pages(app: FastAPI, maker: _Maker) -> None:
     """What is no JSON of MLflow's, or asks nothing."""
 
     async def health(request: Request) -> Response:
-        return Response(b"OK", media_type="text/plain")
+        return Response(b"OK", media_type=_TEXT)
 
     async def version(request: Request) -> Response:
-        return Response(SPOKEN.encode(), media_type="text/plain")
+        return Response(SPOKEN.encode(), media_type=_TEXT)
 
     async def server_info(request: Request) -> Response:
-        return Response(msgspec.json.encode(_SERVER_INFO), media_type="application/json")
+        return Response(msgspec.json.encode(_SERVER_INFO), media_type=_JSON)
 
     async def spans(request: Request) -> Response:
         headers = request.headers
         kind = headers.get("content-type", "").partition(";")[0].strip()
-        if kind not in ("application/x-protobuf", "application/json"):
-            raise invalid(
-                f"Invalid Content-Type: {kind}. Expected: application/x-protobuf or application/json"
-            )
+        if kind not in (_PROTOBUF, _JSON):
+            raise invalid(f"Invalid Content-Type: {kind}. Expected: {_PROTOBUF} or {_JSON}")
         experiment_id = headers.get("x-mlflow-experiment-id")
         if not experiment_id:
             raise invalid("Missing value for required header 'x-mlflow-experiment-id'.")
         body = unpacked(await _body(request), headers.get("content-encoding", "").lower())
-        found = spans_by_trace(body, as_json=kind == "application/json")
+        found = spans_by_trace(body, as_json=kind == _JSON)
         await run_in_threadpool(traces.add_spans, maker.desk(request), experiment_id, found)
-        return Response(b"", media_type="application/x-protobuf")
+        return Response(b"", media_type=_PROTOBUF)
 
-    app.add_api_route("/health", health, include_in_schema=False)
-    app.add_api_route("/version", version, include_in_schema=False)
-    app.add_api_route("/v1/traces", spans, methods=["POST"], include_in_schema=False)
+    for path, page in (("/health", health), ("/version", version)):
+        app.add_api_route(path, page, responses=description.answers(_TEXT), response_class=Response)
+    app.add_api_route(
+        "/v1/traces",
+        spans,
+        methods=["POST"],
+        responses=description.answers(_PROTOBUF),
+        response_class=Response,
+        openapi_extra=description.spans(),
+    )
     for prefix in _PREFIXES:
-        app.add_api_route(f"{prefix}/3.0/mlflow/server-info", server_info, include_in_schema=False)
+        path = f"{prefix}/3.0/mlflow/server-info"
+        app.add_api_route(
+            path, server_info, responses=description.answers(_JSON), include_in_schema=prefix == "/api"
+        )
 
 
 def _add_failures(app: FastAPI, unexpected: Callable[[Exception], None]) -> None:
     def answer(failure: Failure) -> Response:
         status, body = encoded(failure)
-        return Response(body, status_code=status, media_type="application/json")
+        return Response(body, status_code=status, media_type=_JSON)
 
     async def failed(request: Request, error: Exception) -> Response:
         assert isinstance(error, Failure)

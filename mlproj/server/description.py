@@ -16,6 +16,8 @@ Document = dict[str, Any]
 _REFERENCE = "#/components/schemas/{name}"
 _FIELD = re.compile(r"\{(\w+)(?::path)?\}")
 _JSON = "application/json"
+_BYTES = "application/octet-stream"
+_BINARY = {"type": "string", "format": "binary"}
 
 
 def components(routes: Sequence[Route]) -> Document:
@@ -53,11 +55,44 @@ def operation(route: Route, schemas: Mapping[str, Any]) -> Document:
     return described
 
 
+def streamed(method: str) -> Document:
+    """The bytes of an artifact: they are the body, or the answer."""
+    path = {"name": "artifact_path", "in": "path", "required": True, "schema": {"type": "string"}}
+    described: Document = {"operationId": f"{method}_artifact".lower(), "parameters": [path]}
+    if method == "PUT":
+        described["requestBody"] = {"required": True, "content": {_BYTES: {"schema": _BINARY}}}
+    return described
+
+
+def spans() -> Document:
+    """OpenTelemetry's export of spans."""
+    header = {
+        "name": "x-mlflow-experiment-id",
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string"},
+    }
+    content: Document = {kind: {"schema": {}} for kind in ("application/x-protobuf", _JSON)}
+    return {
+        "operationId": "export_spans",
+        "parameters": [header],
+        "requestBody": {"required": True, "content": content},
+    }
+
+
+def answers(kind: str, schema: Document | None = None) -> dict[int | str, Document]:
+    """A success of this media type, and the error that may come instead."""
+    good = {"description": "done", "content": {kind: {"schema": {} if schema is None else schema}}}
+    return {200: good, "4XX": _error(), "5XX": _error()}
+
+
 def responses(route: Route) -> dict[int | str, Document]:
     """One of success and the error that any of them may be."""
-    good = {"description": "done", "content": {_JSON: {"schema": _reference(route.answer)}}}
-    bad = {"description": "an error", "content": {_JSON: {"schema": _reference(ErrorAnswer)}}}
-    return {200: good, "4XX": bad, "5XX": bad}
+    return answers(_JSON, _reference(route.answer))
+
+
+def _error() -> Document:
+    return {"description": "an error", "content": {_JSON: {"schema": _reference(ErrorAnswer)}}}
 
 
 def _body(route: Route, in_path: Sequence[str], schemas: Mapping[str, Any]) -> Document:

@@ -8,7 +8,7 @@ import msgspec
 
 from mlproj.server.failures import invalid
 
-_SCHEME = "mlflow-artifacts:/"
+SCHEME = "mlflow-artifacts"
 _PLACE = re.compile(
     r"(?P<experiment>\d+)/(?:(?P<kind>models|traces)/)?(?P<name>[a-zA-Z0-9][\w\-]*)/artifacts(?:/(?P<path>.*))?",
     re.ASCII | re.DOTALL,
@@ -29,7 +29,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def uri(path: str) -> str:
-    return f"{_SCHEME}{path}"
+    return f"{SCHEME}:/{path}"
 
 
 def of_run(experiment_id: str, run_id: str) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from mlproj.errors import NotFound
+from mlproj.server import places
 from mlproj.server.desk import Desk
 from mlproj.server.failures import Failure, invalid
 from mlproj.server.wire.registry import CreateModelVersion
@@ -36,6 +37,8 @@ def lineage(desk: Desk, asked: CreateModelVersion) -> Origin:
         origin = _of_logged(desk, origin, logged["model_id"])
     if _is_local(origin.source):
         _inside(desk, origin)
+    elif _scheme(origin.source) == places.SCHEME:
+        _named(origin)
     if origin.run_id is None and origin.model_id is not None:
         return _with_run(desk, origin)
     return origin
@@ -116,6 +119,17 @@ def _inside(desk: Desk, origin: Origin) -> None:
             f"source, the {kind} request parameter has to be specified and the local path has to be "
             f"contained within the artifact directory of the run specified by the {kind}."
         )
+
+
+def _named(origin: Origin) -> None:
+    """Refuses an address of this server's that is of another run or model than the one that is named."""
+    field, kind = ("run_id", "runs") if origin.model_id is None else ("model_id", "models")
+    try:
+        place = places.place(unquote(urlsplit(origin.source).path).strip("/"))
+    except Failure as failure:
+        raise _unnamed(origin.source, field) from failure
+    if (place.kind, place.name) != (kind, origin.model_id or origin.run_id):
+        raise _unnamed(origin.source, field)
 
 
 def _is_local(uri: str) -> bool:

@@ -58,8 +58,20 @@ ROUTES: tuple[Route, ...] = (
     post("artifacts/presigned-upload-url", PresignedUrl, Empty, no_presigned),
     post("artifacts/presigned-download-url", PresignedUrl, Empty, no_presigned),
     get("artifacts", ListProxied, Files, list_proxied, below=_PROXY),
-    post("mpu/create/{artifact_path:path}", Request, Empty, no_multipart, below=_PROXY),
-    post("mpu/complete/{artifact_path:path}", Request, Empty, no_multipart, below=_PROXY),
-    post("mpu/abort/{artifact_path:path}", Request, Empty, no_multipart, below=_PROXY),
-    get("presigned/{artifact_path:path}", Request, Empty, no_presigned_download, below=_PROXY),
+    *(
+        Route(
+            method=method,
+            path=f"{_PROXY}/{path}/{{artifact_path:path}}",
+            asked=Request,
+            answer=Empty,
+            act=act,
+            described=False,
+        )
+        for method, path, act in (
+            ("POST", "mpu/create", no_multipart),
+            ("POST", "mpu/complete", no_multipart),
+            ("POST", "mpu/abort", no_multipart),
+            ("GET", "presigned", no_presigned_download),
+        )
+    ),
 )
