@@ -26,7 +26,7 @@ from mlproj.ports import Copied
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained
-from mlproj.store.founding import ARRIVING, alone_with, make_folder
+from mlproj.store.founding import ARRIVING, WORKSPACES, alone_with, make_folder
 from mlproj.store.room import LEAST, has_room
 from mlproj.store.sizes import measure_database
 
@@ -59,7 +59,8 @@ def copy_store(connection: sqlite3.Connection, root: Path, destination: Path, re
         report(Started(stage="copy", detail=str(destination)))
         database = stack.enter_context(_snapshot(connection, root))
         found = _copy_blobs(FolderBlobs(root / "blobs"), FolderBlobs(destination / "blobs"), report)
-        _copy_workspaces(root / "runs", destination / "runs")
+        for name in WORKSPACES:
+            _copy_workspaces(root / name, destination / name)
         _put_database(database, destination)
         report(Ended(stage="copy"))
     return replace(found, path=destination)
@@ -122,7 +123,7 @@ def _size(blobs: FolderBlobs, digest: Digest) -> int:
 
 
 def _copy_workspaces(source: Path, target: Path) -> None:
-    """Brings what runs that go on have written so far, and the output folders of others."""
+    """Brings what runs that go on have written so far, and the folders of others, of models and traces."""
     if not source.is_dir():
         return
     try:

@@ -16,12 +16,14 @@ MOVED = "moved-to"
 """The file that says where a store went."""
 ARRIVING = f"{FILE}.arriving"
 """A copy's database before it is put in place."""
+WORKSPACES = ("runs", "models", "traces")
+"""The folders of what has files that can still change: runs, logged models, traces."""
 _MOST_MOVES = 40
 
 
 def make_folder(root: Path) -> None:
     """An empty store's folder, which git leaves alone. Raises StoreError where other files are in it."""
-    ours = {".gitignore", "locks", "blobs", "runs", ARRIVING}  # as an interrupted copy leaves them
+    ours = {".gitignore", "locks", "blobs", *WORKSPACES, ARRIVING}  # as an interrupted copy leaves them
     if root.is_dir() and any(entry.name not in ours for entry in root.iterdir()):
         inside = root / FOLDER
         raise StoreError(

@@ -17,7 +17,7 @@ from mlproj.ports import Copied
 from mlproj.store.copying import copy_store
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained, not_writable
-from mlproj.store.founding import alone_with, followed, is_vacant, leave_word, refuse_network
+from mlproj.store.founding import WORKSPACES, alone_with, followed, is_vacant, leave_word, refuse_network
 from mlproj.store.opening import open_store
 
 _ARRIVING = ".restoring-"
@@ -129,7 +129,7 @@ def _carry(root: Path, target: Path, report: Report) -> Copied:
     # The database goes first: without its journal it would lack what came last, and still count.
     for file in sorted(root.glob(f"{FILE}*")):
         file.unlink()
-    for folder in ("blobs", "runs"):
+    for folder in ("blobs", *WORKSPACES):
         shutil.rmtree(root / folder, ignore_errors=True)
     return copied
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlproj.ports import StoreSize
 from mlproj.store.database import FILE
+from mlproj.store.founding import WORKSPACES
 
 
 def size_of(path: Path) -> int:
@@ -27,7 +28,7 @@ def measure(root: Path) -> StoreSize:
     return StoreSize(
         database=measure_database(root),
         blobs=size_of(root / "blobs"),
-        workspaces=size_of(root / "runs"),
+        workspaces=sum(size_of(root / name) for name in WORKSPACES),
     )
 
 

@@ -20,6 +20,7 @@ from mlproj.ports import RunQuery
 from mlproj.services.verify import verify
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
+from mlproj.store.founding import WORKSPACES
 from mlproj.store.opening import open_store
 from mlproj.store.relocating import back_up, move, restore
 from tests.conftest import need
@@ -111,6 +112,23 @@ def test_a_backup_of_a_store_in_use_holds_what_was_sealed(
         copy = open_store(tmp_path / folder, create=False).find("running")
         assert copy.status is Status.KILLED and copy.outcome is not None
         assert [log.name for log in copy.outcome.logs] == ["stdout"]
+
+
+def test_files_of_models_and_traces_are_copied_and_moved(
+    store: FolderStore, root: Path, tmp_path: Path
+) -> None:
+    sealed(store, "first")
+    files = [Path(kind, "one", "artifacts", "file") for kind in WORKSPACES]
+    for file in files:
+        (root / file).parent.mkdir(parents=True)
+        (root / file).write_bytes(b"content")
+    back_up(root, tmp_path / "backup", silent)
+    store.close()
+    move(root, tmp_path / "moved", wait=False, report=silent)
+    for copy in (tmp_path / "backup", tmp_path / "moved"):
+        assert [(copy / file).read_bytes() for file in files] == [b"content"] * len(files)
+    restore(tmp_path / "backup", tmp_path / "moved", replacing=True, report=silent)
+    assert [(tmp_path / "moved" / file).exists() for file in files] == [True] * len(files)
 
 
 def test_a_backup_goes_over_no_other_store(store: FolderStore, root: Path, tmp_path: Path) -> None:
