@@ -22,8 +22,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a run is kept, in bytes; what goes beyond is marked as cut, and never dropped in silence.
 
     `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all of one;
-    `served` for one artifact that a tracking server holds, and `all_served` for all of a run's: what is beyond
-    is not read for its digest.
+    `served` for one artifact that a tracking server holds, and `all_served` for all of a run's: what is
+    beyond is not read for its digest.
     """
 
     log: int = 64 * _MIB

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from mlproj.errors import MlprojError, NotFound, UsageError
 from mlproj.model.digest import Digest
 from mlproj.model.environment import (
     Activation,
@@ -23,6 +26,7 @@ from mlproj.model.events import ChildOutput, Event, Report
 from mlproj.model.provenance import Host, InputState, Variables
 from mlproj.model.run import Usage
 from mlproj.model.source import Checkout, Snapshot, SnapshotFile, SourceState
+from mlproj.model.tracking import Experiment, Metric, NewRun, Pairs, RunStatus, ServedFile, TrackedRun
 from mlproj.ports import Execution, ObservedInput, SnapshotRules, Task
 
 MOMENT = "2026-01-02T03:04:05.678Z"
@@ -128,6 +132,90 @@ class FakeEndpoint:
 
     def close(self) -> None:
         self.closed = True
+
+
+@dataclass
+class FakeServer:
+    """A tracking server in memory. `failure` is raised by whatever it is asked, and `refusing` are the keys
+    of params that it does not take."""
+
+    failure: MlprojError | None = None
+    refusing: tuple[str, ...] = ()
+    experiments: dict[str, str] = field(default_factory=lambda: {"0": "Default"})
+    runs: dict[str, TrackedRun] = field(default_factory=dict)
+    points: dict[tuple[str, str], tuple[Metric, ...]] = field(default_factory=dict)
+    held: tuple[ServedFile, ...] = ()
+
+    def experiment(self, *, name: str | None = None, experiment_id: str | None = None) -> Experiment:
+        self._answer()
+        for number, known in self.experiments.items():
+            if known == name or number == experiment_id:
+                return Experiment(
+                    experiment_id=number, name=known, artifact_location="", created=0, updated=0
+                )
+        raise NotFound("no such experiment")
+
+    def create_experiment(self, name: str) -> str:
+        self._answer()
+        number = str(len(self.experiments))
+        self.experiments[number] = name
+        return number
+
+    def create_run(self, new: NewRun) -> TrackedRun:
+        self._answer()
+        run_id = f"there-{len(self.runs)}"
+        self.runs[run_id] = TrackedRun(
+            run_id=run_id,
+            name=new.name,
+            experiment_id=new.experiment_id,
+            user=new.user,
+            status=RunStatus.RUNNING,
+            started=new.started,
+            ended=None,
+            artifact_uri="",
+            tags=new.tags,
+        )
+        return self.runs[run_id]
+
+    def run(self, run_id: str) -> TrackedRun:
+        self._answer()
+        if run_id not in self.runs:
+            raise NotFound("no such run")
+        return self.runs[run_id]
+
+    def log(self, run_id: str, *, params: Pairs = (), tags: Pairs = ()) -> None:
+        run = self.run(run_id)
+        if any(key in self.refusing for key, _ in params):
+            raise UsageError("too long")
+        self.runs[run_id] = replace(
+            run,
+            params=tuple(sorted({**dict(run.params), **dict(params)}.items())),
+            tags=tuple(sorted({**dict(run.tags), **dict(tags)}.items())),
+        )
+
+    def update(self, run_id: str, *, status: RunStatus, ended: int | None = None) -> None:
+        self.runs[run_id] = replace(self.run(run_id), status=status, ended=ended)
+
+    def log_points(self, run_id: str, *points: Metric) -> None:
+        """What a script does, and no runner."""
+        run = self.run(run_id)
+        for point in points:
+            earlier = self.points.get((run_id, point.key), ())
+            self.points[run_id, point.key] = (*earlier, point)
+        latest = {metric.key: metric for metric in (*run.metrics, *points)}
+        self.runs[run_id] = replace(run, metrics=tuple(latest.values()))
+
+    def history(self, run_id: str, key: str) -> Iterator[Metric]:
+        self._answer()
+        yield from self.points.get((run_id, key), ())
+
+    def files(self, run: TrackedRun, *, most: int, altogether: int) -> Iterator[ServedFile]:
+        self._answer()
+        yield from self.held
+
+    def _answer(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
 
 @dataclass

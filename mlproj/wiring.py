@@ -17,6 +17,7 @@ from mlproj.model.moment import now
 from mlproj.ports import Copied, Endpoint, Environment, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import cache_folder, limits
+from mlproj.tracking_ports import Server, Tracking
 
 
 def part(name: str) -> Any:
@@ -36,6 +37,8 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         executor=lambda: part("execution.local:LocalExecutor")(log_limit=chosen.log),
         open_store=lambda: open_store(environ, caller, store, create=True),
         endpoint=endpoint_for,
+        server=lambda uri: server_at(uri, environ),
+        tracking=tracking_of,
         now=now,
         new_id=lambda: uuid.uuid4().hex,
         user=getpass.getuser,
@@ -82,11 +85,23 @@ def endpoint_for(store: RunStore, run_id: str) -> Endpoint:
 
     endpoint: Endpoint = part("server.endpoint:Endpoint")(
         run_id,
-        lambda: part("store.tracking.opening:open_tracking")(store),
+        lambda: tracking_of(store),
         lambda: part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads"),
         owns=is_step,
     )
     return endpoint
+
+
+def server_at(uri: str, environ: Mapping[str, str]) -> Server:
+    """The tracking server at an address. Nobody is asked yet."""
+    server: Server = part("remote.server:RemoteServer")(uri, environ)
+    return server
+
+
+def tracking_of(store: RunStore) -> Tracking:
+    """What a store tracks, for whoever logs to its runs."""
+    tracking: Tracking = part("store.tracking.opening:open_tracking")(store)
+    return tracking
 
 
 def current_folder() -> Path:

@@ -111,6 +111,14 @@ def run(
     require_clean: Annotated[
         bool, typer.Option("--require-clean", help="Refuse to run anything but a clean git commit.")
     ] = False,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--tracking-uri",
+            metavar="URI",
+            help="The MLflow server to have the run at, too; else `MLFLOW_TRACKING_URI`, if it names one.",
+        ),
+    ] = None,
     no_tracking: Annotated[
         bool, typer.Option("--no-tracking", help="Take in nothing that the script logs by MLflow.")
     ] = False,
@@ -175,6 +183,7 @@ def run(
         require_clean=require_clean,
         experiment_given=_is_given(context, "experiment_name") or _is_given(context, "experiment_id"),
         tracking=not no_tracking,
+        tracking_uri=tracking_uri,
         script_tracking=script_tracking,
         hook=not no_hook,
         parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),

@@ -154,8 +154,8 @@ class LoggedModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that a server holds for a run: below `artifacts/`, or `models/<model id>/`. `digest` is None where
-    it was too large to be read for one, or the server would not send it."""
+    """A file that a server holds for a run: below `artifacts/`, or `models/<model id>/`. `digest` is None
+    where it was too large to be read for one, or the server would not send it."""
 
     path: str
     size: int

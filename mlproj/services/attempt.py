@@ -14,15 +14,17 @@ from mlproj.logs import gather
 from mlproj.model.environment import Activation
 from mlproj.model.events import Ended, Event, Note, Started
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
-from mlproj.ports import Endpoint, Execution, RunStore, Task
+from mlproj.ports import Execution, RunStore, Task
 from mlproj.process import patched
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import Claim
 from mlproj.services.collect import Marks, collect, is_written, mark
 from mlproj.services.metrics import read_metrics
+from mlproj.services.mirror import Mirror
 from mlproj.services.prepare import SHELL, Prepared
+from mlproj.services.readback import read_back
 from mlproj.services.request import Context
-from mlproj.services.tracking import tracking_variables
+from mlproj.services.tracking import Office, tracking_variables
 
 NOT_FOUND = 127
 """What a shell ends with where a command names no program (POSIX, 2.8.2)."""
@@ -32,7 +34,13 @@ class Attempt:
     """Builds, executes and collects; keeps what came of each stage, so that `seal` can tell all of it."""
 
     def __init__(
-        self, context: Context, opening: Run, prepared: Prepared, claim: Claim, store: RunStore
+        self,
+        context: Context,
+        opening: Run,
+        prepared: Prepared,
+        claim: Claim,
+        store: RunStore,
+        mirror: Mirror | None = None,
     ) -> None:
         self._request = context.request
         self._tools = context.tools
@@ -42,12 +50,15 @@ class Attempt:
         self._prepared = prepared
         self._claim = claim
         self._store = store
+        self._mirror = mirror
         self._workspace = store.workspace(opening.run_id)
         self._logs = self._workspace / "logs"
         self._artifacts = self._workspace / "artifacts"
         self._execution: Execution | None = None
         self._outputs: tuple[Output, ...] = ()
         self._metrics: tuple[MetricPoint, ...] = ()
+        self._served: tuple[Output, ...] = ()
+        self._server_read: bool | None = None
         self._notes: list[str] = []
 
     def carry_out(self) -> None:
@@ -57,8 +68,8 @@ class Attempt:
             folder.mkdir(parents=True, exist_ok=True)
         marks = mark(self._directory, self._prepared.products)
         self._report(Started(stage="run", detail=self._prepared.job.command))
-        with self._endpoint() as endpoint:
-            task = self._task(activation, endpoint)
+        with self._office() as office:
+            task = self._task(activation, office)
             self._execution = self._tools.executor().execute(task, self._hear)
         self._report(Ended(stage="run"))
         self._report(Started(stage="collect"))
@@ -66,8 +77,38 @@ class Attempt:
         self._look_at_source_again()
         self._report(Ended(stage="collect"))
 
+    def read_back(self, failure: BaseException | None = None) -> None:
+        """Ends the run at the server that it is at, if any, and has the store hold what the server holds."""
+        if self._mirror is None or self._server_read is not None:
+            return
+        self._server_read = False
+        self._report(Started(stage="read", detail=self._mirror.at.uri))
+        try:
+            unread = self._read(self._mirror, failure)
+        except Interrupted as interrupt:
+            self._note(_unread(self._mirror, str(interrupt)))
+            raise
+        self._server_read = unread is None
+        if unread is not None:
+            self._note(_unread(self._mirror, unread.message))
+        self._report(Ended(stage="read"))
+
+    def _read(self, mirror: Mirror, failure: BaseException | None) -> MlprojError | None:
+        """Returns why not all could be read, if so."""
+        status, _ = _verdict(self._execution, failure)
+        try:
+            there = mirror.end(status, self._ended)
+        except MlprojError as error:
+            return error
+        with contextlib.closing(self._tools.tracking(self._store)) as tracking:
+            read = read_back(mirror.server, there, tracking, self._opening, self._tools.limits)
+        written = {output.path for output in self._outputs}
+        self._served = tuple(output for output in read.outputs if output.path not in written)
+        return read.failure
+
     def seal(self, failure: BaseException | None = None) -> Run:
         """Closes the run with what is known, and returns it as it was sealed."""
+        self.read_back(failure)
         self._report(Started(stage="seal"))
         if isinstance(failure, EnvironmentFailed) and failure.output:
             self._notes.append(failure.output)
@@ -83,18 +124,35 @@ class Attempt:
         return activation
 
     @contextlib.contextmanager
-    def _endpoint(self) -> Iterator[Endpoint | None]:
+    def _office(self) -> Iterator[Office | None]:
         """Where the script logs to, while it may. What it logged at its end has been answered afterwards."""
+        if self._mirror is not None:
+            at = self._mirror.at
+            yield Office(
+                uri=self._mirror.place.uri,
+                run_id=at.run_id,
+                experiment_id=at.experiment_id,
+                ours=False,
+                secret=self._mirror.secret,
+            )
+            return
         if not self._request.tracking:
             yield None
             return
-        endpoint = self._tools.endpoint(self._store, self._opening.run_id)
+        run_id = self._opening.run_id
+        endpoint = self._tools.endpoint(self._store, run_id)
         try:
-            yield endpoint
+            yield Office(
+                uri=endpoint.uri,
+                run_id=run_id,
+                experiment_id=self._store.experiment_of(run_id),
+                ours=True,
+                secret=endpoint.token,
+            )
         finally:
             endpoint.close()
 
-    def _task(self, activation: Activation, endpoint: Endpoint | None) -> Task:
+    def _task(self, activation: Activation, office: Office | None) -> Task:
         environ = self._request.environ
         path = os.pathsep.join([*map(str, activation.path), environ.get("PATH", os.defpath)])
         patch: dict[str, str | None] = {
@@ -106,10 +164,9 @@ class Attempt:
             "MLPROJ_STORE": str(self._store.root),
             CLAIMS: self._claim.value,
         }
-        if endpoint is not None:
-            run_id = self._opening.run_id
-            experiment_id, inner = self._store.experiment_of(run_id), patched(environ, patch)
-            patch |= tracking_variables(run_id, experiment_id, endpoint, self._request, inner)
+        if office is not None:
+            inner = patched(environ, patch)
+            patch |= tracking_variables(self._opening.run_id, office, self._request, inner)
         return Task(
             argv=(*SHELL, self._prepared.command),
             directory=self._directory,
@@ -117,7 +174,7 @@ class Attempt:
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
             descriptors=self._claim.descriptors,
-            secret=None if endpoint is None else endpoint.token,
+            secret=None if office is None else office.secret,
         )
 
     def _hear(self, event: Event) -> None:
@@ -155,10 +212,16 @@ class Attempt:
         self._notes.append(message)
         self._report(Note(message=message))
 
+    @property
+    def _ended(self) -> str:
+        if self._execution is not None:
+            return self._execution.ended
+        # The clock may have been set back since the run was begun.
+        return max(self._tools.now(), self._opening.created)
+
     def _outcome(self, failure: BaseException | None) -> Outcome:
         execution = self._execution
         status, reason = _verdict(execution, failure)
-        now = self._tools.now()
         interrupted = None if execution is None else execution.interrupted
         if isinstance(failure, Interrupted):
             interrupted = failure.signal_number
@@ -168,13 +231,13 @@ class Attempt:
             reason=reason,
             interrupted=interrupted,
             started=self._opening.created if execution is None else execution.started,
-            # The clock may have been set back since the run was begun.
-            ended=max(now, self._opening.created) if execution is None else execution.ended,
+            ended=self._ended,
             usage=Usage(wall_s=0, cpu_s=0, peak_rss_bytes=0) if execution is None else execution.usage,
             metrics=self._metrics,
-            outputs=self._outputs,
+            outputs=self._outputs + self._served,
             logs=tuple(self._keep_log(name) for name in LOGS if (self._logs / name).exists()),
             notes=tuple(self._notes),
+            server_read=self._server_read,
         )
 
     def _keep_log(self, name: str) -> LogFile:
@@ -203,6 +266,13 @@ def _verdict(execution: Execution | None, failure: BaseException | None) -> tupl
     if execution.exit_code > 0:
         return Status.FAILED, f"the entry point ended with exit code {execution.exit_code}"
     return Status.FINISHED, None
+
+
+def _unread(mirror: Mirror, reason: str) -> str:
+    return (
+        f"what `{mirror.at.uri}` holds of the run was not read to the end: {reason};"
+        " `mlproj runs sync` completes the record"
+    )
 
 
 def _signal_name(number: int) -> str:

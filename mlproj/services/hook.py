@@ -3,8 +3,8 @@
     PYTHONPATH               begins with the folder of the hook's `sitecustomize`
     MLPROJ_RUN_ID            the run that the process belongs to; without it the hook does nothing
     MLPROJ_TRACKING_URI      where that run is recorded, also MLFLOW_TRACKING_URI then; without it likewise
-    MLPROJ_TRACKING_RUN_ID   what the run is called there, where a person configured the server: without it the
-                             server is ours, and calls the run what we do
+    MLPROJ_TRACKING_RUN_ID   what the run is called there, where a person configured the server; without it
+                             the server is ours, and calls the run what we do
     MLPROJ_EXECUTABLE        mlproj itself, as a JSON list of arguments, for the steps of a pipeline; they are
                              started in the script's folder, whose modules must not get in its way
     MLPROJ_EXPERIMENT_GIVEN  1: a person named the experiment, which no `set_experiment` changes then

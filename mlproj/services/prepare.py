@@ -32,11 +32,13 @@ SHELL = ("bash", "-c")
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that is decided and not begun. `command` is what bash gets, secrets in it."""
+    """A run that is decided and not begun. `command` is what bash gets, secrets in it; `shown` are the
+    parameters that are none, as it gets them."""
 
     plan: Plan
     job: Job
     command: str
+    shown: tuple[tuple[str, str], ...]
     snapshot: Snapshot
     environment: Environment
     locked: LockedEnvironment
@@ -88,6 +90,7 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
         plan=plan_run(entry, values, facts),
         job=_job(context, project, entry, values, facts),
         command=render(entry, values, {value.name: _execution_text(value) for value in values}),
+        shown=tuple((value.name, _execution_text(value)) for value in values if not value.secret),
         snapshot=snapshot,
         environment=environment,
         locked=locked,

@@ -12,6 +12,7 @@ from mlproj.model.events import Report
 from mlproj.model.source import Checkout
 from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source
 from mlproj.settings import Limits
+from mlproj.tracking_ports import Server, Tracking
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +25,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `experiment_given` says that a person named the experiment, so that no script moves the run elsewhere.
     With `tracking` the script can log to the run; with `script_tracking` it may log to a server of its own
-    choice instead; without `hook` nothing is mended in its MLflow. `parent` is the run that this one is a
-    step of.
+    choice instead; without `hook` nothing is mended in its MLflow. `tracking_uri` is the server where a
+    person wants the run to be; `run_id` and `experiment_id` are that server's then. `parent` is the run that
+    this one is a step of.
     """
 
     uri: str
@@ -49,6 +51,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     require_clean: bool = False
     experiment_given: bool = False
     tracking: bool = True
+    tracking_uri: str | None = None
     script_tracking: bool = False
     hook: bool = True
     parent: str | None = None
@@ -57,7 +60,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run; `endpoint`
-    opens that of the run with this id."""
+    opens that of the run with this id, `server` is the one at an address, `tracking` what a store tracks."""
 
     sources: Callable[[str], Source]
     observer: Observer
@@ -66,6 +69,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     executor: Callable[[], Executor]
     open_store: Callable[[], RunStore]
     endpoint: Callable[[RunStore, str], Endpoint]
+    server: Callable[[str], Server]
+    tracking: Callable[[RunStore], Tracking]
     now: Callable[[], str]
     new_id: Callable[[], str]
     user: Callable[[], str]

@@ -20,7 +20,9 @@ from mlproj.ports import BlobStore, Lease, RunStore
 from mlproj.services.attempt import Attempt
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import claim
+from mlproj.services.configured import configured_server, experiment_at, outer_run
 from mlproj.services.interrupts import interruptible
+from mlproj.services.mirror import Place, mirrored, opened
 from mlproj.services.prepare import Prepared, prepare
 from mlproj.services.request import Context, RunRequest, Tools
 
@@ -30,6 +32,7 @@ SOURCE_ATTEMPTS = 3
 
 def plan(request: RunRequest, tools: Tools, report: Report) -> Prepared:
     """What `--dry-run` shows: everything decided, nothing written to store or project."""
+    configured_server(request, report)
     with interruptible(), _fetched(request, tools, report) as checkout:
         context = Context(request=request, checkout=checkout, tools=tools, report=report)
         return prepare(context, storage=None)
@@ -41,6 +44,7 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
     A run that was interrupted is KILLED, its outcome naming the signal. Raises MlprojError where nothing
     could be run (a run that was begun is closed first, with the reason), and Interrupted before that.
     """
+    place = _place(request, tools, report)
     with (
         interruptible() as interrupts,
         _fetched(request, tools, report) as checkout,
@@ -49,9 +53,11 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
     ):
         store = tools.open_store()
         lease = stack.enter_context(store.lease())
-        if request.experiment_id is not None:
+        if place is not None:
+            request = replace(request, experiment=place.experiment.name)
+        elif request.experiment_id is not None:
             request = replace(request, experiment=store.experiment(request.experiment_id))
-        run_id = _run_id(request, tools)
+        run_id = _run_id(request, tools, place)
         context = Context(request=request, checkout=checkout, tools=tools, report=report)
         prepared = _kept(context, storage, store, lease)
         opening = Run(
@@ -69,10 +75,11 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
                 report,
                 inherited=request.environ.get(CLAIMS, ""),
             ) as claimed,
+            mirrored(place, opening, prepared.shown, report) as mirror,
             interrupts.held(),
-            store.begin(opening),
+            store.begin(opening := opened(opening, mirror)),
         ):
-            attempt = Attempt(context, opening, prepared, claimed, store)
+            attempt = Attempt(context, opening, prepared, claimed, store, mirror)
             try:
                 with interrupts.allowed():
                     attempt.carry_out()
@@ -81,13 +88,34 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
             except BaseException as error:
                 attempt.seal(error)
                 raise
+            # How the run ended is known: one who does not want to wait for what is read back ends only that.
+            with contextlib.suppress(Interrupted), interrupts.allowed():
+                attempt.read_back()
             return attempt.seal()
 
 
-def _run_id(request: RunRequest, tools: Tools) -> str:
+def _place(request: RunRequest, tools: Tools, report: Report) -> Place | None:
+    """The server that a person wants the run to be at, found to be there; else None."""
+    uri = configured_server(request, report)
+    if uri is None:
+        return None
+    server = tools.server(uri)
+    return Place(
+        server=server,
+        uri=uri,
+        experiment=experiment_at(server, request),
+        outer=outer_run(request.environ, uri),
+        run_id=request.run_id,
+    )
+
+
+def _run_id(request: RunRequest, tools: Tools, place: Place | None) -> str:
+    """The id that was announced, or a new one. A server's ids may be of another form."""
     if request.run_id is None:
         return tools.new_id()
     if not re.fullmatch("[0-9a-f]{32}", request.run_id):
+        if place is not None:
+            return tools.new_id()
         raise UsageError(f"`{request.run_id}` is not a run's id", hint="an id is 32 hexadecimal digits")
     return request.run_id
 

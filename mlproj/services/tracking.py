@@ -1,11 +1,12 @@
-"""Gives a run's script somewhere to log to: variables by which MLflow's client finds the run's endpoint."""
+"""Gives a run's script somewhere to log to: variables by which MLflow's client finds server and run."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
 
-from mlproj.ports import Endpoint
+import msgspec
+
 from mlproj.services.hook import Wishes, hook_variables
 from mlproj.services.request import RunRequest
 
@@ -21,8 +22,21 @@ _DISPLACING = ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME")
 """What would lead a client to another registry, or to an experiment beside the one that is said by its id."""
 
 
+class Office(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that a run's script logs to, and what the run and its experiment are called there.
+
+    `ours` says that it is the run's own endpoint; `secret` is what of the address nobody is shown.
+    """
+
+    uri: str
+    run_id: str
+    experiment_id: str
+    ours: bool
+    secret: str | None
+
+
 def tracking_variables(
-    run_id: str, experiment_id: str, endpoint: Endpoint, request: RunRequest, environ: Mapping[str, str]
+    run_id: str, office: Office, request: RunRequest, environ: Mapping[str, str]
 ) -> dict[str, str | None]:
     """The changes to `environ` for the script of a run; None takes a variable away."""
     wishes = Wishes(
@@ -32,15 +46,21 @@ def tracking_variables(
         hook=request.hook,
     )
     variables = hook_variables(
-        run_id=run_id, tracking_uri=endpoint.uri, executable=EXECUTABLE, wishes=wishes, environ=environ
+        run_id=run_id,
+        tracking_uri=office.uri,
+        tracking_run_id=None if office.ours else office.run_id,
+        executable=EXECUTABLE,
+        wishes=wishes,
+        environ=environ,
     )
+    own = {name: _without_proxy(environ, name) for name in ("NO_PROXY", "no_proxy")} if office.ours else {}
     return {
         **variables,
-        **dict.fromkeys(_DISPLACING),
-        "MLFLOW_TRACKING_URI": endpoint.uri,
-        "MLFLOW_RUN_ID": run_id,
-        "MLFLOW_EXPERIMENT_ID": experiment_id,
-        **{name: _without_proxy(environ, name) for name in ("NO_PROXY", "no_proxy")},
+        **dict.fromkeys(_DISPLACING if office.ours else _DISPLACING[-1:]),
+        "MLFLOW_TRACKING_URI": office.uri,
+        "MLFLOW_RUN_ID": office.run_id,
+        "MLFLOW_EXPERIMENT_ID": office.experiment_id,
+        **own,
     }
 
 

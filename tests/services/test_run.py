@@ -20,12 +20,14 @@ from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan, run
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_store
+from mlproj.store.tracking.opening import open_tracking
 from mlproj.testing import (
     MOMENT,
     FakeEndpoint,
     FakeEnvironment,
     FakeExecutor,
     FakeObserver,
+    FakeServer,
     FakeSource,
     Recorder,
 )
@@ -50,6 +52,7 @@ class World:
     environment: FakeEnvironment = field(default_factory=FakeEnvironment)
     executor: FakeExecutor = field(default_factory=FakeExecutor)
     endpoint: FakeEndpoint = field(default_factory=FakeEndpoint)
+    server: FakeServer = field(default_factory=FakeServer)
     events: Recorder = field(default_factory=Recorder)
 
     @property
@@ -71,6 +74,8 @@ class World:
             executor=lambda: self.executor,
             open_store=lambda: self.store,
             endpoint=lambda store, run_id: self.endpoint,
+            server=lambda uri: self.server,
+            tracking=lambda store: open_tracking(open_store(store.root, create=False)),
             now=lambda: MOMENT,
             new_id=lambda: next(ids),
             user=lambda: "ada",
