@@ -16,6 +16,7 @@ from mlproj.store.tables import experiments, latest_metrics, params, runs, tags
 from mlproj.store.tracking.datasets import inputs_of, models_of
 from mlproj.store.tracking.metrics import latest_metric
 from mlproj.store.tracking.searching import Columns, Detail, Last
+from mlproj.store.tracking.told_tags import COLUMNS, searched, told
 from mlproj.store.tracking_tables import dataset_inputs, datasets
 
 NAME_TAG = "mlflow.runName"
@@ -42,7 +43,10 @@ RUNS = select(
     runs.c.supervisor,
     runs.c.owner,
     experiments.c.artifact_location,
+    *COLUMNS,
 ).join(experiments, experiments.c.id == runs.c.experiment_id)
+# Tags that are searched as attributes, by the name that clients know.
+_TAGS = searched()
 _RUN = RUNS.where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == 0)
 _WRITTEN = (
     select(runs.c.number, runs.c.deleted, runs.c.sequence, runs.c.experiment_id, runs.c.name)
@@ -91,7 +95,7 @@ def tracked(connection: Connection, rows: Sequence[Any], root_uri: str) -> Seque
         inputs, models = inputs_of(connection, run_ids), models_of(connection, run_ids)
         for row in some:
             uses = models.get(row.run_id, ())
-            named = {**dict(of_tags.get(row.run_id, ())), NAME_TAG: row.name}
+            named = {**told(row), **dict(of_tags.get(row.run_id, ())), NAME_TAG: row.name}
             found.append(
                 TrackedRun(
                     run_id=row.run_id,
@@ -135,6 +139,7 @@ def run_columns(root_uri: str) -> Columns:
             "artifact_uri": literal(f"{root_uri}/").concat(runs.c.run_id).concat("/artifacts"),
             "start_time": runs.c.started_ms,
             "end_time": runs.c.ended_ms,
+            **_TAGS,
         },
         details={
             Kind.METRIC: Detail(table=latest_metrics, of=own),
@@ -147,7 +152,7 @@ def run_columns(root_uri: str) -> Columns:
 
 
 def with_names(search: Search) -> Search:
-    """The search with the tag that is a run's name taken for it."""
+    """The search with the tags that a run's row tells, its name among them, taken for attributes."""
     order = tuple(_ordered(item) for item in search.order)
     return replace(search, where=_named(search.where), order=order)
 
@@ -167,8 +172,9 @@ def _ordered(item: Order) -> Order:
 
 
 def _meant(key: Key) -> Key:
-    is_name = key.kind is Kind.TAG and key.name == NAME_TAG
-    return Key(kind=Kind.ATTRIBUTE, name="run_name") if is_name else key
+    if key.kind is not Kind.TAG or key.name not in (NAME_TAG, *_TAGS):
+        return key
+    return Key(kind=Kind.ATTRIBUTE, name="run_name" if key.name == NAME_TAG else key.name)
 
 
 def _artifact_uri(row: Any, root_uri: str) -> str:

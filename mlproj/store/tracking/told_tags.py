@@ -1,0 +1,46 @@
+"""The tags by which clients know a run of a project: told from its row, so that its record holds them once.
+
+MLflow's scripts find the steps of a pipeline by them, and earlier runs of the same commit. One that a client
+sets counts instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
+
+from mlproj.store.tables import runs, tags
+
+_VALUES: Mapping[str, ColumnElement[Any]] = {
+    "mlflow.parentRunId": runs.c.parent,
+    "mlflow.project.backend": literal("local"),
+    "mlflow.project.entryPoint": runs.c.entry_point,
+    "mlflow.source.git.commit": runs.c.commit_id,
+    "mlflow.source.name": runs.c.uri,
+    "mlflow.source.type": literal("PROJECT"),
+    "mlflow.user": runs.c.user_name,
+}
+_IS_OF_A_PROJECT = and_(
+    runs.c.supervisor.is_not(None), runs.c.owner.is_(None), runs.c.entry_point.is_not(None)
+)
+_TOLD = {key: case((_IS_OF_A_PROJECT, value)) for key, value in _VALUES.items()}
+
+COLUMNS = tuple(value.label(f"told_{key}") for key, value in _TOLD.items())
+"""What a row of a run needs for `told` to read them from it."""
+
+
+def told(row: Any) -> dict[str, str]:
+    """The tags that a run's row tells."""
+    values = ((key, row._mapping[column.name]) for key, column in zip(_TOLD, COLUMNS, strict=True))
+    return {key: value for key, value in values if value is not None}
+
+
+def searched() -> Mapping[str, ColumnElement[Any]]:
+    """What runs are searched in and sorted by where one of these tags is asked for."""
+    return {key: func.coalesce(_set(key), value) for key, value in _TOLD.items()}
+
+
+def _set(key: str) -> ColumnElement[Any]:
+    return select(tags.c.value).where(tags.c.run_id == runs.c.run_id, tags.c.key == key).scalar_subquery()
