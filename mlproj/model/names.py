@@ -1,4 +1,4 @@
-"""Names that a person can say, for runs and models that nobody named: an adjective, an animal and a number."""
+"""Names that a person can say, for runs and models without one: an adjective, an animal and a number."""
 
 from __future__ import annotations
 

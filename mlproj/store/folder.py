@@ -177,7 +177,8 @@ class FolderStore:
     def children(self, run_id: str) -> tuple[Run, ...]:
         self._look_for_dead()
         with self._looking():
-            begun = ids(self._connection, "parent = ? AND deleted = 0 AND forgotten = 0 ORDER BY number", run_id)
+            listed = "parent = ? AND deleted = 0 AND forgotten = 0 ORDER BY number"
+            begun = ids(self._connection, listed, run_id)
             return reading.read_runs(self._connection, begun, self._machine)
 
     def listing(self) -> tuple[Listed, ...]:

@@ -185,33 +185,35 @@ def _value_holds(detail: Detail, rows: FromClause, asked: Comparison) -> ColumnE
 
 
 def _holds(column: ColumnElement[Any], operator: Operator, values: Sequence[Any]) -> ColumnElement[bool]:
+    holds: ColumnElement[bool]
     match operator:
         case Operator.EQUAL:
-            return column == values[0]
+            holds = column == values[0]
         case Operator.UNEQUAL:
-            return column != values[0]
+            holds = column != values[0]
         case Operator.LESS:
-            return column < values[0]
+            holds = column < values[0]
         case Operator.LESS_EQUAL:
-            return column <= values[0]
+            holds = column <= values[0]
         case Operator.GREATER:
-            return column > values[0]
+            holds = column > values[0]
         case Operator.GREATER_EQUAL:
-            return column >= values[0]
+            holds = column >= values[0]
         case Operator.LIKE:
-            return _like(column, values[0])
+            holds = _like(column, values[0])
         case Operator.ILIKE:
-            return column.ilike(_escaped(values[0]), escape=_ESCAPE)
+            holds = column.ilike(_escaped(values[0]), escape=_ESCAPE)
         case Operator.IN:
-            return column.in_(values)
+            holds = column.in_(values)
         case Operator.NOT_IN:
-            return column.not_in(values)
+            holds = column.not_in(values)
         case Operator.IS_NULL:
-            return column.is_(None)
+            holds = column.is_(None)
         case Operator.IS_NOT_NULL:
-            return column.is_not(None)
+            holds = column.is_not(None)
         case _:
             unreachable(operator)
+    return holds
 
 
 def _like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
