@@ -14,6 +14,7 @@ from mlproj.errors import ProjectError, RunNotFound, SourceError
 from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.events import Report
 from mlproj.model.moment import now
+from mlproj.model.redaction import without_credentials
 from mlproj.ports import Copied, Endpoint, Environment, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import cache_folder, limits
@@ -96,6 +97,13 @@ def server_at(uri: str, environ: Mapping[str, str]) -> Server:
     """The tracking server at an address. Nobody is asked yet."""
     server: Server = part("remote.server:RemoteServer")(uri, environ)
     return server
+
+
+def server_of(uri: str, environ: Mapping[str, str], given: str | None) -> Server:
+    """The server of a run that is recorded to be at `uri`: at the address `given`, else at the configured one
+    if that is the same but for credentials."""
+    configured = environ.get("MLFLOW_TRACKING_URI", "")
+    return server_at(given or (configured if without_credentials(configured) == uri else uri), environ)
 
 
 def tracking_of(store: RunStore) -> Tracking:

@@ -87,6 +87,7 @@ def _job(job: Job | None) -> dict[str, Any]:
         "backend": job.backend,
         "user": job.user,
         "parent": job.parent,
+        "server": None if job.server is None else plain(job.server),
         "parameters": {
             item.name: {key: value for key, value in plain(item).items() if key != "name"}
             for item in job.parameters
@@ -154,4 +155,5 @@ def _outcome(outcome: Outcome | None) -> dict[str, Any]:
         "usage": plain(outcome.usage),
         "logs": [plain(log) for log in outcome.logs],
         "notes": list(outcome.notes),
+        "server_read": outcome.server_read,
     }

@@ -151,6 +151,8 @@ def _job_sections(job: Job, plan: Plan | None, logged: Logged | None = None) -> 
         rows.append(("timeout", duration(plan.timeout)))
     if job.parent is not None:
         rows.append(("started by run", job.parent))
+    if job.server is not None:
+        rows.append(("at the server", f"{job.server.uri}, as run {job.server.run_id}"))
     parameters = tuple(
         (
             item.name,

@@ -52,17 +52,17 @@ class Connection:
         self._shown = without_credentials(self._base)
         self._pool = _pool(self._base, credentials, environ)
 
-    def get(self, path: str, **query: str | None) -> Any:
+    def get(self, path: str, /, **query: str | None) -> Any:
         """The JSON that a GET of `path` answers with."""
         with self._answer("GET", self._url(path, query)) as answer:
             return self._read(answer)
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         with self._answer("POST", self._url(path, {}), json.dumps(body).encode()) as answer:
             return self._read(answer)
 
     @contextlib.contextmanager
-    def pieces(self, path: str, **query: str | None) -> Iterator[Iterator[bytes]]:
+    def pieces(self, path: str, /, **query: str | None) -> Iterator[Iterator[bytes]]:
         """The content of a file, as it comes."""
         with self._answer("GET", self._url(path, query)) as answer:
             yield answer.stream(_PIECE)

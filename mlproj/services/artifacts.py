@@ -17,8 +17,8 @@ _PIECE = 256 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A file that a run left, or one in a folder that it left. Without a digest it was not kept, and
-    `state` says why (`unchanged`, `missing`)."""
+    """A file that a run left, or one in a folder that it left. One that is not `written` was not kept, and
+    `state` says why (`unchanged`, `missing`, `served`)."""
 
     path: str
     digest: Digest | None
@@ -49,9 +49,11 @@ def get_artifact(store: RunStore, run: Run, path: str, destination: Path) -> tup
     that the run left goes below it. Raises UsageError where the run left no such file or where one is in the
     way, Altered where the content is no longer what was recorded.
     """
-    kept = {artifact.path: artifact.digest for artifact in artifacts(store, run) if artifact.digest}
+    found = artifacts(store, run)
+    kept = {item.path: item.digest for item in found if item.digest and item.state == "written"}
     chosen = _chosen(kept, path.rstrip("/"), destination)
     if not chosen:
+        _refuse_served(run, path.rstrip("/"), found)
         raise UsageError(
             f"run `{run.name}` left no file `{path}`",
             hint=did_you_mean(path, kept) or "`mlproj artifacts` lists what it left",
@@ -62,6 +64,21 @@ def get_artifact(store: RunStore, run: Run, path: str, destination: Path) -> tup
     for target, digest in chosen.items():
         _copy(store, digest, target)
     return tuple(chosen)
+
+
+def _refuse_served(run: Run, path: str, found: tuple[Artifact, ...]) -> None:
+    """Says of files that a tracking server holds where they are."""
+    beginnings = (path, f"{path}/") if path not in ("", ".") else ("",)
+    if any(
+        item.state == "served" and (item.path == path or item.path.startswith(beginnings[-1]))
+        for item in found
+    ):
+        assert run.job is not None and run.job.server is not None, "what is served is so by a server"
+        at = run.job.server
+        raise UsageError(
+            f"`{path}` is not in the store: the server `{at.uri}` holds it",
+            hint=f"`mlflow artifacts download --run-id {at.run_id}` gets it from there",
+        )
 
 
 def _chosen(kept: Mapping[str, Digest], wanted: str, destination: Path) -> dict[Path, Digest]:

@@ -83,14 +83,14 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
             try:
                 with interrupts.allowed():
                     attempt.carry_out()
+                # How the run ended is known: who does not want to wait for what is read back ends only that.
+                with contextlib.suppress(Interrupted), interrupts.allowed():
+                    attempt.read_back()
             except Interrupted as interrupt:
                 return attempt.seal(interrupt)
             except BaseException as error:
                 attempt.seal(error)
                 raise
-            # How the run ended is known: one who does not want to wait for what is read back ends only that.
-            with contextlib.suppress(Interrupted), interrupts.allowed():
-                attempt.read_back()
             return attempt.seal()
 
 

@@ -61,7 +61,7 @@ def sync(store: RunStore, references: Sequence[str], offices: Offices, report: R
 
 def _refuse(run: Run) -> None:
     if run.job is None or run.job.server is None:
-        raise UsageError(f"the run `{run.name}` was at no server: its record is all there is")
+        raise UsageError(f"the run `{run.name}` was at no server: its record is all that there is")
     if run.outcome is None:
         raise UsageError(f"the run `{run.name}` has not ended", hint="it is read back at its end")
 
