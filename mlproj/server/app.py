@@ -158,12 +158,13 @@ async def _asked(request: Request, route: Route) -> msgspec.Struct:
 
 
 async def _body(request: Request) -> bytes:
-    body = bytearray()
+    parts, size = [], 0
     async for part in request.stream():
-        body += part
-        if len(body) > limits.BODY:
+        parts.append(part)
+        size += len(part)
+        if size > limits.BODY:
             raise invalid(f"the request is larger than {limits.BODY} bytes")
-    return bytes(body)
+    return b"".join(parts)
 
 
 def _add_pages(app: FastAPI, maker: _Maker) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from mlproj.model.tracking import Batch, Dataset, Metric, Pairs
 from mlproj.server.failures import Failure, invalid
 
-BODY = 64 * 1024 * 1024
+BODY = 32 * 1024 * 1024
 """Bytes of a request that is no upload. MLflow documents 1e6 for a batch and does not hold anyone to it."""
 
 METRICS_AT_ONCE = 1000

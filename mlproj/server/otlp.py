@@ -27,7 +27,7 @@ from mlproj.server.protobuf import (
 
 Span = dict[str, Any]
 
-MOST = 64 * 1024 * 1024
+MOST = 32 * 1024 * 1024
 """Bytes of one request, once it is unpacked."""
 
 _TRACE_ID = "mlflow.traceRequestId"

@@ -28,7 +28,9 @@ class Serving:
             ws="none",
             lifespan="off",
             access_log=False,
+            # What a client does wrong it is told itself, and bugs are told of by the application.
             log_config=None,
+            log_level="critical",
             server_header=False,
             date_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
@@ -76,14 +78,20 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(_LOOK)
         for server in self.servers:
             server.close()
-        state = self.server_state
-        end = time.monotonic() + GRACE
-        while True:
+        if not await self._emptied():
+            # A client that stalls in the middle: its request ends as one whose client went away.
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await self._emptied()
+
+    async def _emptied(self) -> bool:
+        """Whether every connection has ended within the time, with its request."""
+        state, end = self.server_state, time.monotonic() + GRACE
+        while time.monotonic() < end:
             for connection in list(state.connections):
                 # Closes one that is idle, and has a busy one closed with its answer.
                 connection.shutdown()
             await asyncio.sleep(_LOOK)
-            if time.monotonic() > end or not (state.connections or state.tasks):
-                break
-        for task in state.tasks:
-            task.cancel()
+            if not (state.connections or state.tasks):
+                return True
+        return False

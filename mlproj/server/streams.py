@@ -100,7 +100,10 @@ class _Pieces(Iterator[bytes]):
         self._loop = loop
 
     def __next__(self) -> bytes:
-        piece = asyncio.run_coroutine_threadsafe(anext(self._source, None), self._loop).result()
+        piece = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
         if piece is None:
             raise StopIteration
         return piece
+
+    async def _next(self) -> bytes | None:
+        return await anext(self._source, None)

@@ -88,6 +88,10 @@ def test_runs_that_the_script_begins_are_its_own(script: Caller, run: Run) -> No
     for run_id in (run.run_id, made["run_id"]):
         script.done("POST", "runs/set-tag", run_id=run_id, key="t", value="1")
     script.done("POST", "runs/update", run_id=made["run_id"], status="FINISHED", end_time=1)
+    elsewhere = script.done("POST", "experiments/create", name="elsewhere")["experiment_id"]
+    script.done("POST", "/api/2.0/mlproj/runs/move", run_id=run.run_id, experiment_id=elsewhere)
+    moved = script.done("GET", "runs/get", run_id=run.run_id)["run"]["info"]
+    assert moved["experiment_id"] == elsewhere
 
 
 def test_a_run_is_owned_where_somebody_says_so(store: FolderStore, run: Run) -> None:
@@ -149,6 +153,15 @@ def test_artifacts_of_others_are_read_only(script: Caller, anyone: Caller, stran
         assert script.raw(method, theirs, b"mine")[0] == 403
     assert script.raw("GET", theirs) == (200, b"theirs")
     assert script.raw("PUT", mine, b"mine")[0] == script.raw("DELETE", mine)[0] == 200
+
+
+def test_what_is_not_there_is_told_of_as_such(script: Caller) -> None:
+    for path, fields in (
+        ("runs/set-tag", {"run_id": "0" * 32, "key": "t"}),
+        ("experiments/delete", {"experiment_id": "99999"}),
+    ):
+        assert script.refused("POST", path, **fields) == (404, "RESOURCE_DOES_NOT_EXIST")
+    assert script.refused("DELETE", "logged-models/m-none") == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
 def test_the_token_is_in_no_answer(script: Caller, endpoint: Endpoint) -> None:

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mlproj.store.folder import FolderStore
-from tests.server.calling import ARTIFACTS, Caller
+from tests.server.calling import ARTIFACTS, Caller, wait_until
 
 MIB = 1024 * 1024
 
@@ -209,11 +208,3 @@ def _pieces(size: int) -> Iterator[bytes]:
     piece = bytes(MIB)
     for _ in range(size // MIB):
         yield piece
-
-
-def wait_until(holds: object) -> None:
-    assert callable(holds)
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -12,11 +12,14 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from mlproj.model.run import Run
 from mlproj.server.endpoint import Endpoint
+from mlproj.server.serving import GRACE
 from mlproj.store.folder import FolderStore
 from mlproj.store.tracking.opening import open_tracking
-from tests.server.calling import API, Caller, calling
+from tests.server.calling import API, ARTIFACTS, Caller, calling, wait_until
 from tests.server.conftest import files_of
 
 LAZY = """
@@ -122,6 +125,31 @@ def test_what_is_in_flight_is_answered(store: FolderStore, run: Run) -> None:
     closing.join(20)
     client.join(20)
     assert answers == [(200, {})]
+
+
+def test_an_upload_that_stalls_holds_the_end_up_for_a_while_only(
+    endpoint: Endpoint, run: Run, store: FolderStore
+) -> None:
+    stalled = socket.create_connection(_address(endpoint))
+    path = f"{urlsplit(endpoint.uri).path}{ARTIFACTS}/0/{run.run_id}/artifacts/f"
+    stalled.sendall(f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf".encode())
+    uploads = store.root / "uploads"
+    wait_until(lambda: uploads.exists() and any(uploads.iterdir()))
+    start = time.perf_counter()
+    endpoint.close()
+    assert time.perf_counter() - start < GRACE + 3
+    assert not any(uploads.iterdir())
+    stalled.close()
+
+
+def test_what_is_no_http_is_not_talked_of(
+    endpoint: Endpoint, script: Caller, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script.done("GET", "experiments/get", experiment_id="0")
+    with socket.create_connection(_address(endpoint)) as wrong:
+        wrong.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        wrong.recv(1000)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_nothing_is_there_after_the_end(endpoint: Endpoint, script: Caller) -> None:

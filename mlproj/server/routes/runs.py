@@ -193,10 +193,19 @@ def log_model(desk: Desk, asked: LogModel) -> Empty:
     missing = _MODEL_FIELDS - model.keys()
     if missing:
         raise invalid(f"Model json is missing mandatory fields: {sorted(missing)}")
-    told = dict(desk.tracking.runs.get(run_id).tags).get(HISTORY_TAG, "[]")
-    history = json.dumps([*json.loads(told), model])
+    told = dict(desk.tracking.runs.get(run_id).tags).get(HISTORY_TAG, "")
+    history = json.dumps([*_models_in(told), model])
     desk.tracking.runs.log(run_id, Batch(tags=((HISTORY_TAG, history),)))
     return _DONE
+
+
+def _models_in(history: str) -> list[object]:
+    """The models that the tag tells of; none where somebody has set it to something else."""
+    try:
+        models = json.loads(history)
+    except (ValueError, RecursionError):
+        return []
+    return models if isinstance(models, list) else []
 
 
 def _set_lifecycle(desk: Desk, asked: RunRequest, lifecycle: Lifecycle) -> Empty:
