@@ -51,6 +51,8 @@ def _serves() -> bool:
 
 def _wake(run: Run) -> None:
     """Has the endpoint load its application while mlflow is imported, which takes longer."""
+    if run.is_elsewhere:
+        return
     place = urlsplit(run.tracking_uri)
     if place.scheme == "http" and os.environ.get("MLFLOW_TRACKING_URI") == run.tracking_uri:
         address = (place.hostname or "", place.port or 80)

@@ -20,11 +20,13 @@ def mend(module: Any, run: Run, endpoint: Endpoint) -> None:
         is_proper = len(given) <= 2 and (ids[0] is None) != (ids[1] is None)
         if not is_proper or not endpoint.is_current():
             return choose(*given, **named)
-        if run.experiment_given:
+        goes_on = os.environ.get("MLFLOW_RUN_ID") == run.run_id
+        # A server of MLflow's own moves no run: there is no use in making the experiment first.
+        if run.experiment_given or (run.is_elsewhere and goes_on):
             return stay(arguments)
         experiment = choose(*given, **named)
         # Only the run that `start_run` would go on with moves: the next ones begin there anyway.
-        if experiment is None or os.environ.get("MLFLOW_RUN_ID") != run.run_id:
+        if experiment is None or not goes_on:
             return experiment
         if not endpoint.move(experiment.experiment_id):
             return stay(arguments)

@@ -44,16 +44,21 @@ def mend(module: Any, run: Run, endpoint: Endpoint) -> None:
 
 
 def _submit(arguments: Dict[str, Any], run: Run) -> Any:
-    """Starts the step, and returns what MLflow calls a submitted run; None where mlproj cannot be started."""
+    """Starts the step, and returns what MLflow calls a submitted run; None where mlproj cannot be started.
+
+    At a server that a person configured the step's run is made first, as MLflow makes it: ids are its own.
+    """
     if arguments.get("experiment_name") and arguments.get("experiment_id"):
         problem = "Specify only one of 'experiment_name' or 'experiment_id'."
         raise import_module("mlflow.exceptions").MlflowException(problem)
-    run_id = uuid.uuid4().hex
     experiment, environ = _experiment(arguments, run)
+    run_id = _begun_elsewhere(arguments, environ) if run.is_elsewhere else uuid.uuid4().hex
     command = [*(run.executable or ()), "run", "--run-id", run_id, *experiment, *_options(arguments, run)]
     try:
         process = subprocess.Popen([*command, "--", str(arguments["uri"])], env=environ)
     except OSError:
+        if run.is_elsewhere:
+            _client().delete_run(run_id)
         return None
     return import_module("mlflow.projects.submitted_run").LocalSubmittedRun(run_id, process)
 
@@ -62,9 +67,12 @@ def _follow(submitted: Any, arguments: Mapping[str, Any], endpoint: Endpoint) ->
     """Waits for the step as long as the script wants it to."""
     process = submitted.command_proc
     if arguments.get("synchronous", True):
-        _wait(submitted, process)
+        try:
+            _wait(submitted, process)
+        finally:
+            endpoint.fail(submitted.run_id)
     else:
-        atexit.register(_finish, submitted, process, os.getpid())
+        atexit.register(_finish, submitted, process, os.getpid(), endpoint)
         _await_beginning(submitted.run_id, process, endpoint)
     return submitted
 
@@ -106,8 +114,28 @@ def _experiment(arguments: Dict[str, Any], run: Run) -> "tuple[List[str], Dict[s
     if current is not None:
         environ["MLFLOW_EXPERIMENT_ID"] = current
     environ["MLFLOW_TRACKING_URI"] = run.tracking_uri
-    environ["MLPROJ_PARENT_RUN_ID"] = _active_run() or run.run_id
+    parent = _active_run() or run.run_id
+    environ["MLPROJ_PARENT_RUN_ID"] = run.own_id if run.is_elsewhere else parent
+    if run.is_elsewhere:
+        environ["MLPROJ_TRACKING_RUN_ID"] = parent
     return options, environ
+
+
+def _begun_elsewhere(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """A run of the step at the server, below the one that is its parent there."""
+    experiment, client = arguments.get("experiment_id"), _client()
+    if arguments.get("experiment_name"):
+        found = client.get_experiment_by_name(arguments["experiment_name"])
+        experiment = (
+            client.create_experiment(arguments["experiment_name"]) if found is None else found.experiment_id
+        )
+    chosen = str(experiment or environ.get("MLFLOW_EXPERIMENT_ID", "0"))
+    begun = client.create_run(chosen, tags={"mlflow.parentRunId": environ["MLPROJ_TRACKING_RUN_ID"]})
+    return str(begun.info.run_id)
+
+
+def _client() -> Any:
+    return import_module("mlflow.tracking.client").MlflowClient()
 
 
 def _current_experiment() -> Optional[str]:
@@ -154,14 +182,15 @@ def _await_beginning(run_id: str, process: "subprocess.Popen[bytes]", endpoint: 
         raise _failure(f"Run (ID '{run_id}') could not begin")
 
 
-def _finish(submitted: Any, process: "subprocess.Popen[bytes]", owner: int) -> None:
+def _finish(submitted: Any, process: "subprocess.Popen[bytes]", owner: int, endpoint: Endpoint) -> None:
     """Holds the end of the program until its step has ended, as MLflow promises."""
-    if os.getpid() != owner or process.poll() is not None:
+    if os.getpid() != owner:
         return
     try:
         process.wait()
     except KeyboardInterrupt:
         _cancel(submitted, process)
+    endpoint.fail(submitted.run_id)
 
 
 def _failure(message: str) -> Exception:

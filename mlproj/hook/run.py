@@ -9,10 +9,16 @@ LEFT = "left"
 
 
 class Run:
-    """Read once, when mlflow is imported: a script may change its variables later."""
+    """Read once, when mlflow is imported: a script may change its variables later.
+
+    `run_id` is what its server calls the run, `own_id` what mlproj does: the same, unless a person has
+    configured the server, which `is_elsewhere` says.
+    """
 
     def __init__(self) -> None:
-        self.run_id = os.environ["MLPROJ_RUN_ID"]
+        self.own_id = os.environ["MLPROJ_RUN_ID"]
+        self.run_id = os.environ.get("MLPROJ_TRACKING_RUN_ID") or self.own_id
+        self.is_elsewhere = bool(os.environ.get("MLPROJ_TRACKING_RUN_ID"))
         self.tracking_uri = os.environ["MLPROJ_TRACKING_URI"]
         self.experiment_given = os.environ.get("MLPROJ_EXPERIMENT_GIVEN") == "1"
         self.obeys_script = os.environ.get("MLPROJ_SCRIPT_TRACKING") in ("1", LEFT)
