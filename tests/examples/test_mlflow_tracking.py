@@ -1,0 +1,250 @@
+"""Scripts that log by MLflow and know nothing of us: all of it is in their records, with no server set up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import commit_all
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "example_projects" / "mlflow_tracking"
+LEFT_BEHIND = shutil.ignore_patterns("models", "__pycache__", "mlruns", "mlflow.db", ".mlproj")
+STEPS = ("linear", "xgboost", "ensemble")
+PREPROCESSOR = "artifacts/preprocessor/preprocessor.b"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """A clone of the example, a store beside it, and a home folder for what libraries write there."""
+
+    project: Path
+    store: Path
+    home: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        own = {"MLPROJ_STORE": str(self.store), "HOME": str(self.home), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        return {**os.environ, **own}
+
+    def mlproj(self, *arguments: str) -> str:
+        """What it printed, done."""
+        done = subprocess.run(
+            (sys.executable, "-m", "mlproj", *arguments),
+            cwd=self.project,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    def run(self, entry_point: str, *arguments: str) -> dict[str, Any]:
+        """The document of a run that finished."""
+        document: dict[str, Any] = json.loads(
+            self.mlproj("run", ".", "-e", entry_point, *arguments, "--json")
+        )
+        assert document["status"] == "FINISHED"
+        return document
+
+    def show(self, run: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.mlproj("show", run, "--json"))
+        return document
+
+    def blob(self, digest: str) -> Path:
+        kind, _, digits = digest.partition(":")
+        return self.store / "blobs" / kind / digits[:2] / digits[2:]
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    folder = tmp_path_factory.mktemp("penguins")
+    shutil.copytree(EXAMPLE, folder / "mlflow_tracking", ignore=LEFT_BEHIND)
+    commit_all(folder / "mlflow_tracking")
+    (folder / "home").mkdir()
+    return Workplace(project=folder / "mlflow_tracking", store=folder / "store", home=folder / "home")
+
+
+@pytest.fixture(scope="session")
+def boosted(workplace: Workplace) -> dict[str, Any]:
+    """A run of `xgboost` by itself; whoever comes first has the environment built."""
+    return workplace.run("xgboost")
+
+
+@pytest.fixture(scope="session")
+def compared(workplace: Workplace, boosted: dict[str, Any]) -> dict[str, Any]:
+    """The pipeline."""
+    return workplace.run("compare")
+
+
+@pytest.fixture(scope="session")
+def steps(workplace: Workplace, compared: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The runs that the pipeline started, by their entry point."""
+    runs = json.loads(workplace.mlproj("runs", "--all", "--json"))["runs"]
+    children = [run["run_id"] for run in runs if run["parent"] == compared["run_id"]]
+    return {run["entry_point"]: run for run in map(workplace.show, children)}
+
+
+def test_its_files_are_in_order(workplace: Workplace) -> None:
+    workplace.mlproj("check", ".")
+
+
+def test_the_last_run_is_the_one_that_a_person_began(workplace: Workplace, compared: dict[str, Any]) -> None:
+    assert workplace.show("last")["run_id"] == compared["run_id"]
+
+
+def test_metrics_come_with_their_steps(workplace: Workplace, boosted: dict[str, Any]) -> None:
+    shown = workplace.show(boosted["run_id"])
+    of_key = {metric["key"]: metric for metric in shown["logged"]["metrics"]}
+    validation = of_key["validation_rmse"]
+    assert (validation["step"], validation["count"]) == (59, 60)
+    assert validation["minimum"] <= validation["value"] < validation["maximum"]
+    assert shown["metrics"]["rmse"] == pytest.approx(validation["value"], rel=1e-4)
+    points = map(json.loads, workplace.blob(shown["logged"]["history"]).read_text().splitlines())
+    assert sorted(point["step"] for point in points if point["key"] == "train_rmse") == list(range(60))
+
+
+def test_parameters_are_those_given_and_those_logged(boosted: dict[str, Any]) -> None:
+    origins = {name: item["origin"] for name, item in boosted["parameters"].items()}
+    assert origins == {
+        "rounds": "default",
+        "learning_rate": "default",
+        "max_depth": "default",
+        "data": "default",
+        "objective": "logged",
+        "seed": "logged",
+    }
+    assert boosted["tags"] == {"model": "xgboost"}
+
+
+def test_the_run_moves_to_the_experiment_that_the_script_names(boosted: dict[str, Any]) -> None:
+    assert boosted["experiment"] == "penguins"
+
+
+def test_artifacts_and_the_files_of_models_have_digests(
+    workplace: Workplace, boosted: dict[str, Any]
+) -> None:
+    digests = {output["path"]: output["digest"] for output in boosted["outputs"]}
+    assert all(output["state"] == "written" for output in boosted["outputs"])
+    assert digests[PREPROCESSOR] == _sha256(workplace.project / "models" / "preprocessor.b")
+    (model,) = boosted["logged"]["models"]
+    names = {path.rpartition("/")[2] for path in digests if path.startswith(f"models/{model['model_id']}/")}
+    assert names >= {"MLmodel", "model.ubj", "input_example.json", "requirements.txt", "python_env.yaml"}
+    assert all(_sha256(workplace.blob(digest)) == digest for digest in digests.values())
+
+
+def test_a_models_file_is_got_from_the_store(
+    workplace: Workplace, boosted: dict[str, Any], tmp_path: Path
+) -> None:
+    model = _output(boosted, "model.ubj")
+    workplace.mlproj("artifacts", boosted["run_id"], "get", model["path"], "--to", str(tmp_path))
+    (got,) = (path for path in tmp_path.rglob("*.ubj"))
+    assert _sha256(got) == model["digest"]
+
+
+def test_the_table_is_an_input(boosted: dict[str, Any]) -> None:
+    (dataset,) = boosted["logged"]["datasets"]
+    assert json.loads(dataset["source"]) == {"uri": "data/penguins.csv"}
+    assert dataset["tags"] == [["mlflow.data.context", "training"]]
+
+
+def test_what_the_scripts_leave_is_no_change_of_the_source(
+    boosted: dict[str, Any], compared: dict[str, Any]
+) -> None:
+    assert boosted["source"]["dirty"] is compared["source"]["dirty"] is False
+    assert boosted["notes"] == compared["notes"] == []
+
+
+def test_the_pipelines_steps_are_its_children(
+    compared: dict[str, Any], steps: dict[str, dict[str, Any]]
+) -> None:
+    assert tuple(steps) == tuple(reversed(STEPS)), "newest first"
+    for step in steps.values():
+        assert (step["status"], step["experiment"]) == ("FINISHED", "penguins")
+        assert step["parameters"]["data"]["origin"] == "given"
+    assert (compared["parent"], compared["experiment"]) == (None, "Default")
+
+
+def test_the_pipeline_finds_the_best_and_loads_what_it_registered(
+    compared: dict[str, Any], steps: dict[str, dict[str, Any]]
+) -> None:
+    best = min(steps.values(), key=lambda step: step["metrics"]["rmse"])
+    assert compared["tags"] == {"best": best["entry_point"]}
+    for name in ("rmse", "mae", "r2"):
+        assert compared["metrics"][name] == pytest.approx(best["metrics"][name], rel=1e-5)
+
+
+def test_autologging_is_taken_in(steps: dict[str, dict[str, Any]]) -> None:
+    linear = steps["linear"]
+    assert linear["tags"]["estimator_name"] == "Ridge"
+    assert linear["parameters"]["solver"] == {"value": "auto", "type": "logged", "origin": "logged"}
+    assert linear["parameters"]["alpha"] == {**linear["parameters"]["alpha"], "value": 1.0, "type": "float"}
+    assert linear["metrics"]["training_r2_score"] == pytest.approx(0.87, abs=0.05)
+    assert _output(linear, "model.pkl")["size"] > 0
+
+
+def test_a_registered_model_does_not_stop_a_run(steps: dict[str, dict[str, Any]]) -> None:
+    assert _output(steps["ensemble"], "model.pkl")["size"] > 0
+    assert _output(steps["ensemble"], "importances.json")["path"] == "artifacts/importances.json"
+
+
+def test_a_step_learns_what_the_entry_point_by_itself_learns(
+    boosted: dict[str, Any], steps: dict[str, dict[str, Any]]
+) -> None:
+    step = steps["xgboost"]
+    assert step["metrics"] == boosted["metrics"]
+    assert _output(step, "model.ubj")["digest"] == _output(boosted, "model.ubj")["digest"]
+
+
+def test_runs_are_ranked_by_a_metric(workplace: Workplace, steps: dict[str, dict[str, Any]]) -> None:
+    found = json.loads(workplace.mlproj("runs", "--sort", "metrics.rmse", "--all", "--json"))["runs"]
+    values = [run["metrics"]["rmse"] for run in found]
+    assert len(values) == len(STEPS) + 2
+    assert values == sorted(values)
+    where = ("--experiment-name", "penguins", "--where", "tags.model = xgboost")
+    boosting = json.loads(workplace.mlproj("runs", *where, "--json"))["runs"]
+    assert [run["entry_point"] for run in boosting] == ["xgboost", "xgboost"]
+
+
+def test_everything_recorded_verifies(workplace: Workplace, compared: dict[str, Any]) -> None:
+    workplace.mlproj("verify")
+
+
+def test_the_project_still_runs_by_mlflow(
+    workplace: Workplace, steps: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    bin_folder = Path(steps["linear"]["environment"]["executable"]).parent
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    environ = {**workplace.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(
+        (bin_folder / "mlflow", "run", workplace.project, "-e", "linear", "--env-manager", "local"),
+        cwd=tmp_path,
+        env={**environ, "MLFLOW_TRACKING_URI": uri},
+        check=True,
+        capture_output=True,
+    )
+    connection = sqlite3.connect(tmp_path / "mlflow.db")
+    logged = dict(connection.execute("SELECT key, value FROM latest_metrics"))
+    connection.close()
+    ours = steps["linear"]["metrics"]
+    assert {key: logged[key] for key in ours} == pytest.approx(ours)
+
+
+def _output(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        output for output in document["outputs"] if output["path"].rpartition("/")[2] == name
+    )
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
