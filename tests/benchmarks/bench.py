@@ -8,13 +8,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import hashing, history, printing, running
+from tests.benchmarks import hashing, history, printing, running, tracking
 from tests.benchmarks.arena import ROOT, find_mlflow, open_arena
 from tests.benchmarks.contest import Bench, Case
-from tests.benchmarks.running import WITH_MLFLOW
 from tests.benchmarks.table import Row, render
 
-CASES: dict[str, Case] = {**running.CASES, **hashing.CASES, **printing.CASES, **history.CASES}
+CASES: dict[str, Case] = {
+    **running.CASES,
+    **hashing.CASES,
+    **printing.CASES,
+    **history.CASES,
+    **tracking.CASES,
+}
+WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW
 
 
 def arguments() -> argparse.Namespace:

@@ -10,9 +10,9 @@ HEADINGS = ("", "mlproj", "against", "figure", "limit", "")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A figure that is judged. `unit` is `s`, `x`, `MiB` or `KiB`; `at_least` turns the limit into a floor.
+    """A figure that is judged. `unit` is `s`, `ms`, `x`, `MiB` or `KiB`.
 
-    A row without a limit is only shown.
+    `at_least` turns the limit into a floor. A row without a limit is only shown.
     """
 
     what: str
@@ -47,7 +47,7 @@ def render(rows: Iterable[Row | NotMeasured]) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    digits = {"s": 3, "x": 2, "MiB": 0, "KiB": 1}[unit]
+    digits = {"s": 3, "ms": 2, "x": 2, "MiB": 0, "KiB": 1}[unit]
     return f"{value:.{digits}f} {unit}"
 
 
