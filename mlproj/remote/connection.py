@@ -20,7 +20,7 @@ from mlproj.version import __version__
 
 API = "/api/2.0/mlflow/"
 
-_CONNECT = 5.0
+_CONNECT = 4.0
 _READ = 60.0
 """Seconds. A server that works on something may take a while, one that is there is found at once."""
 
@@ -92,10 +92,7 @@ class Connection:
         try:
             return json.loads(answer.data or b"{}")
         except ValueError as error:
-            raise StoreError(
-                f"`{self._shown}` does not answer as a tracking server does",
-                hint="give the address that MLflow's page has, without what comes after `#`",
-            ) from error
+            raise self._stranger() from error
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse) -> MlprojError:
         """What an answer means that is no success."""
@@ -107,23 +104,33 @@ class Connection:
                 hint="set `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or"
                 " `MLFLOW_TRACKING_TOKEN`",
             )
-        if answer.status == 404 or code in _MISSING:
-            return NotFound(f"the tracking server `{self._shown}` has no such thing{told}")
+        if code in _MISSING:
+            return NotFound(f"the tracking server `{self._shown}` does not hold that{told}")
+        if answer.status == 404:
+            return self._stranger()
         if 400 <= answer.status < 500:
             return UsageError(f"the tracking server `{self._shown}` refuses ({answer.status}){told}")
         return StoreError(f"the tracking server `{self._shown}` failed ({answer.status}){told}")
+
+    def _stranger(self) -> StoreError:
+        return StoreError(
+            f"`{self._shown}` does not answer as a tracking server does",
+            hint="give the address that MLflow's page has, without what comes after `#`",
+        )
 
     def _away(self, error: Exception) -> Away:
         reason: BaseException = error
         while isinstance(inner := getattr(reason, "reason", None), BaseException):
             reason = inner
-        if isinstance(reason, (SSLError, ssl.SSLError)):
+        if isinstance(reason, ssl.SSLCertVerificationError) or "CERTIFICATE" in str(reason):
             hint = "`MLFLOW_TRACKING_SERVER_CERT_PATH` names the certificate of whoever vouches for it"
+        elif isinstance(reason, (SSLError, ssl.SSLError)):
+            hint = "is it `http://`?"
         else:
             hint = "check the address, and that the server runs"
-        return Away(
-            f"the tracking server `{self._shown}` cannot be reached: {_in_short(str(reason))}", hint=hint
-        )
+        cause = reason.__context__
+        told = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(reason)
+        return Away(f"the tracking server `{self._shown}` cannot be reached: {_in_short(told)}", hint=hint)
 
 
 def _pool(base: str, credentials: Credentials, environ: Mapping[str, str]) -> urllib3.PoolManager:
