@@ -55,6 +55,7 @@ def run_of(asked: RunRequest) -> str:
 def _written(desk: Desk, asked: RunRequest) -> str:
     """The run that a request writes to, which the caller may."""
     run_id = run_of(asked)
+    limits.run_id(run_id)
     desk.write_run(run_id)
     return run_id
 
