@@ -34,7 +34,8 @@ class Workplace:
     @property
     def environ(self) -> dict[str, str]:
         own = {"MLPROJ_STORE": str(self.store), "HOME": str(self.home), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        return {**os.environ, **own}
+        # MLflow and what it imports take seconds from source: the first run compiles them for the next.
+        return {key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | own
 
     def mlproj(self, *arguments: str) -> str:
         """What it printed, done."""
