@@ -128,6 +128,18 @@ class Files(msgspec.Struct, frozen=True):
     next_page_token: str | None = None
 
 
+class _ModelInfo(msgspec.Struct, frozen=True):
+    artifact_uri: str = ""
+
+
+class _LoggedModel(msgspec.Struct, frozen=True):
+    info: _ModelInfo
+
+
+class OneModel(msgspec.Struct, frozen=True):
+    model: _LoggedModel
+
+
 def read_answer(answer: Any, kind: type[T]) -> T:
     """Raises StoreError where the answer is none of that kind."""
     try:

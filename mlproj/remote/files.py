@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -11,7 +12,7 @@ from mlproj.errors import MlprojError
 from mlproj.model.digest import Digest
 from mlproj.model.encoding import is_text
 from mlproj.model.tracking import ServedFile, TrackedRun
-from mlproj.remote.answers import Files, ListedFile, read_answer
+from mlproj.remote.answers import Files, ListedFile, OneModel, read_answer
 from mlproj.remote.connection import Away, Connection
 
 _DEEPEST = 50
@@ -19,15 +20,27 @@ _MOST = 100_000
 """Files of a run. A server that lists more lists them in a circle."""
 
 
+_PROXY = "/api/2.0/mlflow-artifacts/artifacts/"
+
+
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A tree of files: where it is listed and read, and under which name it is told of."""
+    """A tree of files below `root`: where it is listed and read, and under which name it is told of."""
 
     name: str
+    root: str
     listing: str
     listed_by: str
     content: str
     read_by: str
     owner: str | None = None
+
+    def source(self, path: str) -> tuple[str, dict[str, str | None]]:
+        """Route and query of a file's content: the server hands on what is kept with it. For what is kept
+        elsewhere it has a route that is made for its own page."""
+        parts = urlsplit(self.root)
+        if parts.scheme == "mlflow-artifacts":
+            return f"{_PROXY}{unquote(parts.path).strip('/')}/{path}", {}
+        return self.content, {self.read_by: path, "run_id": self.owner, "run_uuid": self.owner}
 
 
 def served_files(
@@ -36,7 +49,7 @@ def served_files(
     """The artifacts of a run, and those of the models that it logged. What is larger than `most` bytes, or
     would make more than `altogether`, is listed without a digest."""
     left = altogether
-    for place in _places(run):
+    for place in _places(connection, run):
         for file in _listed(connection, place, "", 0):
             path = f"{place.name}/{file.path}"
             if not is_text(path):
@@ -48,9 +61,10 @@ def served_files(
             yield ServedFile(path=path, size=size, digest=digest)
 
 
-def _places(run: TrackedRun) -> Iterator[_Place]:
+def _places(connection: Connection, run: TrackedRun) -> Iterator[_Place]:
     yield _Place(
         name="artifacts",
+        root=run.artifact_uri,
         listing="artifacts/list",
         listed_by="path",
         content="/get-artifact",
@@ -58,8 +72,10 @@ def _places(run: TrackedRun) -> Iterator[_Place]:
         owner=run.run_id,
     )
     for model in run.model_outputs:
+        found = read_answer(connection.get(f"logged-models/{model.model_id}"), OneModel)
         yield _Place(
             name=f"models/{model.model_id}",
+            root=found.model.info.artifact_uri,
             listing=f"logged-models/{model.model_id}/artifacts/directories",
             listed_by="artifact_directory_path",
             content=f"/ajax-api/2.0/mlflow/logged-models/{model.model_id}/artifacts/files",
@@ -86,9 +102,9 @@ def _listed(connection: Connection, place: _Place, folder: str, depth: int) -> I
 def _digest(connection: Connection, place: _Place, file: ListedFile, most: int) -> tuple[Digest | None, int]:
     """The digest and size of what the server sends; no digest where it sends none, or more than it said."""
     hasher, size = hashlib.sha256(), 0
-    query = {place.read_by: file.path, "run_id": place.owner, "run_uuid": place.owner}
+    route, query = place.source(file.path)
     try:
-        with connection.pieces(place.content, **query) as pieces:
+        with connection.pieces(route, **query) as pieces:
             for piece in pieces:
                 hasher.update(piece)
                 size += len(piece)

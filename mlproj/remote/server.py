@@ -41,9 +41,13 @@ class RemoteServer:
             user_id=new.user,
             run_name=new.name,
             start_time=new.started,
-            tags=_listed({**dict(new.tags), RUN_NAME: new.name}.items()),
+            tags=_listed(new.tags),
         )
-        return run_of(answer)
+        run = run_of(answer)
+        if run.name != new.name:
+            # Early servers know a run's name by this tag alone; later ones take it from one of both.
+            self.log(run.run_id, tags=((RUN_NAME, new.name),))
+        return run
 
     def run(self, run_id: str) -> TrackedRun:
         return run_of(self._connection.get("runs/get", run_id=run_id, run_uuid=run_id))

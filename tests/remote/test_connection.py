@@ -1,0 +1,208 @@
+"""How a server is asked, as MLflow's client does it, and what is said of one that does not do so."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from mlproj.errors import MlprojError, NotFound, StoreError, UsageError
+from mlproj.remote.connection import Away, Connection
+from mlproj.remote.credentials import read_credentials
+from tests.conftest import need
+from tests.remote.stub import Stub, serving
+
+NAMED = {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": "käse"}
+SECRET = "hunter2hunter2"
+
+
+def connected(uri: str, **environ: str) -> Connection:
+    return Connection(uri, read_credentials(uri, environ), environ)
+
+
+def basic(login: str) -> str:
+    return "Basic " + base64.b64encode(login.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "environ", "sent"),
+    [
+        ("", {}, None),
+        ("", NAMED, basic("ada:käse")),
+        ("", {"MLFLOW_TRACKING_TOKEN": "abc"}, "Bearer abc"),
+        ("", {**NAMED, "MLFLOW_TRACKING_TOKEN": "abc"}, basic("ada:käse")),
+        ("", {"MLFLOW_TRACKING_USERNAME": "ada"}, None),
+        ("bob:p%40ss@", {}, basic("bob:p@ss")),
+        ("bob:pass@", NAMED, basic("ada:käse")),
+    ],
+)
+def test_credentials_are_those_of_mlflows_client(
+    stub: Stub, userinfo: str, environ: dict[str, str], sent: str | None
+) -> None:
+    connected(stub.uri.replace("//", f"//{userinfo}"), HOME="/nowhere", **environ).get("experiments/get")
+    assert stub.asked[0].headers.get("Authorization") == sent
+
+
+def test_credentials_are_read_from_mlflows_file(stub: Stub, tmp_path: Path) -> None:
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_text(
+        "[mlflow]\nmlflow_tracking_username = ada\nmlflow_tracking_password = 100%sure\n"
+    )
+    connected(stub.uri, HOME=str(tmp_path)).get("experiments/get")
+    connected(stub.uri, HOME=str(tmp_path), MLFLOW_TRACKING_USERNAME="bob").get("experiments/get")
+    logins = [asked.headers["Authorization"] for asked in stub.asked]
+    assert logins == [basic("ada:100%sure"), basic("bob:100%sure")]
+
+
+def test_a_broken_file_of_credentials_is_none(stub: Stub, tmp_path: Path) -> None:
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_bytes(b"\xff nonsense")
+    connected(stub.uri, HOME=str(tmp_path)).get("experiments/get")
+    assert "Authorization" not in stub.asked[0].headers
+
+
+def test_a_server_may_be_below_a_path(stub: Stub) -> None:
+    connected(f"{stub.uri}/ml flow/").get("runs/get", run_id="a/b", run_uuid=None)
+    connected(f"{stub.uri}/mlflow").post("runs/update", run_id="x")
+    assert [asked.path for asked in stub.asked] == [
+        "/ml%20flow/api/2.0/mlflow/runs/get?run_id=a%2Fb",
+        "/mlflow/api/2.0/mlflow/runs/update",
+    ]
+    assert json.loads(stub.asked[1].body) == {"run_id": "x"}
+
+
+def in_form(code: str, message: str) -> bytes:
+    return json.dumps({"error_code": code, "message": message}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "kind", "words"),
+    [
+        (404, in_form("RESOURCE_DOES_NOT_EXIST", "No run"), NotFound, "does not hold that: No run"),
+        (400, in_form("RESOURCE_DOES_NOT_EXIST", "No run"), NotFound, "No run"),
+        (400, in_form("INVALID_PARAMETER_VALUE", "too long"), UsageError, r"refuses \(400\): too long"),
+        (401, b"<html>", StoreError, r"does not let us in \(401\)"),
+        (403, in_form("PERMISSION_DENIED", "no"), StoreError, r"does not let us in \(403\): no"),
+        (404, b"<html>", StoreError, "does not answer as a tracking server does"),
+        (500, b"", StoreError, r"failed \(500\)"),
+        (200, b"<html>", StoreError, "does not answer as a tracking server does"),
+        (302, b"/elsewhere", StoreError, "302|redirect"),
+    ],
+)
+def test_what_a_server_complains_of_is_told(
+    stub: Stub, status: int, content: bytes, kind: type[MlprojError], words: str
+) -> None:
+    stub.answers = [(status, content)]
+    with pytest.raises(kind, match=words) as caught:
+        connected(stub.uri.replace("//", f"//ada:{SECRET}@")).post("runs/create")
+    assert type(caught.value) is kind
+    assert SECRET not in f"{caught.value} {caught.value.hint}"
+
+
+def test_what_a_server_says_is_not_told_at_length(stub: Stub) -> None:
+    stub.answers = [(400, in_form("BAD", f"see http://ada:{SECRET}@host {'x' * 5000}"))]
+    with pytest.raises(UsageError) as caught:
+        connected(stub.uri).get("runs/get")
+    assert SECRET not in caught.value.message and len(caught.value.message) < 500
+
+
+def test_a_busy_server_is_asked_again(stub: Stub) -> None:
+    stub.answers = [(503, b""), (429, b""), (200, b'{"run": 1}')]
+    assert connected(stub.uri).post("runs/create") == {"run": 1}
+    assert len(stub.asked) == 3
+
+
+def test_a_server_that_is_away_is_told_of_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    begun = time.monotonic()
+    with pytest.raises(Away, match="cannot be reached: Connection refused") as caught:
+        connected(f"http://ada:{SECRET}@127.0.0.1:{port}").get("experiments/get")
+    assert time.monotonic() - begun < 5
+    assert SECRET not in f"{caught.value} {caught.value.hint}"
+
+
+def test_what_may_have_been_done_is_not_asked_for_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = connected(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        calls = []
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    calls.append(client.recv(65536))
+                    client.close()
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        with pytest.raises(Away):
+            connection.post("runs/create")
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert len(calls) == 1
+
+
+def test_a_proxy_is_asked_unless_the_server_is_exempt(stub: Stub) -> None:
+    connected("http://tracking.example", HTTP_PROXY=f"http://bob:pass@127.0.0.1:{stub.port}").get("runs/get")
+    connected(stub.uri, http_proxy="http://127.0.0.1:1", no_proxy="localhost,127.0.0.1").get("runs/get")
+    first, second = stub.asked
+    assert first.path == "http://tracking.example/api/2.0/mlflow/runs/get"
+    assert first.headers["proxy-authorization"] == basic("bob:pass")
+    assert second.path == "/api/2.0/mlflow/runs/get"
+
+
+def test_whom_to_believe_is_said_by_a_variable(tmp_path: Path) -> None:
+    need("openssl", shutil.which("openssl") is not None)
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = (
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    )
+    more = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    subprocess.run((*command, *more), check=True, capture_output=True)
+    with serving(certificate, key) as stub:
+        with pytest.raises(Away, match="certificate") as caught:
+            connected(stub.uri).get("runs/get")
+        assert caught.value.hint is not None and "MLFLOW_TRACKING_SERVER_CERT_PATH" in caught.value.hint
+        for environ in (
+            {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(certificate)},
+            {"REQUESTS_CA_BUNDLE": str(certificate)},
+            {"MLFLOW_TRACKING_INSECURE_TLS": "true"},
+        ):
+            assert connected(stub.uri, **environ).get("runs/get") == {}
+    joined = tmp_path / "both.pem"
+    joined.write_bytes(key.read_bytes() + certificate.read_bytes())
+    with serving(certificate, key, client=certificate) as stub:
+        trusted = {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(certificate)}
+        with pytest.raises(Away):
+            connected(stub.uri, **trusted).get("runs/get")
+        shown = {"MLFLOW_TRACKING_CLIENT_CERT_PATH": str(joined)}
+        assert connected(stub.uri, **trusted, **shown).get("runs/get") == {}
+
+
+def test_certificates_that_cannot_be_read_are_a_persons_mistake() -> None:
+    with pytest.raises(UsageError, match="a certificate cannot be read"):
+        connected("https://127.0.0.1:1", MLFLOW_TRACKING_SERVER_CERT_PATH=os.devnull + "/none")
+
+
+def test_credentials_show_nothing() -> None:
+    environ = {"MLFLOW_TRACKING_TOKEN": SECRET}
+    assert SECRET not in repr(read_credentials("http://127.0.0.1", environ))
