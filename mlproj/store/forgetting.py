@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mlproj.errors import StoreError
 from mlproj.store.database import transaction
+from mlproj.store.needless import drop_models, drop_traces
 from mlproj.store.references import ids, refuse_forgotten
 from mlproj.store.writing import still_open, take_away
 
@@ -29,6 +30,9 @@ def forget_runs(
             for run_id in run_ids[start : start + _AT_ONCE]:
                 _refuse(connection, run_id)
                 take_away(connection, run_id, who=who, when=when, why=why)
+                drop_traces(connection, run_id)
+    with transaction(connection):
+        drop_models(connection)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -23,6 +23,7 @@ from mlproj.ports import Garbage
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.copying import COPY
 from mlproj.store.leases import Leased, read_leases
+from mlproj.store.needless import Spared, needless_models
 from mlproj.store.sizes import size_of
 
 _AT_ONCE = 200
@@ -30,6 +31,8 @@ _AT_ONCE = 200
 _RUNS = (
     "SELECT run_id, kind, payload FROM entries WHERE sequence > ? AND kind IN (?, ?) AND payload IS NOT NULL"
 )
+_WITH_FILES = {"models": "SELECT model_id FROM logged_models", "traces": "SELECT trace_id FROM traces"}
+"""Folders whose folders belong to something that is in the database."""
 _OPENINGS = "SELECT run_id, '', opening FROM runs WHERE sequence IS NULL"
 
 
@@ -97,7 +100,8 @@ def remove_garbage(
                     blobs.remove(digest)
                     count += 1
                     size += _on_disk(state)
-    for path in garbage.leftovers:
+    spared = Spared(connection, root, models=True)
+    for path in itertools.chain.from_iterable(map(spared.beside, garbage.leftovers)):
         taken = size_of(path)
         if _remove_leftover(path):
             count += 1
@@ -186,11 +190,18 @@ def _leftovers(
     yield from filter(is_old, sorted(root.glob(f"{COPY}*")))
     rows = connection.execute("SELECT run_id, sequence IS NOT NULL, forgotten FROM runs")
     kept = {run_id: sealed for run_id, sealed, forgotten in rows if not forgotten and run_id not in without}
+    spared = Spared(connection, root)
     for path in _listed(root / "runs"):
         if path.name not in kept and (path.name in without or is_old(path)):
-            yield path
+            yield from spared.beside(path)
         elif kept.get(path.name) and (path / "logs").is_dir() and is_old(path / "logs"):
             yield path / "logs"
+    needless = needless_models(connection, without)
+    for folder, query in _WITH_FILES.items():
+        known = {name for (name,) in connection.execute(query)} - needless
+        for path in _listed(root / folder):
+            if path.name not in known and (path.name in needless or is_old(path)):
+                yield from spared.beside(path)
     for path in _listed(root / "locks"):
         if len(path.name) == 32 and (path.name not in kept or kept[path.name]) and is_old(path):
             yield path

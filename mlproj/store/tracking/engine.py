@@ -29,6 +29,7 @@ from mlproj.store.room import has_room
 _PATIENCE = 30.0
 """Seconds to wait for a writer in another process."""
 _WRITES = "mlproj_writes"
+_ROOT = "mlproj_root"
 _POOL = 40
 """As many connections as a server has threads."""
 
@@ -47,6 +48,7 @@ class Database:
             poolclass=QueuePool,
             pool_size=_POOL,
             max_overflow=-1,
+            execution_options={_ROOT: store.root},
         )
         event.listen(self._engine, "begin", _begin)
         self._writers = self._engine.execution_options(**{_WRITES: True})
@@ -102,6 +104,12 @@ def raw(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
+
+
+def root_of(connection: Connection) -> Path:
+    """The folder of the store that a connection is to."""
+    root: Path = connection.get_execution_options()[_ROOT]
+    return root
 
 
 def storable(*texts: str | None) -> None:

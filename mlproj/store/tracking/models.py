@@ -15,6 +15,7 @@ from mlproj.model.index import number_in
 from mlproj.model.names import run_name
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import LoggedModel, Metric, Page, Pairs
+from mlproj.store.tracking import addresses
 from mlproj.store.tracking.engine import Database, storable
 from mlproj.store.tracking.experiments import active_experiment, experiment_number
 from mlproj.store.tracking.paging import found
@@ -84,7 +85,9 @@ class StoredModels:
                 "model_id": model_id,
                 "experiment_id": experiment.id,
                 "name": name or run_name(identifier),
-                "artifact_uri": f"{root.rstrip('/')}/models/{model_id}/artifacts",
+                "artifact_uri": addresses.kept(
+                    self._database.root, f"{root.rstrip('/')}/models/{model_id}/artifacts"
+                ),
                 "created_ms": now,
                 "updated_ms": now,
                 "status": PENDING,
@@ -199,7 +202,7 @@ def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[LoggedModel]
             model_id=row.model_id,
             experiment_id=str(row.experiment_id),
             name=row.name,
-            artifact_uri=row.artifact_uri,
+            artifact_uri=addresses.told(connection, row.artifact_uri),
             created=row.created_ms,
             updated=row.updated_ms,
             status=row.status,

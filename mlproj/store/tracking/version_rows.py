@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, and_, func, select, update
 
 from mlproj.errors import NotFound
 from mlproj.model.registry import ModelVersion, Stage
+from mlproj.store.tracking import addresses
 from mlproj.store.tracking.pairs import pairs_of
 from mlproj.store.tracking_tables import (
     model_version_tags,
@@ -69,7 +70,7 @@ def read_versions(connection: Connection, rows: Sequence[Row[Any]]) -> list[Mode
             description=row.description,
             user=row.user_name,
             stage=Stage(row.stage),
-            source=row.source,
+            source=addresses.told(connection, row.source),
             run_id=row.run_id,
             run_link=row.run_link,
             model_id=row.model_id,

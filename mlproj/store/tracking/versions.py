@@ -12,7 +12,7 @@ from mlproj.errors import NotFound, UsageError
 from mlproj.model.registry import ModelVersion, Stage
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page, Pairs
-from mlproj.store.tracking import prompts
+from mlproj.store.tracking import addresses, prompts
 from mlproj.store.tracking.engine import Database, storable
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, put_pairs
@@ -61,6 +61,8 @@ class StoredVersions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        source = addresses.searched(database.root, model_versions.c.source)
+        self._columns = replace(_COLUMNS, attributes={**_COLUMNS.attributes, "source_path": source})
 
     def create_version(
         self,
@@ -88,7 +90,7 @@ class StoredVersions:
                 "description": description,
                 "user_name": user,
                 "stage": Stage.NONE.value,
-                "source": source,
+                "source": addresses.kept(self._database.root, source),
                 "run_id": run_id,
                 "run_link": run_link,
                 "model_id": model_id,
@@ -159,7 +161,7 @@ class StoredVersions:
 
     def search_versions(self, search: Search, page: Page) -> tuple[Sequence[ModelVersion], str | None]:
         where, more = prompts.without_prompts(search.where, _is_prompt())
-        columns = replace(_COLUMNS, last=_BY_NAME) if search.order else _COLUMNS
+        columns = replace(self._columns, last=_BY_NAME) if search.order else self._columns
         with self._database.reading() as connection:
             rows, token = found(
                 connection, VERSIONS.where(*more), replace(search, where=where), columns, page
