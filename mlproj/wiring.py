@@ -75,7 +75,7 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
     return environment
 
 
-def endpoint_for(store: RunStore, run_id: str) -> Endpoint:
+def endpoint_for(store: RunStore, run_id: str, movable: bool) -> Endpoint:
     """Where the script of a run logs to. What serves it is only loaded when the script calls."""
 
     def is_step(other: str) -> bool:
@@ -89,6 +89,7 @@ def endpoint_for(store: RunStore, run_id: str) -> Endpoint:
         lambda: tracking_of(store),
         lambda: part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads"),
         owns=is_step,
+        movable=movable,
     )
     return endpoint
 

@@ -31,11 +31,16 @@ _TOKEN = re.compile(r"/t/(?P<token>[^/]*)(?P<rest>/.*)?", re.DOTALL)
 class Grant:
     """Whose things are a caller's own: everything, or one run and whatever that run's script made.
 
-    `owns` tells of a run that was not made with this grant whether it is the run's nevertheless.
+    `owns` tells of a run that was not made with this grant whether it is the run's nevertheless. A `movable`
+    run follows the experiment that its script names, where no hook does that in the script.
     """
 
-    def __init__(self, run_id: str | None = None, owns: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self, run_id: str | None = None, owns: Callable[[str], bool] | None = None, *, movable: bool = False
+    ) -> None:
         self.run_id = run_id
+        self.movable = movable
+        """Until a hook tells of itself, or the run is first written to."""
         self._owns = owns
         self._own = {("run", run_id or "")}
 

@@ -45,6 +45,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         if not self.grant.has("run", run_id):
             self.tracking.runs.get(run_id)
             raise _denied("run", run_id)
+        if run_id == self.grant.run_id:
+            self.grant.movable = False
 
     def write_experiment(self, experiment_id: str) -> None:
         """As `write_run`."""

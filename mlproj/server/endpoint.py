@@ -33,7 +33,8 @@ class Endpoint:
     """Serves one run's script until `close`.
 
     `open_tracking` and `open_artifacts` are called in the endpoint's thread, at the first connection. `owns`
-    tells of a run that was not made through this endpoint whether it is this run's nevertheless. `unexpected`
+    tells of a run that was not made through this endpoint whether it is this run's nevertheless; a `movable`
+    run goes to the experiment that a script names in which no hook can run. `unexpected`
     hears of bugs, and of what could not be opened.
     """
 
@@ -44,6 +45,7 @@ class Endpoint:
         open_artifacts: Callable[[], Artifacts],
         *,
         owns: Callable[[str], bool] | None = None,
+        movable: bool = False,
         proxied: bool = False,
         hosts: frozenset[str] = frozenset(),
         unexpected: Callable[[Exception], None] = lambda error: None,
@@ -53,6 +55,7 @@ class Endpoint:
         self._open_tracking = open_tracking
         self._open_artifacts = open_artifacts
         self._owns = owns
+        self._movable = movable
         self._proxied = proxied
         self._hosts = hosts
         self._unexpected = unexpected
@@ -127,7 +130,7 @@ class Endpoint:
         app = _part("app:create_app")(
             tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
         )
-        grant = Grant(self._run_id, self._owns)
+        grant = Grant(self._run_id, self._owns, movable=self._movable)
         return Guard(app, grant, token=self.token, hosts=LOOPBACK | self._hosts)
 
 

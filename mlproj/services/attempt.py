@@ -140,7 +140,7 @@ class Attempt:
             yield None
             return
         run_id = self._opening.run_id
-        endpoint = self._tools.endpoint(self._store, run_id)
+        endpoint = self._tools.endpoint(self._store, run_id, not self._request.experiment_given)
         try:
             yield Office(
                 uri=endpoint.uri,

@@ -60,7 +60,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run; `endpoint`
-    opens that of the run with this id, `server` is the one at an address, `tracking` what a store tracks."""
+    opens that of the run with this id, which its script may move to another experiment or not, `server` is
+    the one at an address, `tracking` what a store tracks."""
 
     sources: Callable[[str], Source]
     observer: Observer
@@ -68,7 +69,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     environments: Callable[[EnvironmentSpec], Environment]
     executor: Callable[[], Executor]
     open_store: Callable[[], RunStore]
-    endpoint: Callable[[RunStore, str], Endpoint]
+    endpoint: Callable[[RunStore, str, bool], Endpoint]
     server: Callable[[str], Server]
     tracking: Callable[[RunStore], Tracking]
     now: Callable[[], str]

@@ -58,7 +58,7 @@ def unexpected(text: str, error: UnexpectedInput) -> str:
     """Where the parser could not go on, and what could have stood there."""
     position = len(text)
     if isinstance(error, UnexpectedCharacters):
-        position = error.pos_in_stream
+        position = error.pos_in_stream or 0
     elif isinstance(error, UnexpectedToken) and error.token.type != "$END":
         position = error.token.start_pos or 0
     rest = text[position : position + _SHORT + 1].split(maxsplit=1)

@@ -114,3 +114,42 @@ def test_a_step_is_run_by_mlproj_itself_whatever_lies_in_the_script_s_folder(
     step = mlproj("show", "f" * 32, "--json").document
     assert step["parent"] == mlproj("show", "last", "--json").document["run_id"]
     assert step["environment"]["because"] == "--env-manager local"
+
+
+NAMING = """\
+import json, os, sys, urllib.request
+
+def call(route, **fields):
+    data = json.dumps(fields).encode() if fields else None
+    return json.load(urllib.request.urlopen(urllib.request.Request(
+        f"{os.environ['MLFLOW_TRACKING_URI']}/api/2.0/{route}", data, {"Content-Type": "application/json"}
+    )))
+
+run_id = os.environ["MLFLOW_RUN_ID"]
+if "hooked" in sys.argv:
+    call("mlproj/hook")
+if "late" in sys.argv:
+    call("mlflow/runs/set-tag", run_id=run_id, key="begun", value="yes")
+call("mlflow/experiments/create", name="mine")
+call("mlflow/experiments/get-by-name?experiment_name=mine")
+print(call(f"mlflow/runs/get?run_id={run_id}")["run"]["info"]["experiment_id"] != "0")
+"""
+
+
+@pytest.mark.parametrize(
+    ("argument", "options", "moved"),
+    [
+        ("", (), True),
+        ("hooked", (), False),
+        ("late", (), False),
+        ("", ("--experiment-name", "Default"), False),
+    ],
+)
+def test_where_no_hook_can_run_a_run_goes_to_the_experiment_that_its_script_looks_up(
+    make_project: ProjectMaker, mlproj: Mlproj, argument: str, options: tuple[str, ...], moved: bool
+) -> None:
+    project = make_project({"MLproject": single(f"python3 -I name.py {argument}"), "name.py": NAMING})
+    answer = mlproj("run", ".", *LOCAL, *options, cwd=project)
+    assert answer.stdout == f"{moved}\n", answer.stderr
+    assert mlproj("show", "--json").document["experiment"] == ("mine" if moved else "Default")
+    assert mlproj("verify").code == 0

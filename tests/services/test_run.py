@@ -73,7 +73,7 @@ class World:
             environments=lambda spec: self.environment,
             executor=lambda: self.executor,
             open_store=lambda: self.store,
-            endpoint=lambda store, run_id: self.endpoint,
+            endpoint=lambda store, run_id, movable: self.endpoint,
             server=lambda uri: self.server,
             tracking=lambda store: open_tracking(open_store(store.root, create=False)),
             now=lambda: MOMENT,

@@ -39,6 +39,7 @@ def create(desk: Desk, asked: CreateExperiment) -> ExperimentCreated:
         asked.name, artifact_location=asked.artifact_location or None, tags=tags
     )
     desk.grant.made("experiment", made.experiment_id)
+    _follow(desk, made.experiment_id)
     return ExperimentCreated(experiment_id=made.experiment_id)
 
 
@@ -59,6 +60,8 @@ def fetch(desk: Desk, asked: NamedExperiment) -> OneExperiment:
 
 def fetch_by_name(desk: Desk, asked: GetExperimentByName) -> OneExperiment:
     found = desk.tracking.experiments.named(asked.experiment_name)
+    if found.lifecycle is Lifecycle.ACTIVE:
+        _follow(desk, found.experiment_id)
     return OneExperiment(experiment=told_experiment(desk.addressed(found)))
 
 
@@ -110,6 +113,23 @@ def search_datasets(desk: Desk, asked: SearchDatasets) -> DatasetSummaries:
     return DatasetSummaries(dataset_summaries=tuple(told))
 
 
+def _follow(desk: Desk, experiment_id: str) -> None:
+    """Moves the caller's run to an experiment that it names before it writes anything.
+
+    `set_experiment` is a look-up to a server, and the client then dies where the run is in another one. With
+    a hook in the script a look-up is known from it.
+    """
+    grant = desk.grant
+    if grant.run_id is not None and grant.movable:
+        desk.tracking.runs.move(grant.run_id, experiment_id)
+
+
+def hook(desk: Desk, asked: Empty) -> Empty:
+    """A hook is at work in the script: it says itself when the run is to move."""
+    desk.grant.movable = False
+    return Empty()
+
+
 def _may_tag(desk: Desk, experiment_id: str) -> None:
     """A run may tag the experiment that it is in, too."""
     run_id = desk.grant.run_id
@@ -131,4 +151,5 @@ ROUTES: tuple[Route, ...] = (
     post("experiments/set-experiment-tag", SetExperimentTag, Empty, set_tag),
     post("experiments/delete-experiment-tag", DeleteExperimentTag, Empty, delete_tag),
     post("experiments/search-datasets", SearchDatasets, DatasetSummaries, search_datasets),
+    get("hook", Empty, Empty, hook, below="2.0/mlproj"),
 )
