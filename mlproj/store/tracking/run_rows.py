@@ -34,7 +34,6 @@ RUNS = select(
     runs.c.run_id,
     runs.c.name,
     runs.c.experiment_id,
-    runs.c.user_name,
     _STATUS.label("seen_status"),
     _STARTED.label("seen_start"),
     runs.c.ended_ms,

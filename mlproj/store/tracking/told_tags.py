@@ -13,33 +13,41 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
 from mlproj.store.tables import runs, tags
 
-_VALUES: Mapping[str, ColumnElement[Any]] = {
-    "mlflow.parentRunId": runs.c.parent,
-    "mlflow.project.backend": literal("local"),
-    "mlflow.project.entryPoint": runs.c.entry_point,
-    "mlflow.source.git.commit": runs.c.commit_id,
-    "mlflow.source.name": runs.c.uri,
-    "mlflow.source.type": literal("PROJECT"),
-    "mlflow.user": runs.c.user_name,
-}
 _IS_OF_A_PROJECT = and_(
     runs.c.supervisor.is_not(None), runs.c.owner.is_(None), runs.c.entry_point.is_not(None)
 )
-_TOLD = {key: case((_IS_OF_A_PROJECT, value)) for key, value in _VALUES.items()}
+_TOLD: Mapping[str, ColumnElement[Any]] = {
+    "mlflow.parentRunId": runs.c.parent,
+    "mlflow.project.entryPoint": runs.c.entry_point,
+    "mlflow.source.git.commit": runs.c.commit_id,
+    "mlflow.source.name": runs.c.uri,
+    "mlflow.user": runs.c.user_name,
+}
+_SAME = {"mlflow.project.backend": "local", "mlflow.source.type": "PROJECT"}
 
-COLUMNS = tuple(value.label(f"told_{key}") for key, value in _TOLD.items())
+COLUMNS = (
+    _IS_OF_A_PROJECT.label("of_project"),
+    runs.c.parent,
+    runs.c.entry_point,
+    runs.c.commit_id,
+    runs.c.uri,
+    runs.c.user_name,
+)
 """What a row of a run needs for `told` to read them from it."""
 
 
 def told(row: Any) -> dict[str, str]:
     """The tags that a run's row tells."""
-    values = ((key, row._mapping[column.name]) for key, column in zip(_TOLD, COLUMNS, strict=True))
-    return {key: value for key, value in values if value is not None}
+    if not row.of_project:
+        return {}
+    values = zip(_TOLD, (row.parent, row.entry_point, row.commit_id, row.uri, row.user_name), strict=True)
+    return _SAME | {key: value for key, value in values if value is not None}
 
 
 def searched() -> Mapping[str, ColumnElement[Any]]:
     """What runs are searched in and sorted by where one of these tags is asked for."""
-    return {key: func.coalesce(_set(key), value) for key, value in _TOLD.items()}
+    values = {**_TOLD, **{key: literal(value) for key, value in _SAME.items()}}
+    return {key: func.coalesce(_set(key), case((_IS_OF_A_PROJECT, value))) for key, value in values.items()}
 
 
 def _set(key: str) -> ColumnElement[Any]:
