@@ -85,7 +85,7 @@ def taking_turns(
 ) -> tuple[Times, ...]:
     """What a call took each of the clients: `times` calls in a row, then the next client, for some rounds."""
     for client in clients:
-        client.do(act, 3, **given)
+        client.do(act, min(times, 3), **given)
     taken: list[list[float]] = [[] for _ in clients]
     for _ in range(rounds):
         for client, seconds in zip(clients, taken, strict=True):
