@@ -92,7 +92,7 @@ def _ended(server: Server, run: Run) -> TrackedRun:
     assert run.job is not None and run.job.server is not None and run.outcome is not None, "see above"
     there = server.run(run.job.server.run_id)
     status = STATUSES.get(run.outcome.status, RunStatus.FAILED)
-    if there.status is not status:
+    if there.status is not status or not there.ended:
         server.update(there.run_id, status=status, ended=milliseconds(run.outcome.ended))
     return there
 
