@@ -61,6 +61,8 @@ class Recorder:
 
     def __exit__(self, *_exception: object) -> None:
         with self._stack:
+            for stream, mask in self._masks.items():
+                self._keep(stream, mask.end(), self._last)
             self.flush()
 
     def add(self, stream: str, data: bytes, seconds: float) -> None:
@@ -68,18 +70,18 @@ class Recorder:
         self._last = seconds
         if stream in self._masks:
             data = self._masks[stream].feed(data)
-        if data:
-            self._keep(stream, data, seconds)
+        self._keep(stream, data, seconds)
 
     def flush(self) -> None:
-        """Writes what is still held back."""
+        """Writes what is held back and need not be."""
         for stream, mask in self._masks.items():
-            if rest := mask.rest():
-                self._keep(stream, rest, self._last)
+            self._keep(stream, mask.rest(), self._last)
         with self._translated():
             self._times.flush()
 
     def _keep(self, stream: str, data: bytes, seconds: float) -> None:
+        if not data:
+            return
         try:
             self._streams[stream].write(data)
             self._times.add(stream, len(data), seconds)
