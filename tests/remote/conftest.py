@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.mlflow_clients import ClientPython, client_python
+from tests.mlflow_servers import mlflow_server
 from tests.remote.stub import Stub, serving
-from tests.server.test_clients import mlflow_server
 
 __all__ = ["client_python"]
 

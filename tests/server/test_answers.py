@@ -7,9 +7,9 @@ from typing import Any
 
 from mlproj.server.app import ROUTES
 from tests.mlflow_clients import ClientPython
+from tests.mlflow_servers import mlflow_server
 from tests.server.calling import Caller, calling
 from tests.server.conversation import hold
-from tests.server.test_clients import mlflow_server
 
 MORE = {"aliases", "model_id"}
 """What ours say of every version, and MLflow's of some only."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import socket
 import subprocess
-import time
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from mlproj.server.endpoint import Endpoint
 from tests.mlflow_clients import LINES, QUIET, ClientPython
+from tests.mlflow_servers import mlflow_server
 from tests.server.calling import Caller
 
 FLOW = Path(__file__).with_name("flow.py")
@@ -97,41 +93,3 @@ def test_against_mlflows_own_server(line: str, client_python: ClientPython, tmp_
     python = client_python(line)
     with mlflow_server(python, tmp_path) as uri:
         go_through(python, uri, tmp_path)
-
-
-@contextlib.contextmanager
-def mlflow_server(python: Path, folder: Path) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = (
-        *(python.parent / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-        *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
-        *("--default-artifact-root", "mlflow-artifacts:/"),
-    )
-    path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
-    with open(folder / "server.log", "wb") as log:
-        server = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**os.environ, **QUIET, "PATH": path},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}/health", server, folder / "server.log")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
-            server.wait(30)
-
-
-def wait_for(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(uri, timeout=5):
-            return
-        time.sleep(0.2)
-    raise AssertionError(log.read_text())

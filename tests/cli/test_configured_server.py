@@ -1,0 +1,268 @@
+"""Runs at MLflow's own server of each line, as a person asks for them: shown there, and sealed here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlproj.model.digest import Digest
+from tests.cli.conftest import LOCAL, Mlproj, single, written
+from tests.conftest import ProjectMaker, git
+from tests.mlflow_clients import LINES, QUIET, ClientPython
+from tests.mlflow_servers import free_port, mlflow_server
+from tests.remote.conftest import ServerOf, client_python, server_of
+from tests.server.calling import calling
+
+__all__ = ["client_python", "server_of"]
+
+SCRIPT = """\
+import os, sys
+import mlflow
+
+mlflow.log_param("alpha", float(sys.argv[1]))
+mlflow.log_params({"depth": 3, "empty": ""})
+for step in range(20):
+    mlflow.log_metric("loss", 1 / (step + 1), step=step)
+mlflow.log_metrics({"good": 0.25, "odd": float("nan")})
+mlflow.set_tag("colour", "blue")
+with open("note.txt", "w") as file:
+    file.write("a note\\n")
+mlflow.log_artifact("note.txt", artifact_path="notes")
+os.remove("note.txt")
+print("at", os.environ["MLFLOW_TRACKING_URI"])
+if len(sys.argv) > 2:
+    sys.exit(int(sys.argv[2]))
+"""
+
+PROJECT = """\
+name: mirrored
+entry_points:
+  main:
+    parameters: {alpha: {type: float, default: 0.5}}
+    command: "python train.py {alpha}"
+  fails:
+    command: "python train.py 1 3"
+  pipeline:
+    command: "python pipeline.py"
+  waits:
+    command: "python waits.py"
+"""
+
+PIPELINE = """\
+import json
+import mlflow
+
+mlflow.set_experiment("of the script")
+with mlflow.start_run() as active:
+    step = mlflow.projects.run(".", "main", parameters={"alpha": 0.75}, env_manager="local")
+    found = mlflow.get_run(step.run_id)
+    mlflow.log_metric("of_step", found.data.metrics["good"])
+    print(json.dumps({"active": active.info.run_id, "step": step.run_id, "status": found.info.status}))
+"""
+
+WAITS = """\
+import os, pathlib, time
+import mlflow
+
+mlflow.log_metric("before", 1)
+pathlib.Path(os.environ["GO"] + ".ready").write_text("ready")
+while not os.path.exists(os.environ["GO"]):
+    time.sleep(0.05)
+"""
+
+FILES = {"MLproject": PROJECT, "train.py": SCRIPT, "pipeline.py": PIPELINE, "waits.py": WAITS}
+
+
+@pytest.fixture
+def project(make_project: ProjectMaker) -> Path:
+    root = make_project(FILES)
+    git(root, "remote", "add", "origin", "https://ada:hunter2@git.example/project.git")
+    return root
+
+
+def variables(python: Path, uri: str | None = None, **more: str) -> dict[str, str]:
+    """A person's, whose `python` has MLflow."""
+    path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
+    chosen = {} if uri is None else {"MLFLOW_TRACKING_URI": uri}
+    return {**QUIET, "PATH": path, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", **chosen, **more}
+
+
+def at_server(uri: str, run_id: str) -> dict[str, Any]:
+    with calling(uri) as caller:
+        run: dict[str, Any] = caller.done("GET", "runs/get", run_id=run_id)["run"]
+    data = run["data"]
+    return {
+        **run["info"],
+        **{name: {item["key"]: item["value"] for item in data.get(name, ())} for name in data},
+    }
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_run_is_shown_there_and_sealed_here_with_the_same_values(
+    line: str, client_python: ClientPython, server_of: ServerOf, project: Path, mlproj: Mlproj
+) -> None:
+    uri = server_of(line)
+    given = ("--tracking-uri", uri, "--experiment-name", "mirrored", "--run-name", "sly fox")
+    asked = ("run", ".", *LOCAL, *given, "-P", "alpha=0.25", "--tag", "team=red")
+    answer = mlproj(*asked, cwd=project, variables=variables(client_python(line)))
+    assert answer.code == 0, answer.stderr
+    assert f"at {uri}" in answer.stdout
+
+    here = mlproj("show", "last", "--json").document
+    there = at_server(uri, here["server"]["run_id"])
+    assert here["server"] == {
+        "uri": uri,
+        "run_id": there["run_id"],
+        "experiment_id": there["experiment_id"],
+    }
+    tags, commit = there["tags"], git(project, "rev-parse", "HEAD")
+    assert {key: tags[key] for key in tags if key.startswith(("mlflow.source", "mlflow.project"))} == {
+        "mlflow.source.name": str(project),
+        "mlflow.source.type": "PROJECT",
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.repoURL": "https://git.example/project.git",
+        "mlflow.project.entryPoint": "main",
+        "mlflow.project.backend": "local",
+    }
+    assert (tags["mlproj.run_id"], tags["mlflow.user"]) == (here["run_id"], here["user"])
+    assert (tags["mlflow.runName"], tags["team"], tags["colour"]) == ("sly fox", "red", "blue")
+    assert there["status"] == here["status"] == "FINISHED"
+    assert there["end_time"] >= there["start_time"]
+    assert there["params"] == {"alpha": "0.25", "depth": "3", "empty": ""}
+
+    assert {key: item["value"] for key, item in here["parameters"].items()} == {
+        "alpha": 0.25,
+        "depth": "3",
+        "empty": "",
+    }
+    assert here["metrics"] == {"good": 0.25, "loss": 1 / 20, "odd": "NaN"}
+    assert {key: str(value) for key, value in there["metrics"].items()} == {
+        key: str(value) for key, value in here["metrics"].items()
+    }
+    sums = {item["key"]: (item["step"], item["count"], item["maximum"]) for item in here["logged"]["metrics"]}
+    assert sums["loss"] == (19, 20, 1.0)
+    assert here["tags"] == {"team": "red", "colour": "blue"}
+    assert [(item["path"], item["state"], item["digest"]) for item in here["outputs"]] == [
+        ("artifacts/notes/note.txt", "served", str(Digest.of(b"a note\n")))
+    ]
+    assert here["server_read"] is True
+    assert here["experiment"] == "mirrored"
+    assert mlproj("verify").code == 0
+    assert mlproj("runs", "sync", "last").code == 0
+    assert mlproj("show", "last", "--json").document["record"] == here["record"]
+
+
+def test_a_variable_names_the_server_and_a_failure_is_one_there_too(
+    client_python: ClientPython, server_of: ServerOf, project: Path, mlproj: Mlproj
+) -> None:
+    uri = server_of("3")
+    answer = mlproj(
+        "run", ".", "-e", "fails", *LOCAL, cwd=project, variables=variables(client_python("3"), uri)
+    )
+    assert answer.code == 1
+    here = mlproj("show", "last", "--json").document
+    there = at_server(uri, here["server"]["run_id"])
+    assert (there["status"], here["status"], here["exit_code"]) == ("FAILED", "FAILED", 3)
+    assert here["metrics"]["good"] == 0.25
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_pipelines_steps_are_there_below_it(
+    line: str, client_python: ClientPython, server_of: ServerOf, project: Path, mlproj: Mlproj
+) -> None:
+    uri = server_of(line)
+    environ = variables(client_python(line), uri)
+    answer = mlproj("run", ".", "-e", "pipeline", *LOCAL, cwd=project, variables=environ)
+    assert answer.code == 0, answer.stderr
+    told = json.loads(next(row for row in answer.stdout.splitlines() if row.startswith("{")))
+    outer, step = (mlproj("show", told[name][:12], "--json") for name in ("active", "step"))
+    assert outer.code == 5, "the server's id is not ours"
+    here = step.document
+    assert (told["status"], here["status"], here["parameters"]["alpha"]["value"]) == ("FINISHED",) * 2 + (
+        0.75,
+    )
+    above = mlproj("show", here["parent"], "--json").document
+    assert above["server"]["run_id"] == told["active"]
+    assert at_server(uri, told["step"])["tags"]["mlflow.parentRunId"] == told["active"]
+    assert above["metrics"] == {"of_step": 0.25}
+    # A server of MLflow's own moves no run.
+    assert above["experiment"] == "Default"
+    assert above["tags"]["mlproj.experiment.asked"] == "of the script"
+
+
+def test_a_server_that_goes_away_meanwhile_is_read_later(
+    client_python: ClientPython, project: Path, mlproj: Mlproj, tmp_path: Path
+) -> None:
+    python, folder = client_python("3"), tmp_path / "server"
+    folder.mkdir()
+    go = tmp_path / "go"
+    port = free_port()
+    command = ("-m", "mlproj", "run", ".", "-e", "waits", *LOCAL, "--store", str(tmp_path / "store"))
+    with mlflow_server(python, folder, port) as uri:
+        environ = {**os.environ, **variables(python, uri, GO=str(go))}
+        started = subprocess.Popen(
+            (sys.executable, *command), cwd=project, env=environ, stderr=subprocess.PIPE
+        )
+        assert written(tmp_path / "go.ready")
+    go.write_text("go")
+    _, said = started.communicate(timeout=120)
+    assert started.returncode == 0, said
+    assert b"was not read to the end" in said and b"mlproj runs sync" in said
+    here = mlproj("show", "last", "--json").document
+    assert here["status"] == "FINISHED" and here["server_read"] is False and here["metrics"] == {}
+
+    away = mlproj("runs", "sync")
+    assert away.code == 5 and "cannot be reached" in away.stderr
+    with mlflow_server(python, folder, port) as uri:
+        synced = mlproj("runs", "sync", "--json")
+        assert synced.code == 0
+        (told,) = synced.document["runs"]
+        assert told["run_id"] == here["run_id"] and told["error"] is None and told["added"] >= 2
+        assert at_server(uri, here["server"]["run_id"])["status"] == "FINISHED"
+    (found,) = mlproj("runs", "--where", "metrics.before = 1", "--json").document["runs"]
+    assert found["run_id"] == here["run_id"]
+    assert mlproj("verify").code == 0
+    assert "no run here waits" in mlproj("runs", "sync").stderr
+
+
+def test_a_server_that_is_away_at_the_start_is_an_error_at_once(project: Path, mlproj: Mlproj) -> None:
+    port = free_port()
+    begun = time.monotonic()
+    answer = mlproj("run", ".", *LOCAL, "--tracking-uri", f"http://ada:hunter2@127.0.0.1:{port}", cwd=project)
+    assert time.monotonic() - begun < 8
+    assert answer.code == 5
+    assert "cannot be reached: Connection refused" in answer.stderr and "hint: " in answer.stderr
+    assert "hunter2" not in answer.stderr
+    assert mlproj("runs").code == 5, "nothing was begun, the store included"
+
+
+def test_an_address_of_no_server_is_a_warning_or_an_error(make_project: ProjectMaker, mlproj: Mlproj) -> None:
+    project = make_project({"MLproject": single("echo $MLFLOW_TRACKING_URI")})
+    environ = {"MLFLOW_TRACKING_URI": "sqlite:////nowhere/mlflow.db"}
+    answer = mlproj("run", ".", *LOCAL, cwd=project, variables=environ)
+    assert answer.code == 0
+    assert answer.stdout.startswith("http://127.0.0.1:")
+    assert answer.stderr.count("sqlite:////nowhere/mlflow.db") == 1
+    refused = mlproj("run", ".", *LOCAL, "--tracking-uri", "databricks", cwd=project)
+    assert refused.code == 2 and "takes the address of a server" in refused.stderr
+
+
+def test_credentials_are_nowhere_in_what_is_kept_or_shown(
+    client_python: ClientPython, server_of: ServerOf, project: Path, mlproj: Mlproj, tmp_path: Path
+) -> None:
+    uri = server_of("3").replace("//", "//ada:hunter2hunter2@")
+    environ = variables(client_python("3"), uri, MLFLOW_TRACKING_TOKEN="topsecrettoken")
+    answer = mlproj("run", ".", *LOCAL, cwd=project, variables=environ)
+    assert answer.code == 0, answer.stderr
+    shown = answer.stdout + answer.stderr + mlproj("show", "last", "--json").stdout + mlproj("logs").stdout
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    for secret in ("hunter2hunter2", "topsecrettoken"):
+        assert secret not in shown
+        assert secret.encode() not in kept
