@@ -32,21 +32,32 @@ class Grant:
     """Whose things are a caller's own: everything, or one run and whatever that run's script made.
 
     `owns` tells of a run that was not made with this grant whether it is the run's nevertheless. A `movable`
-    run follows the experiment that its script names, where no hook does that in the script.
+    run follows the experiment that its script names, where no hook does that in the script. `secret` is what
+    nothing that is kept may hold.
     """
 
     def __init__(
-        self, run_id: str | None = None, owns: Callable[[str], bool] | None = None, *, movable: bool = False
+        self,
+        run_id: str | None = None,
+        owns: Callable[[str], bool] | None = None,
+        *,
+        movable: bool = False,
+        secret: str | None = None,
     ) -> None:
         self.run_id = run_id
         self.movable = movable
         """Until a hook tells of itself, or the run is first written to."""
         self._owns = owns
         self._own = {("run", run_id or "")}
+        self._secret = (secret or "").encode()
 
     @property
     def limited(self) -> bool:
         return self.run_id is not None
+
+    def cleaned(self, content: bytes) -> bytes:
+        """The content without the secret, and as long as it was: in some encodings lengths stand before."""
+        return content.replace(self._secret, b"*" * len(self._secret)) if self._secret else content
 
     def made(self, kind: str, name: str) -> None:
         """Notes that the caller made this."""

@@ -57,6 +57,7 @@ _PREFIXES = ("/api", "/ajax-api")
 _OLD = "/api/2.0/preview/mlflow"
 """Where clients before MLflow 2 look for the registry."""
 _ARTIFACTS = "/2.0/mlflow-artifacts/artifacts/{artifact_path:path}"
+_ALL = Grant()
 _JSON = "application/json"
 _TEXT = "text/plain"
 _BYTES = "application/octet-stream"
@@ -127,11 +128,11 @@ class _Maker:
         self._tracking = tracking
         self._files = files
         self._proxied = proxied
-        self._all = Grant()
 
     def desk(self, request: Request) -> Desk:
-        grant: Grant = request.scope.get(GRANT, self._all)
-        return Desk(tracking=self._tracking, artifacts=self._files, grant=grant, proxied=self._proxied)
+        return Desk(
+            tracking=self._tracking, artifacts=self._files, grant=_grant(request), proxied=self._proxied
+        )
 
     def handler(self, route: Route) -> Handler:
         async def handle(request: Request) -> Response:
@@ -164,7 +165,12 @@ async def _body(request: Request) -> bytes:
         size += len(part)
         if size > limits.BODY:
             raise invalid(f"the request is larger than {limits.BODY} bytes")
-    return b"".join(parts)
+    return _grant(request).cleaned(b"".join(parts))
+
+
+def _grant(request: Request) -> Grant:
+    grant: Grant = request.scope.get(GRANT, _ALL)
+    return grant
 
 
 def _add_pages(app: FastAPI, maker: _Maker) -> None:
@@ -188,7 +194,7 @@ def _add_pages(app: FastAPI, maker: _Maker) -> None:
         if not experiment_id:
             raise invalid("Missing value for required header 'x-mlflow-experiment-id'.")
         body = unpacked(await _body(request), headers.get("content-encoding", "").lower())
-        found = spans_by_trace(body, as_json=kind == _JSON)
+        found = spans_by_trace(_grant(request).cleaned(body), as_json=kind == _JSON)
         await run_in_threadpool(traces.add_spans, maker.desk(request), experiment_id, found)
         return Response(b"", media_type=_PROTOBUF)
 

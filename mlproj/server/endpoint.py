@@ -130,8 +130,10 @@ class Endpoint:
         app = _part("app:create_app")(
             tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
         )
-        grant = Grant(self._run_id, self._owns, movable=self._movable)
-        return Guard(app, grant, token=self.token, hosts=LOOPBACK | self._hosts)
+        grant = Grant(self._run_id, self._owns, movable=self._movable, secret=self.token)
+        guarded = Guard(app, grant, token=self.token, hosts=LOOPBACK | self._hosts)
+        unshared: Application = _part("sessions:Unshared")(guarded)
+        return unshared
 
 
 def _reason(error: Exception) -> Failure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from typing import Any
 
 import pytest
@@ -167,3 +169,27 @@ def test_what_is_not_there_is_told_of_as_such(script: Caller) -> None:
 def test_the_token_is_in_no_answer(script: Caller, endpoint: Endpoint) -> None:
     for path in ("/openapi.json", "/nowhere", "/t/nowhere", f"{API}/runs/get", f"{ARTIFACTS}/nowhere"):
         assert endpoint.token.encode() not in script.raw("GET", path)[1]
+
+
+def test_the_token_is_in_nothing_that_is_kept(script: Caller, run: Run, store: FolderStore) -> None:
+    token = script.uri.rpartition("/")[2]
+    own = {"run_id": run.run_id}
+    script.done("POST", "runs/log-parameter", **own, key="uri", value=script.uri)
+    script.done("POST", "runs/set-tag", **own, key="note", value=f"see {script.uri}/#/runs")
+    script.done("POST", "runs/update", **own, run_name=token)
+    script.done("POST", "experiments/create", name=f"experiment {token}")
+    script.done("POST", "registered-models/create", name="wine", description=script.uri)
+    dataset = {"name": "wine", "digest": "1", "source_type": "http", "source": f"{script.uri}/data.csv"}
+    script.done("POST", "runs/log-inputs", **own, datasets=[{"dataset": dataset, "tags": []}])
+    assert script.refused("POST", "runs/log-metric", **own, key=token, value=1, timestamp=1) == (
+        400,
+        "INVALID_PARAMETER_VALUE",
+    )
+    span = {"trace_id": "a" * 32, "span_id": "b" * 16, "name": token}
+    spans = json.dumps({"resource_spans": [{"scope_spans": [{"spans": [span]}]}]})
+    headers = {"content-type": "application/json", "x-mlflow-experiment-id": "0", "content-encoding": "gzip"}
+    assert script.raw("POST", "/v1/traces", gzip.compress(spans.encode()), headers)[0] == 200
+    kept = b"".join(file.read_bytes() for file in store.root.rglob("store.db*"))
+    assert token.encode() not in kept and b"see http://127.0.0.1" in kept
+    params = script.done("GET", "runs/get", **own)["run"]["data"]["params"]
+    assert {"key": "uri", "value": script.uri.replace(token, "*" * len(token))} in params
