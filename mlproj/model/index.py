@@ -114,8 +114,14 @@ def index_of(run: Run) -> Index:
 
 def _params(run: Run, logged: Logged) -> dict[str, tuple[str, str]]:
     planned = () if run.job is None else run.job.parameters
+    # A number as it was spelt, which is what the script was given: its client looks for that text.
+    spelt = {} if run.plan is None else {item.name: item.text for item in run.plan.parameters}
+    texts = {
+        item.name: item.value if isinstance(item.value, str) else spelt.get(item.name) or text_of(item.value)
+        for item in planned
+    }
     return {key: (text, LOGGED) for key, text in logged.params} | {
-        item.name: (text_of(item.value), item.type) for item in planned
+        item.name: (texts[item.name], item.type) for item in planned
     }
 
 

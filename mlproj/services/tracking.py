@@ -18,6 +18,8 @@ EXECUTABLE = (sys.executable, "-c", _LAUNCH)
 another, and without the modules in the script's folder, which would come before those that we import."""
 
 _OWN_ADDRESS = ("127.0.0.1", "localhost")
+_NO_LINKS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
+"""Where the client says that a run can be looked at, nobody answers any more once the run has ended."""
 _DISPLACING = ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME")
 """What would lead a client to another registry, or to an experiment beside the one that is said by its id."""
 
@@ -53,14 +55,14 @@ def tracking_variables(
         wishes=wishes,
         environ=environ,
     )
-    own = {name: _without_proxy(environ, name) for name in ("NO_PROXY", "no_proxy")} if office.ours else {}
+    own = {name: _without_proxy(environ, name) for name in ("NO_PROXY", "no_proxy")} | {_NO_LINKS: "true"}
     return {
         **variables,
         **dict.fromkeys(_DISPLACING if office.ours else _DISPLACING[-1:]),
         "MLFLOW_TRACKING_URI": office.uri,
         "MLFLOW_RUN_ID": office.run_id,
         "MLFLOW_EXPERIMENT_ID": office.experiment_id,
-        **own,
+        **(own if office.ours else {}),
     }
 
 

@@ -112,6 +112,7 @@ def downgraded(root: Path) -> None:
             connection.execute(f"DROP TABLE {table}")
         for table, column in ADDED:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("UPDATE params SET value = '2' WHERE value = '2.0'")
         connection.execute("UPDATE experiments SET id = 7")
         connection.execute("UPDATE runs SET experiment_id = 7")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
@@ -120,7 +121,7 @@ def downgraded(root: Path) -> None:
 def test_a_store_of_the_first_version_is_migrated_with_all_that_it_holds(tmp_path: Path) -> None:
     root = tmp_path / "store"
     before = open_store(root, create=True)
-    sealed, running = begun(before.blobs, name="sealed"), begun(before.blobs, name="running")
+    sealed, running = (begun(before.blobs, name=name, alpha=2.0) for name in ("sealed", "running"))
     with before.begin(sealed):
         before.seal(ended(before.blobs, sealed))
     before.amend(sealed.run_id, "tag", {"key": "reviewed", "value": "yes"})
@@ -134,6 +135,8 @@ def test_a_store_of_the_first_version_is_migrated_with_all_that_it_holds(tmp_pat
             run.job.source.snapshot for run in (sealed, running) if run.job is not None
         ]
         assert store.find("running").status is Status.RUNNING
+        params = [store.index(run.run_id)["params"] for run in (sealed, running)]
+        assert params == [{"alpha": ("2.0", "float"), "kind": ("linear model", "string")}] * 2
     with contextlib.closing(sqlite3.connect(root / f"{FILE}.before-{VERSION}")) as copy:
         assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
         assert copy.execute("SELECT count(*) FROM runs").fetchall() == [(2,)]

@@ -27,6 +27,7 @@ def upgrade() -> None:
     _fill_times(op.get_bind())
     _fill_metrics(op.get_bind())
     _fill_tags(op.get_bind())
+    _fill_spellings(op.get_bind())
 
 
 def _make_tables() -> None:
@@ -376,6 +377,26 @@ def _fill_metric(
     )
 
 
+def _fill_spellings(connection: sa.Connection) -> None:
+    """Has what is searched spell numbers as the runs' scripts were given them."""
+    documents = sa.text(
+        "SELECT r.number, r.run_id, r.opening, e.payload FROM runs r LEFT JOIN entries e"
+        " ON e.sequence = r.sequence WHERE r.number > :last ORDER BY r.number LIMIT :most"
+    )
+    last = 0
+    while rows := connection.execute(documents, {"last": last, "most": _AT_ONCE}).all():
+        last = rows[-1].number
+        spelt = [
+            {"run_id": run_id, "key": key, "value": text}
+            for _, run_id, opening, payload in rows
+            for key, text in _spellings_in(payload or opening).items()
+        ]
+        if spelt:
+            connection.execute(
+                sa.text('UPDATE params SET value = :value WHERE run_id = :run_id AND "key" = :key'), spelt
+            )
+
+
 def _fill_tags(connection: sa.Connection) -> None:
     """Has what is searched tell of the tags that came after a seal, too."""
     documents = sa.text(
@@ -409,6 +430,17 @@ def _points_in(document: Any) -> dict[str, dict[tuple[int, float, bool], None]]:
     except (ValueError, KeyError, TypeError):
         return {}  # nothing is left of it, or it was altered: `verify` tells
     return found
+
+
+def _spellings_in(document: Any) -> dict[str, str]:
+    """The texts of the parameters that are no texts."""
+    try:
+        read = json.loads(document)
+        typed = {item["name"] for item in read["job"]["parameters"] if not isinstance(item["value"], str)}
+        planned = read["plan"]["parameters"]
+        return {item["name"]: item["text"] for item in planned if item["name"] in typed and item["text"]}
+    except (ValueError, KeyError, TypeError):
+        return {}  # as above
 
 
 def _milliseconds(moment: str | None) -> int | None:
