@@ -452,6 +452,25 @@ def test_a_sample_is_spread_evenly(
         assert max(gaps) - min(gaps) <= 1
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    points=st.sets(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=1, max_size=36),
+    most=st.integers(min_value=2, max_value=40),
+    apart=st.integers(min_value=1, max_value=3),
+)
+def test_a_sample_holds_the_ends_however_the_steps_lie(
+    served: Served, points: set[tuple[int, int]], most: int, apart: int
+) -> None:
+    run_id = served.run()
+    logged_points = sorted((step * apart, timestamp) for step, timestamp in points)
+    metrics = (metric("loss", 0.5, step=step, timestamp=timestamp) for step, timestamp in logged_points)
+    served.runs.log(run_id, logged(*metrics))
+    found = [(m.step, m.timestamp) for _, m in served.runs.sampled((run_id,), "loss", most)]
+    assert len(found) == min(most, len(points))
+    assert found == sorted(set(found) & set(logged_points))
+    assert found[0][0] == logged_points[0][0] and found[-1][0] == logged_points[-1][0]
+
+
 def test_samples_are_of_several_runs(served: Served) -> None:
     first, second = served.run(), served.run()
     for run_id in (first, second):

@@ -186,7 +186,7 @@ def _artifact_uri(row: Any, root_uri: str) -> str:
 def _pairs(connection: Connection, table: Any, run_ids: Sequence[str]) -> dict[str, Pairs]:
     statement = select(table.c.run_id, table.c.key, table.c.value).where(table.c.run_id.in_(run_ids))
     found: dict[str, list[tuple[str, str]]] = {}
-    for run_id, key, value in connection.execute(statement.order_by(table.c.run_id, table.c.key)):
+    for run_id, key, value in connection.execute(statement.order_by(table.c.run_id, table.c.key)).all():
         found.setdefault(run_id, []).append((key, value))
     return {run_id: tuple(pairs) for run_id, pairs in found.items()}
 
@@ -196,6 +196,6 @@ def _metrics(connection: Connection, run_ids: Sequence[str]) -> dict[str, tuple[
     statement = select(*columns).where(latest_metrics.c.run_id.in_(run_ids))
     found: dict[str, list[Metric]] = {}
     ordered = statement.order_by(latest_metrics.c.run_id, latest_metrics.c.key)
-    for run_id, *cells in connection.execute(ordered):
+    for run_id, *cells in connection.execute(ordered).all():
         found.setdefault(run_id, []).append(latest_metric(*cells))
     return {run_id: tuple(metrics) for run_id, metrics in found.items()}
