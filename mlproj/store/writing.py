@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from mlproj.errors import RunNotFound, StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.entries import RemovedPayload, TombstoneDocument
-from mlproj.model.index import Index, index_of, number_in
+from mlproj.model.index import DEFAULT_EXPERIMENT, Index, index_of, number_in
 from mlproj.model.logged import Point, order
 from mlproj.model.record import EntryKind, encode, link, opening_document
 from mlproj.model.run import Run
@@ -23,6 +23,9 @@ from mlproj.store.machine import Machine
 
 _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
 _LOGGED = ("dataset_inputs", "run_models", "logged_model_metrics")
+
+_UNNAMED = 0
+"""The experiment of runs that name none, by its id, which is the one that MLflow's clients know it by."""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,7 +203,10 @@ def _number(value: float | str | None) -> float | None:
 
 
 def _experiment(connection: sqlite3.Connection, name: str, created: str) -> int:
+    """The id of the experiment of that name. Runs that name none stay where they were when it is renamed."""
     row = connection.execute("SELECT id FROM experiments WHERE name = ?", (name,)).fetchone()
+    if row is None and name == DEFAULT_EXPERIMENT:
+        row = connection.execute("SELECT id FROM experiments WHERE id = ?", (_UNNAMED,)).fetchone()
     if row is None:
         connection.execute("INSERT INTO experiments (name, created) VALUES (?, ?)", (name, created))
         row = connection.execute("SELECT id FROM experiments WHERE name = ?", (name,)).fetchone()

@@ -593,6 +593,24 @@ def test_beginning_a_run_makes_no_experiment(desk: Desk) -> None:
     assert verify(desk.store).sound
 
 
+def test_runs_that_name_no_experiment_stay_in_the_one_they_had_when_it_is_renamed(desk: Desk) -> None:
+    experiments, runs = desk.tracking.experiments, desk.tracking.runs
+    during, after = begun(desk.store.blobs), begun(desk.store.blobs)
+    with desk.store.begin(during):
+        experiments.rename("0", "baseline")
+        desk.store.seal(ended(desk.store.blobs, during))
+    with desk.store.begin(after):
+        assert runs.get(after.run_id).experiment_id == "0"
+        desk.store.seal(ended(desk.store.blobs, after))
+    assert [runs.get(run.run_id).experiment_id for run in (during, after)] == ["0", "0"]
+    assert desk.logged(after.run_id).experiment == "baseline"
+    with pytest.raises(NotFound):
+        experiments.named("Default")
+    assert verify(desk.store).sound
+    experiments.rename("0", "later")
+    assert verify(desk.store).sound
+
+
 @pytest.mark.parametrize(
     ("kind", "had", "same", "others"),
     [
