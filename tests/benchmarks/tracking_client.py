@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import sys
 import time
 from importlib import import_module
@@ -78,6 +79,24 @@ class Client:
         mlflow.artifacts.download_artifacts(
             run_id=self.run_id, artifact_path=name, dst_path=folder, tracking_uri=self._uri
         )
+
+    def bare_upload(self, file: str) -> None:
+        with open(file, "rb") as content:
+            headers = {"Content-Length": str(os.path.getsize(file))}
+            self._connection.request("PUT", self._artifact(os.path.basename(file)), content, headers)
+            self._connection.getresponse().read()
+
+    def bare_download(self, name: str) -> int:
+        self._connection.request("GET", self._artifact(name))
+        answer, piece, size = self._connection.getresponse(), bytearray(1 << 20), 0
+        while taken := answer.readinto(piece):
+            size += taken
+        return size
+
+    def _artifact(self, name: str) -> str:
+        """The path of one of the run's artifacts at the server."""
+        place = urlsplit(self._client.get_run(self.run_id).info.artifact_uri).path
+        return f"{urlsplit(self._uri).path}/api/2.0/mlflow-artifacts/artifacts{place}/{name}"
 
     def history_page(self, key: str, limit: int) -> int:
         """The page after the one that was read last."""

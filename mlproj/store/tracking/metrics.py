@@ -176,7 +176,7 @@ def sample_of(
 def _spaced(
     connection: Connection, asked: list[ColumnElement[bool]], count: int, most: int
 ) -> list[Any] | None:
-    """The sample of points whose steps are equally far apart: it is found by them, and nothing between is read.
+    """The sample of points whose steps are equally far apart: it is found by them, without what is between.
 
     None for other points, as far as the sample shows it.
     """
