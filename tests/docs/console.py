@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +35,11 @@ class Step:
     command: str
     code: int
     lines: tuple[str, ...]
+
+    def at(self, shown: str, address: str) -> Step:
+        """The step with another address than the page shows."""
+        lines = tuple(line.replace(shown, address) for line in self.lines)
+        return replace(self, command=self.command.replace(shown, address), lines=lines)
 
 
 def sessions(page: Path) -> list[Step]:
