@@ -27,14 +27,16 @@ def run(
     experiment_name: str | None = None,
     run_name: str | None = None,
     timeout: float | None = None,
+    tracking_uri: str | None = None,
     store: str | None = None,
     report: Report = silent,
 ) -> Run:
     """Runs an entry point and returns the sealed run, also one that failed (its `status` says so).
 
     `uri` is a folder, a git URL or a zip file; `parameters` are passed as their text; `timeout` is in
-    seconds; `store` a folder (else found as the command line finds it); `report` gets events, the child's
-    output among them. Raises MlprojError where nothing could be run.
+    seconds; `tracking_uri` names an MLflow server to have the run at, too; `store` a folder (else found as
+    the command line finds it); `report` gets events, the child's output among them. Raises MlprojError where
+    nothing could be run.
     """
     request = RunRequest(
         uri=uri,
@@ -47,6 +49,7 @@ def run(
         experiment=experiment_name,
         run_name=run_name,
         timeout=timeout,
+        tracking_uri=tracking_uri,
         experiment_given=experiment_name is not None,
         parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),
     )

@@ -22,6 +22,8 @@ LABELS = {
     "build": "looking at the environment",
     "create": "creating the environment",
     "collect": "collecting outputs",
+    "read": "reading back",
+    "sync": "reading back",
     "seal": "sealing",
     "verify": "verifying",
     "copy": "copying the store",
