@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from mlproj.cli.streams import delivering
@@ -23,8 +24,9 @@ def print_document(document: object) -> None:
         sys.stdout.flush()
 
 
-def run_document(run: Run) -> dict[str, Any]:
-    """A run as `run`, `show` and `runs` give it."""
+def run_document(run: Run, children: Sequence[Run] = ()) -> dict[str, Any]:
+    """A run as `run` and `show` give it, with the runs that its script began (in a list of runs, each stands
+    for itself)."""
     outcome, plan = run.outcome, run.plan
     identity = None if plan is None else plan.identity
     return {
@@ -48,6 +50,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "reproduces": run.reproduces,
         "deleted": run.deleted,
         "amendments": [plain(amendment) for amendment in run.amendments],
+        "children": [child.run_id for child in children],
     }
 
 

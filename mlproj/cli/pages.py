@@ -9,10 +9,16 @@ from mlproj.cli.words import content, counted, duration, number, short, shortene
 from mlproj.model.logged import LOGGED, Logged
 from mlproj.model.plan import Plan
 from mlproj.model.project import Project
-from mlproj.model.run import Job, Outcome, Run, Status
+from mlproj.model.run import Job, Outcome, Output, Run, Status
 
 _MOST_OMITTED = 20
 """So many files that a snapshot does not hold are shown one by one."""
+
+_SHOWN_METRICS = 4
+"""So many of a run's metrics are in its row."""
+
+_MODEL_FILE = "MLmodel"
+"""What says in a folder that it is a model of MLflow's."""
 
 _OF_A_CLIENT = "mlflow."
 """How the tags begin that clients set for themselves: `--json` has them."""
@@ -31,10 +37,24 @@ def run_summary(run: Run) -> Iterator[str]:
     yield f"run `{run.name}` ({run.run_id[:8]}) {word} in {duration(outcome.usage.wall_s)}{reason}"
     if outcome.latest:
         yield "metrics: " + ", ".join(f"{key} {number(value)}" for key, value in outcome.latest.items())
+    models = models_among(outcome.outputs)
+    for folder, files in models.items():
+        yield f"model: {folder} ({counted(len(files), 'file')}, {size(sum(file.size for file in files))})"
+    told_already = {file.path for files in models.values() for file in files}
     for output in outcome.outputs:
-        told = f"{size(output.size)}, sha256 {short(output.digest)}" if output.digest else output.state
-        yield f"output: {output.path} ({told})"
+        if output.path not in told_already:
+            told = f"{size(output.size)}, sha256 {short(output.digest)}" if output.digest else output.state
+            yield f"output: {output.path} ({told})"
     yield f"hint: `mlproj show {run.run_id[:8]}` tells everything that is known of it"
+
+
+def models_among(outputs: Sequence[Output]) -> dict[str, list[Output]]:
+    """The files of each folder that holds a model as MLflow writes one, by that folder."""
+    suffix = f"/{_MODEL_FILE}"
+    folders = [output.path.removesuffix(suffix) for output in outputs if output.path.endswith(suffix)]
+    return {
+        folder: [output for output in outputs if output.path.startswith(f"{folder}/")] for folder in folders
+    }
 
 
 def run_page(run: Run, *, series: Series, children: Sequence[Run] = ()) -> tuple[Section, ...]:
@@ -97,13 +117,15 @@ def project_page(project: Project) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def runs_table(runs: Sequence[Run], *, tree: bool) -> Section:
-    """One row a run; as a `tree`, runs that another's script began stand below that one."""
+def runs_table(runs: Sequence[Run], *, sort: str | None) -> Section:
+    """One row a run. Sorted, with the metric that they are sorted by first; else runs that another's script
+    began stand below that one."""
     headings = ("RUN", "NAME", "STATUS", "ENTRY", "CREATED (UTC)", "TIME", "METRICS")
     projects = {run.job.project for run in runs if run.job is not None}
+    metric = (sort or "").removeprefix("-").removeprefix("metrics.")
     rows = tuple(
-        _run_row(run, name_project=len(projects) > 1, depth=depth)
-        for run, depth in (_as_tree(runs) if tree else [(run, 0) for run in runs])
+        _run_row(run, name_project=len(projects) > 1, depth=depth, metric=metric)
+        for run, depth in (_as_tree(runs) if sort is None else [(run, 0) for run in runs])
     )
     return Section(headings=headings, rows=rows)
 
@@ -289,7 +311,7 @@ def _child_row(run: Run) -> Row:
     return (run.run_id[:8], run.name, run.status.value, entry_point, metrics)
 
 
-def _run_row(run: Run, *, name_project: bool, depth: int = 0) -> Row:
+def _run_row(run: Run, *, name_project: bool, depth: int, metric: str) -> Row:
     project = run.job.project if run.job is not None and name_project else ""
     entry_point = "" if run.plan is None else run.plan.entry_point
     return (
@@ -299,9 +321,10 @@ def _run_row(run: Run, *, name_project: bool, depth: int = 0) -> Row:
         f"{shortened(project)}: {entry_point}" if project else entry_point,
         run.created[:16].replace("T", " "),
         duration(run.outcome.usage.wall_s) if run.outcome is not None and run.outcome.usage.wall_s else "",
-        "" if run.outcome is None else _metrics_in_short(run.outcome),
+        "" if run.outcome is None else _metrics_in_short(run.outcome, metric),
     )
 
 
-def _metrics_in_short(outcome: Outcome) -> str:
-    return " ".join(f"{key}={number(value)}" for key, value in list(outcome.latest.items())[:4])
+def _metrics_in_short(outcome: Outcome, first: str = "") -> str:
+    metrics = sorted(outcome.latest.items(), key=lambda item: item[0] != first)
+    return " ".join(f"{key}={number(value)}" for key, value in metrics[:_SHOWN_METRICS])

@@ -231,7 +231,7 @@ def _run(request: RunRequest, tools: Tools, as_json: bool) -> int:
     with reporting(child_to_stderr=as_json) as report:
         finished = carry_out(request, tools, report)
     if as_json:
-        print_document(run_document(finished))
+        print_document(run_document(finished, tools.open_store().children(finished.run_id)))
     else:
         for line in run_summary(finished):
             say(line)

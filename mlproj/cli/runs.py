@@ -70,7 +70,7 @@ def runs(
     if as_json:
         print_document({"schema": "mlproj/runs/1", "runs": [run_document(run) for run in found]})
     elif found:
-        print_sheet([runs_table(found, tree=sort is None)])
+        print_sheet([runs_table(found, sort=sort)])
         if len(matching) > len(found):
             say("hint: there are more: `--all` lists every one, `--limit` as many as you like")
     else:

@@ -21,7 +21,7 @@ def show(run: RunArgument = "last", store: StoreOption = None, as_json: JsonOpti
     found = opened.find(run)
     children = opened.children(found.run_id)
     if as_json:
-        print_document({**run_document(found), "children": [child.run_id for child in children]})
+        print_document(run_document(found, children))
     else:
         print_sheet(run_page(found, series=series(found, opened.blobs), children=children))
     return 0

@@ -106,7 +106,7 @@ def _experiment(arguments: Dict[str, Any], run: Run) -> "tuple[List[str], Dict[s
     given = (("NAME", arguments.get("experiment_name")), ("ID", arguments.get("experiment_id")))
     options: List[str] = []
     for kind, value in given:
-        if value and str(value) != environ.get("MLFLOW_EXPERIMENT_" + kind):
+        if value and str(value) != environ.get(f"MLFLOW_EXPERIMENT_{kind}"):
             options = ["--experiment-" + kind.lower(), str(value)]
     current = None if options else _current_experiment()
     for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):

@@ -72,6 +72,30 @@ def test_runs_that_a_script_begins_are_its_children(project: Path, mlproj: Mlpro
     assert [run["metrics"]["rmse"] for run in ranked] == [0.5, 3, 3]
 
 
+MANY = """\
+import json, os
+folder = os.path.join(os.environ["MLPROJ_OUTPUT_DIR"], "model")
+os.mkdir(folder)
+for name in ("MLmodel", "model.pkl"):
+    with open(os.path.join(folder, name), "w") as file:
+        file.write("12345")
+with open("metrics.json", "w") as file:
+    json.dump({name: 1 for name in "abcdez"}, file)
+"""
+
+
+def test_a_model_is_a_line_and_what_is_sorted_by_comes_first(
+    make_project: ProjectMaker, mlproj: Mlproj
+) -> None:
+    project = make_project(
+        {"MLproject": single("python3 many.py", metrics="[metrics.json]"), "many.py": MANY}
+    )
+    answer = mlproj("run", ".", *LOCAL, cwd=project)
+    assert "\nmodel: artifacts/model (2 files, 10 B)\n" in answer.stderr and "pkl" not in answer.stderr
+    (row,) = mlproj("runs", "--sort", "-metrics.z").stdout.splitlines()[1:]
+    assert row.split("  ")[-1] == "z=1 a=1 b=1 c=1"
+
+
 def test_the_token_is_nowhere_once_the_run_has_ended(project: Path, mlproj: Mlproj) -> None:
     answer = mlproj("run", ".", *LOCAL, cwd=project)
     (line,) = answer.stdout.splitlines()
@@ -88,7 +112,7 @@ def test_a_script_that_logs_nothing_has_nothing_logged(make_project: ProjectMake
 def test_tracking_can_be_turned_off(make_project: ProjectMaker, mlproj: Mlproj) -> None:
     project = make_project({"MLproject": single("'env | grep -c ^MLFLOW_ || true'")})
     assert mlproj("run", ".", *LOCAL, "--no-tracking", cwd=project).stdout == "0\n"
-    assert mlproj("run", ".", *LOCAL, cwd=project).stdout == "3\n"
+    assert mlproj("run", ".", *LOCAL, cwd=project).stdout == "4\n"
 
 
 STEP = """\

@@ -60,7 +60,9 @@ def test_every_parameter_type_is_in_the_mlproject_page() -> None:
 def test_every_variable_of_ours_in_the_code_is_in_the_page_of_variables() -> None:
     page = (REFERENCE / "variables.md").read_text()
     code = "".join(path.read_text() for path in (ROOT / "mlproj").rglob("*.py"))
-    used = set(re.findall(r"\"((?:MLPROJ|MLFLOW)_[A-Z_]+)\"", code))
+    used = set(re.findall(r"\"((?:MLPROJ|MLFLOW)_[A-Z_]+)\"", code)) - {
+        "MLFLOW_EXPERIMENT"
+    }  # where a trace is
     assert used, "the code reads variables"
     assert sorted(name for name in used if f"`{name}`" not in page) == []
 
