@@ -77,7 +77,7 @@ def _refuse_served(run: Run, path: str, found: tuple[Artifact, ...]) -> None:
         at = run.job.server
         raise UsageError(
             f"`{path}` is not in the store: the server `{at.uri}` holds it",
-            hint=f"`mlflow artifacts download --run-id {at.run_id}` gets it from there",
+            hint=f"MLflow's page or client has it, where the run is `{at.run_id}`",
         )
 
 

@@ -232,6 +232,26 @@ def test_a_server_that_goes_away_meanwhile_is_read_later(
     assert "no run here waits" in mlproj("runs", "sync").stderr
 
 
+def test_a_run_whose_runner_was_killed_is_read_and_ended_there_later(
+    client_python: ClientPython, server_of: ServerOf, project: Path, mlproj: Mlproj, tmp_path: Path
+) -> None:
+    uri, go = server_of("3"), tmp_path / "go"
+    environ = {**os.environ, **variables(client_python("3"), uri, GO=str(go))}
+    command = ("-m", "mlproj", "run", ".", "-e", "waits", *LOCAL, "--store", str(tmp_path / "store"))
+    with subprocess.Popen((sys.executable, *command), cwd=project, env=environ) as runner:
+        assert written(tmp_path / "go.ready")
+        runner.kill()
+    here = mlproj("show", "last", "--json").document
+    assert here["status"] == "KILLED" and here["server_read"] is None
+    assert at_server(uri, here["server"]["run_id"])["status"] == "RUNNING"
+    synced = mlproj("runs", "sync")
+    assert synced.code == 0 and "has what its server holds" in synced.stderr
+    go.write_text("go")  # its script was left waiting
+    assert at_server(uri, here["server"]["run_id"])["status"] == "KILLED"
+    (found,) = mlproj("runs", "--where", "metrics.before = 1", "--json").document["runs"]
+    assert found["run_id"] == here["run_id"]
+
+
 def test_a_server_that_is_away_at_the_start_is_an_error_at_once(project: Path, mlproj: Mlproj) -> None:
     port = free_port()
     begun = time.monotonic()

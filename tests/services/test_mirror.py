@@ -28,6 +28,7 @@ from mlproj.model.tracking import (
     TrackedRun,
 )
 from mlproj.ports import Task
+from mlproj.services.artifacts import get_artifact
 from mlproj.services.configured import configured_server, outer_run
 from mlproj.services.request import RunRequest
 from mlproj.services.run import run as carry_out
@@ -138,6 +139,17 @@ def test_what_the_script_logged_there_is_sealed_here(world: World) -> None:
     assert "hunter2" not in str(run)
     assert verify(world.store).sound
     assert is_complete(run)
+
+
+def test_a_file_that_the_server_holds_is_not_looked_for_in_the_store(world: World) -> None:
+    world.executor.act = scripted(world.server)
+    run = mirrored(world)
+    for path in (NOTE.path, "artifacts", "models", "."):
+        with pytest.raises(UsageError, match=f"the server `{SHOWN}` holds it") as caught:
+            get_artifact(world.store, run, path, world.folder / "copy")
+        assert caught.value.hint is not None and "there-0" in caught.value.hint
+    with pytest.raises(UsageError, match="left no file"):
+        get_artifact(world.store, run, "art", world.folder / "copy")
 
 
 @pytest.mark.parametrize(
