@@ -20,9 +20,9 @@ from mlproj.version import __version__
 
 API = "/api/2.0/mlflow/"
 
-_CONNECT = 4.0
-_READ = 60.0
-"""Seconds. A server that works on something may take a while, one that is there is found at once."""
+CONNECT, FIRST, LATER = 4.0, 15.0, 60.0
+"""Seconds: one that is there is found at once, and answers a first, easy question soon; later it may have much
+to work on."""
 
 _RETRIED = (429, 502, 503, 504)
 _PIECE = 1 << 20
@@ -35,13 +35,16 @@ class Away(StoreError):
 
 
 class Connection:
-    """To the server at `uri`, as clients are given it. `environ` says which proxy there is.
+    """To the server at `uri`, as clients are given it. `environ` says which proxy there is; for the first
+    answer there are `patience` seconds.
 
     Every failure is told without the credentials: StoreError where nobody answers (Away), lets us in or knows
     what to do, NotFound for what is not there, UsageError for what is refused.
     """
 
-    def __init__(self, uri: str, credentials: Credentials, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, uri: str, credentials: Credentials, environ: Mapping[str, str], *, patience: float = FIRST
+    ) -> None:
         parts = urlsplit(uri)
         self._base = parts._replace(
             netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/"), query="", fragment=""
@@ -50,6 +53,7 @@ class Connection:
         if credentials.authorization is not None:
             self._headers["Authorization"] = credentials.authorization
         self._shown = without_credentials(self._base)
+        self._patience = patience
         self._pool = _pool(self._base, credentials, environ)
 
     def get(self, path: str, /, **query: str | None) -> Any:
@@ -77,8 +81,15 @@ class Connection:
         headers = {**self._headers, "Content-Type": "application/json"} if body else self._headers
         try:
             answer = self._pool.request(
-                method, url, body=body, headers=headers, preload_content=False, redirect=method == "GET"
+                method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=urllib3.Timeout(connect=CONNECT, read=self._patience),
+                preload_content=False,
+                redirect=method == "GET",
             )
+            self._patience = LATER
             try:
                 if answer.status >= 300:
                     raise self._refusal(answer)
@@ -135,7 +146,6 @@ class Connection:
 
 def _pool(base: str, credentials: Credentials, environ: Mapping[str, str]) -> urllib3.PoolManager:
     options: dict[str, Any] = {
-        "timeout": urllib3.Timeout(connect=_CONNECT, read=_READ),
         # What may have been done is not done twice; a server that says it is busy has done nothing.
         "retries": urllib3.Retry(
             total=None,

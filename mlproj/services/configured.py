@@ -63,15 +63,18 @@ def outer_run(environ: Mapping[str, str], uri: str) -> str | None:
     return outer if outer and _is_same(environ.get("MLPROJ_TRACKING_URI", ""), uri) else None
 
 
-def experiment_at(server: Server, request: RunRequest) -> Experiment:
+def experiment_at(server: Server, request: RunRequest, outer: str | None) -> Experiment:
     """The experiment that the request means there; with an empty id where it is yet to be made.
+
+    A run within another finds that one's in its variables, by an id that means nothing at a server which does
+    not have that other run: `outer` is what it calls it.
 
     The first question to the server: raises StoreError where it is away, and where the experiment cannot be
     used.
     """
     if request.run_id is not None:
         found = server.experiment(experiment_id=server.run(request.run_id).experiment_id)
-    elif request.experiment_id is not None:
+    elif request.experiment_id is not None and (outer is not None or not _is_inherited(request)):
         found = server.experiment(experiment_id=request.experiment_id)
     else:
         found = _named(server, request.experiment or DEFAULT_EXPERIMENT)
@@ -81,6 +84,10 @@ def experiment_at(server: Server, request: RunRequest) -> Experiment:
             hint="restore it there, or name another with `--experiment-name`",
         )
     return found
+
+
+def _is_inherited(request: RunRequest) -> bool:
+    return "MLPROJ_RUN_ID" in request.environ and not request.experiment_given
 
 
 def _named(server: Server, name: str) -> Experiment:

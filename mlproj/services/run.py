@@ -99,12 +99,12 @@ def _place(request: RunRequest, tools: Tools, report: Report) -> Place | None:
     uri = configured_server(request, report)
     if uri is None:
         return None
-    server = tools.server(uri)
+    server, outer = tools.server(uri), outer_run(request.environ, uri)
     return Place(
         server=server,
         uri=uri,
-        experiment=experiment_at(server, request),
-        outer=outer_run(request.environ, uri),
+        experiment=experiment_at(server, request, outer),
+        outer=outer,
         run_id=request.run_id,
     )
 

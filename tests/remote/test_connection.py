@@ -17,7 +17,7 @@ import pytest
 
 from mlproj.errors import MlprojError, NotFound, StoreError, UsageError
 from mlproj.remote.connection import Away, Connection
-from mlproj.remote.credentials import read_credentials
+from mlproj.remote.credentials import Credentials, read_credentials
 from tests.conftest import need
 from tests.remote.stub import Stub, serving
 
@@ -129,6 +129,13 @@ def test_a_server_that_is_away_is_told_of_at_once() -> None:
         connected(f"http://ada:{SECRET}@127.0.0.1:{port}").get("experiments/get")
     assert time.monotonic() - begun < 5
     assert SECRET not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_server_that_never_answers_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Away, match="timed out"):
+            Connection(uri, Credentials(), {}, patience=0.1).get("experiments/get")
 
 
 def test_what_may_have_been_done_is_not_asked_for_again() -> None:

@@ -314,6 +314,17 @@ def test_a_step_is_below_the_run_that_it_is_a_step_of(world: World) -> None:
     assert outer_run(environ, "https://other.example") is None
 
 
+@pytest.mark.parametrize(("given", "name"), [(False, "Default"), (True, "trees")])
+def test_an_outer_runs_experiment_means_nothing_at_another_server(
+    world: World, given: bool, name: str
+) -> None:
+    world.server.experiments["7"] = "trees"
+    environ = {**OWN, "MLFLOW_TRACKING_URI": OWN["MLPROJ_TRACKING_URI"]}
+    request = replace(asked(world, environ, tracking_uri=URI, experiment_id="7"), experiment_given=given)
+    run = carry_out(request, world.tools, world.events)
+    assert run.job is not None and run.job.experiment == name
+
+
 OWN = {"MLPROJ_RUN_ID": "a" * 32, "MLPROJ_TRACKING_URI": "http://127.0.0.1:1/t/x"}
 
 
