@@ -43,7 +43,7 @@ AS_FAST_WITH_CLIENT = 1.1
 """The client takes longer than either server, and no two of its downloads the same time."""
 LOGGING_LIMIT = 0.5
 HOOK_LIMIT = 0.010
-IDLE_LIMIT = 0.020
+IDLE_LIMIT = 0.010
 MILLION = 1_000_000
 BATCH = 1000
 PAGE = 25_000
