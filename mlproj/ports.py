@@ -111,7 +111,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """A command to execute: `environ` is complete, `logs` the folder for the recorded streams.
 
     `timeout` is in seconds. `descriptors` are open files of ours that the command inherits, where it can.
-    `secret`, if any, is shown and recorded as `***` wherever the command prints it.
+    Each of `secrets` is shown and recorded as `***` wherever the command prints it.
     """
 
     argv: tuple[str, ...]
@@ -120,7 +120,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     logs: Path
     timeout: float | None = None
     descriptors: tuple[int, ...] = ()
-    secret: str | None = None
+    secrets: tuple[str, ...] = ()
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):

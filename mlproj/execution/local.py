@@ -54,7 +54,7 @@ class LocalExecutor:
             wakeups = stack.enter_context(signals.listening(stalls.hear))
             stack.enter_context(streams.modes_kept(0))
             recorder = stack.enter_context(
-                Recorder(task.logs, _freed(report, stalls), self._log_limit, secret=task.secret)
+                Recorder(task.logs, _freed(report, stalls), self._log_limit, secrets=task.secrets)
             )
             channels = [
                 stack.enter_context(streams.opened(name, shown_on=descriptor if shown else None))

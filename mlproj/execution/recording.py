@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 
@@ -27,8 +27,8 @@ class Recorder:
     """Appends each piece to the logs and reports it. Use as a context manager.
 
     Of each stream `limit` bytes are kept, half of them from its end, as `mlproj.logs` has it; a file with a
-    part of the end holds `segment` bytes at least. `secret` is neither kept nor told. Raises StoreError where
-    the logs cannot be written.
+    part of the end holds `segment` bytes at least. `secrets` are neither kept nor told. Raises StoreError
+    where the logs cannot be written.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Recorder:
         report: Report,
         limit: int,
         *,
-        secret: str | None = None,
+        secrets: tuple[str, ...] = (),
         segment: int = LEAST_SEGMENT,
     ) -> None:
         self.report = report
@@ -45,7 +45,7 @@ class Recorder:
         self._limit = limit
         self._segment = segment
         self._streams: dict[str, _StreamLog] = {}
-        self._masks = {} if secret is None else {name: Mask(secret) for name in STREAMS}
+        self._masks = {name: tuple(map(Mask, secrets)) for name in STREAMS}
         self._last = 0.0
         self._stack = contextlib.ExitStack()
 
@@ -61,23 +61,29 @@ class Recorder:
 
     def __exit__(self, *_exception: object) -> None:
         with self._stack:
-            for stream, mask in self._masks.items():
-                self._keep(stream, mask.end(), self._last)
+            self._let_out(Mask.end)
             self.flush()
 
     def add(self, stream: str, data: bytes, seconds: float) -> None:
         """Records a piece that was read `seconds` after the start, then tells of it."""
         self._last = seconds
-        if stream in self._masks:
-            data = self._masks[stream].feed(data)
+        for mask in self._masks[stream]:
+            data = mask.feed(data)
         self._keep(stream, data, seconds)
 
     def flush(self) -> None:
         """Writes what is held back and need not be."""
-        for stream, mask in self._masks.items():
-            self._keep(stream, mask.rest(), self._last)
+        self._let_out(Mask.rest)
         with self._translated():
             self._times.flush()
+
+    def _let_out(self, held: Callable[[Mask], bytes]) -> None:
+        """Writes what one mask after the other gives back."""
+        for stream, masks in self._masks.items():
+            data = b""
+            for mask in masks:
+                data = mask.feed(data) + held(mask)
+            self._keep(stream, data, self._last)
 
     def _keep(self, stream: str, data: bytes, seconds: float) -> None:
         if not data:

@@ -12,20 +12,23 @@ SECRET_NAME = re.compile(
 )
 """Part of a variable's or a query field's name that says its value is nobody's business."""
 
+ENDPOINT = re.compile(r"(?P<place>\bhttp://127\.0\.0\.1:\d{1,5}/t/)(?P<token>[A-Za-z0-9_-]{32})(?![\w-])")
+"""The address that a run's script logs to, its own or that of the run which began it."""
+
 _USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"`]*)@", re.IGNORECASE)
 _QUERY_FIELD = re.compile(r"(?P<name>[?&](?P<key>[^\s=&#'\"`]+)=)(?P<value>[^\s&#'\"`]*)")
 _SHORT_NAMES = frozenset(("sig", "key", "pwd", "code", "sas"))
 
 
 def without_credentials(text: str) -> str:
-    """`text` with the credentials of every URL in it taken out.
+    """`text` with the credentials of every URL in it taken out, tokens of endpoints among them.
 
     User and password go from before the `@` (an ssh user's name stays: it names the account, and is no
     secret), and a query field with a telling name keeps its name, with `***` as its value.
     """
     if "://" not in text:
         return text
-    return _QUERY_FIELD.sub(_field, _USER_INFO.sub(_user, text))
+    return ENDPOINT.sub(rf"\g<place>{MASK}", _QUERY_FIELD.sub(_field, _USER_INFO.sub(_user, text)))
 
 
 def _user(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mlproj.model.redaction import MASK, SECRET_NAME, without_credentials
+from mlproj.model.redaction import ENDPOINT, MASK, SECRET_NAME, without_credentials
 
 _SECRET_VALUE = re.compile(
     r"""
@@ -30,12 +30,13 @@ _SECRET_VARIABLE = re.compile(r"(?:^|_)(?:KEY|PWD|PAT|SAS)(?:_|$)|" + SECRET_NAM
 
 
 def looks_secret_value(text: str) -> bool:
-    """Whether a value has a secret's form: a known kind of token, a private key, a URL with a password.
+    """Whether a value has a secret's form: a known kind of token, a private key, a URL with a password or of
+    a run's endpoint.
 
     Told by the value alone: parameters named `tokenizer` or `max_tokens` hold no secrets, and a path or a
     hash is none.
     """
-    return _SECRET_VALUE.search(text) is not None
+    return any(form.search(text) is not None for form in (_SECRET_VALUE, ENDPOINT))
 
 
 def looks_secret_name(name: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from mlproj.model.redaction import ENDPOINT
 from mlproj.server.failures import DENIED, UNKNOWN_CALLER, Failure, encoded
 
 Scope = MutableMapping[str, Any]
@@ -25,6 +26,7 @@ GRANT = "mlproj.grant"
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+_ENDPOINT = re.compile(ENDPOINT.pattern.encode())
 _TOKEN = re.compile(r"/t/(?P<token>[^/]*)(?P<rest>/.*)?", re.DOTALL)
 
 
@@ -56,8 +58,12 @@ class Grant:
         return self.run_id is not None
 
     def cleaned(self, content: bytes) -> bytes:
-        """The content without the secret, and as long as it was: in some encodings lengths stand before."""
-        return content.replace(self._secret, b"*" * len(self._secret)) if self._secret else content
+        """The content without the secret, and without that of the run which began this one where it stands
+        in its address; as long as it was, since in some encodings lengths stand before."""
+        if not self._secret:
+            return content
+        own = content.replace(self._secret, b"*" * len(self._secret))
+        return _ENDPOINT.sub(lambda found: found["place"] + b"*" * len(found["token"]), own)
 
     def made(self, kind: str, name: str) -> None:
         """Notes that the caller made this."""

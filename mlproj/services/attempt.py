@@ -24,7 +24,7 @@ from mlproj.services.mirror import Mirror
 from mlproj.services.prepare import SHELL, Prepared
 from mlproj.services.readback import read_back
 from mlproj.services.request import Context
-from mlproj.services.tracking import Office, tracking_variables
+from mlproj.services.tracking import Office, secrets_of, tracking_variables
 
 NOT_FOUND = 127
 """What a shell ends with where a command names no program (POSIX, 2.8.2)."""
@@ -174,7 +174,7 @@ class Attempt:
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
             descriptors=self._claim.descriptors,
-            secret=None if office is None else office.secret,
+            secrets=secrets_of(office, environ),
         )
 
     def _hear(self, event: Event) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from mlproj.model.redaction import ENDPOINT
 from mlproj.services.hook import Wishes, hook_variables
 from mlproj.services.request import RunRequest
 
@@ -64,6 +65,13 @@ def tracking_variables(
         "MLFLOW_EXPERIMENT_ID": office.experiment_id,
         **(own if office.ours else {}),
     }
+
+
+def secrets_of(office: Office | None, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What of addresses nobody is shown: the run's own, and that of the run which began it."""
+    outer = ENDPOINT.search(environ.get("MLPROJ_TRACKING_URI", ""))
+    own = None if office is None else office.secret
+    return tuple(filter(None, (own, None if outer is None else outer["token"])))
 
 
 def _without_proxy(environ: Mapping[str, str], name: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from mlproj.model.redaction import ENDPOINT
 from tests.cli.conftest import LOCAL, Mlproj, single
 from tests.conftest import ProjectMaker
 
@@ -177,3 +179,41 @@ def test_where_no_hook_can_run_a_run_goes_to_the_experiment_that_its_script_look
     assert answer.stdout == f"{moved}\n", answer.stderr
     assert mlproj("show", "--json").document["experiment"] == ("mine" if moved else "Default")
     assert mlproj("verify").code == 0
+
+
+OUTER = """\
+import json, os, subprocess, sys
+
+uri = os.environ["MLFLOW_TRACKING_URI"]
+command = json.loads(os.environ["MLPROJ_EXECUTABLE"])
+sys.exit(subprocess.call([*command, "run", "-e", "step", "-P", "uri=" + uri, "-P", "more=" + uri, "."]))
+"""
+INNER = """\
+import json, os, sys, urllib.request
+
+body = {"run_id": os.environ["MLFLOW_RUN_ID"], "key": "given", "value": "as " + sys.argv[1]}
+request = urllib.request.Request(
+    os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/runs/log-parameter",
+    json.dumps(body).encode(),
+    {"Content-Type": "application/json"},
+)
+urllib.request.urlopen(request).close()
+print("given", sys.argv[1], sys.argv[1].rpartition("/")[2])
+"""
+
+
+def test_a_step_that_is_given_its_parent_s_address_keeps_it_to_itself(
+    make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path
+) -> None:
+    entry_points = (
+        "entry_points:\n  main: {command: python3 outer.py}\n"
+        "  step: {parameters: {uri: string}, command: 'python3 inner.py {uri}'}\n"
+    )
+    project = make_project({"MLproject": entry_points, "outer.py": OUTER, "inner.py": INNER})
+    answer = mlproj("run", ".", *LOCAL, cwd=project)
+    assert answer.code == 0, answer.stderr
+    assert re.fullmatch(r"given http://127.0.0.1:\d+/t/\*\*\* \*\*\*\n", answer.stdout)
+    (step,) = mlproj("show", "last", "--json").document["children"]
+    assert mlproj("logs", step).stdout == answer.stdout
+    files = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    assert files and not any(ENDPOINT.search(path.read_bytes().decode("latin-1")) for path in files)

@@ -92,6 +92,7 @@ def test_secrets_in_variables_are_masked() -> None:
         "https://ada:pw@example.org/x",
         "postgresql+psycopg://u:p@h/db",
         "AKIAIOSFODNN7EXAMPLE",
+        "http://127.0.0.1:45103/t/ue7RCbMYpvCnYjXnSpj8KDAXkhsWQdff",
         "ghp_0123456789abcdefghijABCDEFGHIJ012345",
         "github_pat_11ABCDEFG0123456789_abcdefghij",
         "sk-proj-abcdefghijkl0123456789ABCDEF",

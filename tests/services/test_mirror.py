@@ -113,7 +113,7 @@ def test_the_script_is_led_to_the_server(world: World) -> None:
     assert task.environ["MLFLOW_RUN_ID"] == task.environ["MLPROJ_TRACKING_RUN_ID"] == there.run_id
     assert task.environ["MLFLOW_EXPERIMENT_ID"] == "0"
     assert task.environ["MLPROJ_RUN_ID"] == world.only().run_id != there.run_id
-    assert task.secret == "ada:hunter2"
+    assert task.secrets == ("ada:hunter2",)
     assert "NO_PROXY" not in task.environ
     assert world.endpoint.closed is False
 

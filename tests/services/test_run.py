@@ -155,7 +155,7 @@ def test_the_script_finds_the_run_s_endpoint_as_long_as_the_run_goes_on(world: W
     assert task.environ["MLFLOW_EXPERIMENT_ID"] == "0"
     assert task.environ["NO_PROXY"] == task.environ["no_proxy"] == "127.0.0.1,localhost"
     assert task.environ["PYTHONPATH"] == str(FOLDER)
-    assert task.secret == world.endpoint.token
+    assert task.secrets == (world.endpoint.token,)
     assert closed == [False] and world.endpoint.closed
 
 
@@ -173,7 +173,7 @@ def test_without_tracking_the_script_is_told_of_no_endpoint(world: World) -> Non
     run(replace(world.request(), tracking=False), world.tools, world.events)
     (task,) = world.executor.tasks
     assert not [name for name in task.environ if name.startswith("MLFLOW_")]
-    assert task.secret is None and "PYTHONPATH" not in task.environ
+    assert task.secrets == () and "PYTHONPATH" not in task.environ
 
 
 def test_a_proxy_s_exceptions_stay_and_a_step_knows_its_run(world: World) -> None:
