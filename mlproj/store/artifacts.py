@@ -20,6 +20,9 @@ from mlproj.files import write_all
 from mlproj.store.failures import explained
 
 PIECE = 1024 * 1024
+LONGEST = 3000
+"""Bytes of a path. The system's own limit is for whole paths, of which the store's folder is a part: whoever
+keeps, copies or removes what is here names it so."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LINK = (errno.ELOOP, errno.ENOTDIR)
@@ -150,11 +153,13 @@ def _parts(path: str) -> tuple[str, ...]:
         return ()
     parts = tuple(path.split("/"))
     try:
-        os.fsencode(path)
+        length = len(os.fsencode(path))
     except UnicodeEncodeError as error:
         raise UsageError("Invalid path") from error
     if "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise UsageError("Invalid path")
+    if length > LONGEST:
+        raise UsageError(f"`{path[:100]}...` cannot be an artifact: its path is longer than {LONGEST} bytes")
     return parts
 
 

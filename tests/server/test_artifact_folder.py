@@ -145,3 +145,13 @@ def test_many_write_below_one_new_folder_at_once(artifacts: Artifacts) -> None:
     for thread in threads:
         thread.join()
     assert len(artifacts.list("new/deep")) == 20
+
+
+def test_a_path_that_nobody_could_follow_later_is_refused(artifacts: Artifacts, root: Path) -> None:
+    fits, long = "/".join(["d" * 200] * 14), "/".join(["d" * 200] * 40)
+    artifacts.write(fits, iter((b"x",)))
+    assert (root / fits).read_bytes() == b"x"
+    with pytest.raises(UsageError, match="longer than 3000 bytes"):
+        artifacts.write(long, iter((b"x",)))
+    artifacts.delete("d" * 200)
+    assert not list(root.iterdir())
