@@ -21,8 +21,8 @@ from mlproj.version import __version__
 API = "/api/2.0/mlflow/"
 
 CONNECT, FIRST, LATER = 4.0, 15.0, 60.0
-"""Seconds: one that is there is found at once, and answers a first, easy question soon; later it may have much
-to work on."""
+"""Seconds: one that is there is found at once, and answers a first, easy question soon; later it may have
+more to work on."""
 
 _RETRIED = (429, 502, 503, 504)
 _PIECE = 1 << 20
