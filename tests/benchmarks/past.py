@@ -36,9 +36,17 @@ def lengthen(root: Path, count: int) -> None:
                 repeated = [(run_id, *row[1:]) for run_id in ids for row in rows]
                 marks = ", ".join("?" * len(rows[0]))
                 connection.executemany(f"INSERT INTO {table} VALUES ({marks})", repeated)
+            numbers = [run["number"] for run in runs]
+            points = connection.execute("SELECT * FROM metric_points WHERE run = ?", (first["number"],))
+            _insert_points(connection, numbers, points.fetchall())
             last = (entries[-1]["sequence"], entries[-1]["link"])
             connection.execute("UPDATE chain SET sequence = ?, link = ?", last)
             connection.execute("COMMIT")
+
+
+def _insert_points(connection: sqlite3.Connection, numbers: list[int], points: list[tuple[Any, ...]]) -> None:
+    repeated = [(number, *point[1:]) for number in numbers for point in points]
+    connection.executemany("INSERT INTO metric_points VALUES (?, ?, ?, ?, ?, ?)", repeated)
 
 
 def _entries(connection: sqlite3.Connection, first_id: str, ids: list[str]) -> Iterator[dict[str, Any]]:
