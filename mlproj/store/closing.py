@@ -17,9 +17,10 @@ from mlproj.model.record import blobs_of, read_document
 from mlproj.model.run import LOGS, LogFile, Outcome, Run, Status, Usage
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import transaction
+from mlproj.store.keeping import keep_all
 from mlproj.store.machine import Machine
 from mlproj.store.room import release
-from mlproj.store.sealing import seal_run
+from mlproj.store.sealing import seal_owned, seal_run
 from mlproj.store.writing import still_open
 
 REASON = "the runner ended without closing the run"
@@ -85,6 +86,7 @@ def _close(connection: sqlite3.Connection, run: Run, root: Path, blobs: FolderBl
         lost=_lost(run, blobs),
     )
     closed = replace(run, outcome=outcome, status=Status.KILLED)
+    seal_owned(connection, root, blobs, closed, lambda: now, keep_all(connection, root, blobs, run.run_id))
     with transaction(connection):
         if still_open(connection, run.run_id):
             seal_run(connection, root, blobs, closed, now)

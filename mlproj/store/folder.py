@@ -32,7 +32,7 @@ from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
-from mlproj.store.sealing import seal_begun, seal_run, stands_open
+from mlproj.store.sealing import seal_begun, seal_owned, seal_run, stands_open
 
 _LOGGED_ALONE = ("dataset", "model")
 """Kinds of amendments that take more than the record tells, such as the text of a dataset's schema."""
@@ -133,6 +133,8 @@ class FolderStore:
         release(self._root / "runs" / run.run_id)
         with self._looking():
             kept = keep_all(self._connection, self._root, self._blobs, run.run_id)
+        with self._changing(), _recordable(run):
+            seal_owned(self._connection, self._root, self._blobs, run, self._clock, kept)
         with self._changing(), _recordable(run), transaction(self._connection):
             return seal_run(self._connection, self._root, self._blobs, run, self._clock(), kept)
 

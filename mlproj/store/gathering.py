@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlproj.model.digest import Digest
@@ -21,6 +24,8 @@ from mlproj.model.logged import (
 from mlproj.model.run import Run
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.reading import read_points
+
+_AT_ONCE = 1000
 
 
 def gather_logged(
@@ -54,6 +59,23 @@ def gather_logged(
         user=user if run.job is None else None,
     )
     return None if logged == Logged() else logged
+
+
+def keep_histories(
+    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, run_ids: Sequence[str]
+) -> None:
+    """Puts the points of many runs into the store before they are sealed: so many at once need one sync."""
+    for start in range(0, len(run_ids), _AT_ONCE):
+        with tempfile.TemporaryDirectory(dir=root / "runs") as folder:
+            files = []
+            for run_id in run_ids[start : start + _AT_ONCE]:
+                path, hasher = Path(folder, run_id), hashlib.sha256()
+                with path.open("wb") as file:
+                    for line in point_lines(read_points(connection, run_id)):
+                        hasher.update(line)
+                        file.write(line)
+                files.append((path, Digest.from_hex(hasher.hexdigest())))
+            blobs.add_files(file for file in files if file[0].stat().st_size)
 
 
 def _pairs(connection: sqlite3.Connection, query: str, *values: object) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,7 @@ from mlproj.errors import StoreError
 from mlproj.model.digest import readable
 from mlproj.model.run import Output
 from mlproj.store.blobs import FolderBlobs
+from mlproj.store.gathering import keep_histories
 
 Kept = Mapping[str, tuple[Output, ...]]
 """What was kept, by run id."""
@@ -22,7 +23,9 @@ MODELS = "models"
 
 def keep_all(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, run_id: str) -> Kept:
     """What a run that ends, and the runs it owns, left; but its own artifacts are its runner's to keep."""
-    owned = {each: keep_outputs(connection, root, blobs, each) for each in owned_runs(connection, run_id)}
+    begun = owned_runs(connection, run_id)
+    keep_histories(connection, root, blobs, begun)
+    owned = {each: keep_outputs(connection, root, blobs, each) for each in begun}
     return {**owned, run_id: keep_models(connection, root, blobs, run_id)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -12,11 +13,13 @@ from mlproj.model.moment import timestamp
 from mlproj.model.record import EntryKind, read_document, seal_document
 from mlproj.model.run import Outcome, Output, Run, Status, Usage
 from mlproj.store.blobs import FolderBlobs
+from mlproj.store.database import transaction
 from mlproj.store.gathering import gather_logged
 from mlproj.store.keeping import Kept, keep_models, keep_outputs, owned_runs
 from mlproj.store.writing import close_run, still_open
 
 LEFT_OPEN = "whoever began this run left it open"
+_AT_ONCE = 50
 ENDED = {status.value: status for status in (Status.FINISHED, Status.FAILED, Status.KILLED)}
 """The statuses that a client ends a run with."""
 
@@ -36,14 +39,44 @@ def seal_run(
     assert run.outcome is not None, "a run that is sealed has ended"
     before = kept or {}
     for owned in owned_runs(connection, run.run_id):
-        outputs = before.get(owned)
-        if outputs is None:
-            outputs = keep_outputs(connection, root, blobs, owned)
-        seal_begun(connection, root, blobs, owned, outputs, time, ended_with=run.outcome)
+        _seal_one(connection, root, blobs, owned, time, before, run.outcome)
     models = before.get(run.run_id)
     if models is None:
         models = keep_models(connection, root, blobs, run.run_id)
     return _sealed(connection, root, blobs, run, (*run.outcome.outputs, *models), time)
+
+
+def seal_owned(
+    connection: sqlite3.Connection,
+    root: Path,
+    blobs: FolderBlobs,
+    run: Run,
+    clock: Callable[[], str],
+    kept: Kept,
+) -> None:
+    """Seals the runs that a run which is about to be sealed owns: a few in each transaction, since there may
+    be thousands, and others want to log meanwhile."""
+    begun = owned_runs(connection, run.run_id)
+    for start in range(0, len(begun), _AT_ONCE):
+        with transaction(connection):
+            for owned in begun[start : start + _AT_ONCE]:
+                if still_open(connection, owned):
+                    _seal_one(connection, root, blobs, owned, clock(), kept, run.outcome)
+
+
+def _seal_one(
+    connection: sqlite3.Connection,
+    root: Path,
+    blobs: FolderBlobs,
+    run_id: str,
+    time: str,
+    kept: Kept,
+    ended_with: Outcome | None,
+) -> None:
+    outputs = kept.get(run_id)
+    if outputs is None:
+        outputs = keep_outputs(connection, root, blobs, run_id)
+    seal_begun(connection, root, blobs, run_id, outputs, time, ended_with=ended_with)
 
 
 def _sealed(

@@ -220,6 +220,30 @@ def test_runs_that_the_script_began_are_sealed_before_it(desk: Desk) -> None:
     assert desk.tracking.runs.get(closed).status is RunStatus.FAILED
 
 
+def test_thousands_of_runs_that_a_script_began_leave_others_their_turn(desk: Desk) -> None:
+    """Hundreds, here: each transaction of their sealing is of a few."""
+    run = begun(desk.store.blobs)
+    with desk.store.begin(run):
+        children = [desk.child(run) for _ in range(120)]
+        for number, child in enumerate(children):
+            desk.tracking.runs.log(child, Batch(metrics=(point("loss", number),)))
+        links: list[int] = []
+        statements: list[str] = []
+        desk.store.connection.set_trace_callback(statements.append)
+        desk.store.seal(ended(desk.store.blobs, run))
+        desk.store.connection.set_trace_callback(None)
+    for statement in statements:
+        if statement == "BEGIN IMMEDIATE":
+            links.append(0)
+        elif statement.startswith("INSERT INTO entries"):
+            links[-1] += 1
+    assert sum(links) == 121 and max(links) <= 50
+    assert [entry.run_id for entry in desk.store.entries()] == [*children, run.run_id]
+    assert [desk.logged(child).metrics[0].value for child in children] == [float(n) for n in range(120)]
+    assert verify(desk.store).sound
+    assert not list((desk.root / "runs").glob("tmp*"))
+
+
 def test_a_killed_run_is_closed_with_its_metrics_and_children(desk: Desk) -> None:
     run = begun(desk.store.blobs)
     begin = desk.store.begin(run)
