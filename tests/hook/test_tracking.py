@@ -9,7 +9,7 @@ import pytest
 
 from mlproj.services.hook import FOLDER, Wishes
 from tests.hook.conftest import RUN_ID, Script
-from tests.hook.stub import Stub
+from tests.hook.stub import TOKEN, Stub
 from tests.mlflow_clients import LINES
 
 pytestmark = pytest.mark.parametrize("line", LINES)
@@ -200,7 +200,7 @@ def test_the_endpoint_is_woken_before_mlflow_is_there(line: str, stub: Stub, scr
         """,
     )
     assert stub.connections == 1
-    assert stub.requests == []
+    assert stub.requests == [f"{TOKEN}/api/2.0/mlproj/hook"]
     assert str(FOLDER.parent) not in done.stdout
 
 
