@@ -39,7 +39,7 @@ def open_run(
     connection: sqlite3.Connection, run: Run, machine: Machine, *, experiment: str | None = None
 ) -> None:
     """The row of a run that begins, in the experiment of that name, else its own. Raises StoreError where the
-    id is taken."""
+    id is taken, and where the experiment is deleted: its runs are hidden, and clients log none to it."""
     if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run.run_id,)).fetchone():
         raise StoreError(f"there is a run `{run.run_id}` already")
     index = index_of(run)
@@ -51,6 +51,7 @@ def open_run(
         "opening": opening_document(run),
         **_columns(connection, index if experiment is None else replace(index, experiment=experiment)),
     }
+    _refuse_deleted(connection, columns["experiment_id"])
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(columns.values()))
     _write_details(connection, run.run_id, index)
@@ -211,6 +212,16 @@ def _experiment(connection: sqlite3.Connection, name: str, created: str) -> int:
         connection.execute("INSERT INTO experiments (name, created) VALUES (?, ?)", (name, created))
         row = connection.execute("SELECT id FROM experiments WHERE name = ?", (name,)).fetchone()
     return int(row[0])
+
+
+def _refuse_deleted(connection: sqlite3.Connection, number: object) -> None:
+    query = "SELECT name FROM experiments WHERE id = ? AND deleted"
+    row = connection.execute(query, (number,)).fetchone()
+    if row is not None:
+        raise StoreError(
+            f"the experiment `{row[0]}` is deleted",
+            hint="name another one with `--experiment-name`, or restore it by MLflow's client",
+        )
 
 
 def _clear_details(connection: sqlite3.Connection, run_id: str) -> None:

@@ -617,6 +617,20 @@ def test_beginning_a_run_makes_no_experiment(desk: Desk) -> None:
     assert verify(desk.store).sound
 
 
+def test_no_run_begins_in_a_deleted_experiment(desk: Desk) -> None:
+    desk.tracking.experiments.set_lifecycle("0", Lifecycle.DELETED)
+    run = begun(desk.store.blobs)
+    with (
+        pytest.raises(StoreError, match="the experiment `Default` is deleted"),
+        desk.store.begin(run),
+    ):
+        raise AssertionError("it began")
+    desk.tracking.experiments.set_lifecycle("0", Lifecycle.ACTIVE)
+    with desk.store.begin(run):
+        desk.store.seal(ended(desk.store.blobs, run))
+    assert verify(desk.store).sound
+
+
 def test_runs_that_name_no_experiment_stay_in_the_one_they_had_when_it_is_renamed(desk: Desk) -> None:
     experiments, runs = desk.tracking.experiments, desk.tracking.runs
     during, after = begun(desk.store.blobs), begun(desk.store.blobs)
