@@ -14,6 +14,8 @@ from mlproj.cli.terminal import is_terminal
 Row = tuple[str, ...]
 
 INDENT = GAP = "  "
+WIDEST = 100
+"""Characters: a longer cell (a metric's name may have 250) takes its room, and the other rows do without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,10 @@ def aligned(section: Section) -> list[Row]:
     """Headings and rows with every cell but the last of a row padded to its column, lines under lines."""
     rows = [tuple(map(printable, row)) for row in (section.headings, *section.rows) if row]
     columns = max(len(row) for row in rows)
-    widths = [max((len(row[i]) for row in rows if i < len(row)), default=0) for i in range(columns)]
+    widths = [
+        max((len(row[i]) for row in rows if i < len(row) and len(row[i]) <= WIDEST), default=0)
+        for i in range(columns)
+    ]
     indent = INDENT if section.title else ""
     padded = []
     for row in rows:
