@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from mlproj.model.run import Run
+from mlproj.server.access import Grant
+from mlproj.server.desk import Desk
 from mlproj.server.endpoint import Endpoint
 from mlproj.store.folder import FolderStore
 from mlproj.store.tracking.opening import open_tracking
@@ -193,3 +196,17 @@ def test_the_token_is_in_nothing_that_is_kept(script: Caller, run: Run, store: F
     assert token.encode() not in kept and b"see http://127.0.0.1" in kept
     params = script.done("GET", "runs/get", **own)["run"]["data"]["params"]
     assert {"key": "uri", "value": script.uri.replace(token, "*" * len(token))} in params
+
+
+def test_the_two_halves_of_a_trace_may_come_at_once() -> None:
+    grant = Grant("a" * 32)
+
+    class Traces:
+        """What the other half adds between our two looks, having noted that the caller makes it."""
+
+        def get(self, trace_id: str) -> bytes:
+            grant.made("trace", trace_id)
+            return b"info"
+
+    desk = Desk(tracking=cast(Any, SimpleNamespace(traces=Traces())), artifacts=cast(Any, None), grant=grant)
+    desk.write_trace("tr-1")

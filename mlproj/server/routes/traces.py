@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,7 +52,6 @@ def start(desk: Desk, asked: StartTrace) -> OneTrace:
     experiment_id = given.trace_location.mlflow_experiment.experiment_id
     info = replace(given, tags=_tags(given, experiment_id))
     desk.tracking.traces.add(info.trace_id, experiment_id, msgspec.json.encode(info))
-    desk.grant.made("trace", info.trace_id)
     # Spans that came before it have left a tag, which keeps the client from sending them again.
     return fetch_info(desk, TraceRequest(trace_id=info.trace_id))
 
@@ -123,14 +121,16 @@ def add_spans(desk: Desk, experiment_id: str, found: dict[str, list[otlp.Span]])
     for trace_id, spans in found.items():
         _may_add(desk, trace_id)
         desk.tracking.traces.add_spans(trace_id, experiment_id, msgspec.json.encode(spans))
-        desk.grant.made("trace", trace_id)
 
 
 def _may_add(desk: Desk, trace_id: str) -> None:
     """A new trace may be added by anyone, and one that is there by whoever made it."""
     limits.length("trace_id", trace_id, _ID_LENGTH)
-    with contextlib.suppress(NotFound):
+    try:
         desk.write_trace(trace_id)
+    except NotFound:
+        # Before it is there: clients send the two halves of a trace at once.
+        desk.grant.made("trace", trace_id)
 
 
 def _tags(given: TraceInfo, experiment_id: str) -> dict[str, str]:
