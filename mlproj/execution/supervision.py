@@ -201,11 +201,11 @@ class Supervision:
         waited = now - self.ended >= self._limits.grace
         if self._intake.is_open and not waited:
             return False
-        if not self._stopping and not self._family.has_session():
-            self._tell_of_daemons()
-            return True
-        left = self._remaining()
+        left = self._remaining() if self._stopping or self._family.has_session() else ()
         if not left:
+            # Also where the last one took a session of its own between the two looks.
+            if not self._stopping:
+                self._tell_of_daemons()
             return True
         if self._ladder.exhausted(now):
             self._tell(f"{_count(left)} of the run could not be ended")

@@ -51,6 +51,14 @@ def test_a_daemon_that_keeps_the_streams_open_is_not_waited_for(
     os.kill(daemon, signal.SIGKILL)
 
 
+def test_a_daemon_is_named_whenever_it_takes_a_session_of_its_own(bench: Bench) -> None:
+    times = 30
+    for _ in range(times):  # it does so while we look whether anything is left
+        bench.run("setsid sleep 3 > /dev/null 2>&1 & echo begun", MLPROJ_RUN_ID="a-run")
+    assert len(bench.notes) == times
+    assert all(note.startswith("left ") for note in bench.notes)
+
+
 def test_a_daemon_goes_with_a_run_that_is_stopped(bench: Bench, is_gone: Callable[[int], bool]) -> None:
     (bench.directory / "child.py").write_text(DAEMON.format(streams=CLOSED, then="time.sleep(60)"))
     execution = bench.run(f"exec {PYTHON} child.py", timeout=1, MLPROJ_RUN_ID="a-run")
