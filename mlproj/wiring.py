@@ -6,7 +6,7 @@ import getpass
 import importlib
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,9 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
     return environment
 
 
-def endpoint_for(store: RunStore, run_id: str, movable: bool) -> Endpoint:
+def endpoint_for(
+    store: RunStore, run_id: str, movable: bool, unexpected: Callable[[Exception], None]
+) -> Endpoint:
     """Where the script of a run logs to. What serves it is only loaded when the script calls."""
 
     def is_step(other: str) -> bool:
@@ -90,6 +92,7 @@ def endpoint_for(store: RunStore, run_id: str, movable: bool) -> Endpoint:
         lambda: part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads"),
         owns=is_step,
         movable=movable,
+        unexpected=unexpected,
     )
     return endpoint
 

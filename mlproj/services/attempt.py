@@ -140,7 +140,9 @@ class Attempt:
             yield None
             return
         run_id = self._opening.run_id
-        endpoint = self._tools.endpoint(self._store, run_id, not self._request.experiment_given)
+        faults: list[Exception] = []
+        movable = not self._request.experiment_given
+        endpoint = self._tools.endpoint(self._store, run_id, movable, faults.append)
         try:
             yield Office(
                 uri=endpoint.uri,
@@ -151,6 +153,10 @@ class Attempt:
             )
         finally:
             endpoint.close()
+            for told in dict.fromkeys(f"{type(fault).__name__}: {fault}" for fault in faults):
+                self._note(
+                    f"what the script logged met a fault of mlproj's own, and may be incomplete: {told}"
+                )
 
     def _task(self, activation: Activation, office: Office | None) -> Task:
         environ = self._request.environ

@@ -69,7 +69,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     environments: Callable[[EnvironmentSpec], Environment]
     executor: Callable[[], Executor]
     open_store: Callable[[], RunStore]
-    endpoint: Callable[[RunStore, str, bool], Endpoint]
+    endpoint: Callable[[RunStore, str, bool, Callable[[Exception], None]], Endpoint]
     server: Callable[[str], Server]
     tracking: Callable[[RunStore], Tracking]
     now: Callable[[], str]

@@ -52,6 +52,7 @@ class World:
     environment: FakeEnvironment = field(default_factory=FakeEnvironment)
     executor: FakeExecutor = field(default_factory=FakeExecutor)
     endpoint: FakeEndpoint = field(default_factory=FakeEndpoint)
+    unexpected: Callable[[Exception], None] = lambda error: None
     server: FakeServer = field(default_factory=FakeServer)
     events: Recorder = field(default_factory=Recorder)
 
@@ -73,7 +74,7 @@ class World:
             environments=lambda spec: self.environment,
             executor=lambda: self.executor,
             open_store=lambda: self.store,
-            endpoint=lambda store, run_id, movable: self.endpoint,
+            endpoint=self._open_endpoint,
             server=lambda uri: self.server,
             tracking=lambda store: open_tracking(open_store(store.root, create=False)),
             now=lambda: MOMENT,
@@ -81,6 +82,12 @@ class World:
             user=lambda: "ada",
             cache=self.folder / "cache",
         )
+
+    def _open_endpoint(
+        self, store: RunStore, run_id: str, movable: bool, unexpected: Callable[[Exception], None]
+    ) -> FakeEndpoint:
+        self.unexpected = unexpected
+        return self.endpoint
 
     def request(self, **changes: str) -> RunRequest:
         return RunRequest(
@@ -157,6 +164,18 @@ def test_the_script_finds_the_run_s_endpoint_as_long_as_the_run_goes_on(world: W
     assert task.environ["PYTHONPATH"] == str(FOLDER)
     assert task.secrets == (world.endpoint.token,)
     assert closed == [False] and world.endpoint.closed
+
+
+def test_a_fault_of_the_endpoint_is_on_the_record_and_ends_nothing(world: World) -> None:
+    def act(_task: Task) -> None:
+        for _ in range(2):
+            world.unexpected(KeyError("column"))
+
+    world.executor.act = act
+    finished = world.run()
+    assert finished.status is Status.FINISHED and finished.outcome is not None
+    (note,) = (note for note in finished.outcome.notes if "fault of mlproj's own" in note)
+    assert note.endswith("KeyError: 'column'")
 
 
 def test_an_endpoint_is_closed_however_the_command_ends(world: World) -> None:
