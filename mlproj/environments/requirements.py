@@ -163,6 +163,8 @@ def _local_package(line: str, project: Path) -> LocalPackage | None:
         what = unquote(address_parts.path)
     elif "://" in what or _VCS.match(what) or not (editable or at or _looks_like_a_path(what)):
         return None
+    if "\0" in what:
+        return None  # no path holds it, and `expanduser` takes none that does
     path = Path(os.path.normpath(project / os.path.expanduser(re.sub(r"\[[^]]*\]$", "", what))))
     return LocalPackage(path=path, editable=editable is not None) if os.path.exists(path) else None
 

@@ -106,6 +106,11 @@ def test_addresses_and_paths_that_are_none_are_left_to_the_installer() -> None:
     assert local_packages_of_lock(f'path = "{"a" * 300}"', Path("/nowhere")) == ()
 
 
+@pytest.mark.parametrize("line", ["~a\0b/c", "-e ~\0", "file:/a%00b", "~x[extra\0]/y"])
+def test_a_path_that_no_system_has_is_left_to_the_installer(tmp_path: Path, line: str) -> None:
+    assert read_requirements((line,), tmp_path, {}).local == ()
+
+
 def test_files_that_include_each_other_in_a_long_row_end_somewhere(tmp_path: Path) -> None:
     for number in range(1500):
         (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\np{number}\n")
