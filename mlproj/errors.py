@@ -36,8 +36,9 @@ from typing import ClassVar, NoReturn
 RUN_FAILED = 1
 """Exit code of a run whose entry point failed or ran out of time."""
 
-LONGEST = 1000
-"""Characters of a message or a hint; of a longer one, the middle is left out."""
+LONGEST = 800
+"""Characters of a message or a hint; of a longer one, the middle is left out. As printed it may be six times
+as long, since a character that would turn what follows is shown by its number."""
 
 _BREAKS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]")
 _LONGEST_WORD = 100

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mlproj.cli.controls import printable
 from mlproj.errors import LONGEST, MlprojError, SpecError, did_you_mean
 
 
@@ -15,6 +18,11 @@ def test_a_very_long_message_keeps_its_ends_and_its_place() -> None:
     error = SpecError(f"`{'x' * 100_000}` is not it", file="MLproject", line=7)
     assert len(error.message) < LONGEST
     assert error.message.startswith("`xxx") and error.message.endswith("x` is not it (MLproject:7)")
+
+
+@pytest.mark.parametrize("turning", ["\u202e" * 700, "\u202e" * 5000])
+def test_a_message_of_what_has_to_be_spelt_can_still_be_read(turning: str) -> None:
+    assert len(printable(MlprojError(f"`{turning}` is no time").message)) <= 5000
 
 
 def test_nobody_means_a_word_of_a_megabyte() -> None:

@@ -12,7 +12,7 @@ from mlproj.spec.locks import Unreadable
 from tests.fuzz.targets import TARGETS, Trial
 
 LONGEST = 5000
-"""Characters of a message as it is printed, where one that cannot be is four: more are nothing to read."""
+"""Characters of a message as it is printed, where some are shown as six: more are nothing to read."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
