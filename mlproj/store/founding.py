@@ -37,8 +37,8 @@ def make_folder(root: Path) -> None:
 
 
 def refuse_network(root: Path) -> None:
-    """Raises StoreError on a network file system, whose locks SQLite cannot rely on."""
-    kind = network_file_system(root)
+    """Raises StoreError on a network file system, whose locks SQLite cannot rely on. It need not exist."""
+    kind = network_file_system(next(path for path in (root, *root.parents) if path.exists()))
     if kind is not None:
         raise StoreError(
             f"the store `{root}` is on a network file system (`{kind}`), where SQLite can lose data",

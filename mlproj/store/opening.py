@@ -62,6 +62,6 @@ def _is_writable(root: Path, create: bool) -> bool:
         return writable and has_room(root)
     if not create:
         raise StoreError(f"there is no store at `{root}`", hint="`mlproj run` makes one")
-    make_folder(root)
     refuse_network(root)
+    make_folder(root)
     return True

@@ -48,8 +48,8 @@ def restore(backup: Path, destination: Path, *, replacing: bool, report: Report)
         raise StoreError(
             f"there is no store at `{source}`", hint="name a folder that `mlproj store backup` made"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
     refuse_network(target.parent)
+    target.parent.mkdir(parents=True, exist_ok=True)
     arriving = target.with_name(f"{target.name}{_ARRIVING}{secrets.token_hex(4)}")
     with (
         explained(target),
