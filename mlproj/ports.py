@@ -88,15 +88,22 @@ class Observer(Protocol):
         ...
 
 
+class Resolving(msgspec.Struct, frozen=True, kw_only=True):
+    """How a lock is come by. With `refresh` an earlier one is not reused; without `resolve` nothing is
+    resolved anew, and there may be none. `as_of` (RFC 3339) has nothing newer than that instant in it."""
+
+    refresh: bool = False
+    resolve: bool = True
+    as_of: str | None = None
+
+
 class Environment(Protocol):
     """One kind of environment: specification -> lock -> built environment."""
 
     def lock(
-        self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
+        self, spec: EnvironmentSpec, project: Path, report: Report, resolving: Resolving
     ) -> LockedEnvironment:
-        """Decides the exact content. With `refresh` an earlier lock is not reused; without `resolve`
-        nothing is resolved anew, and the result's lock may be None. Raises EnvironmentFailed.
-        """
+        """Decides the exact content. Raises EnvironmentFailed."""
         ...
 
     def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:

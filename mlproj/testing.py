@@ -27,7 +27,7 @@ from mlproj.model.provenance import Host, InputState, Variables
 from mlproj.model.run import Usage
 from mlproj.model.source import Checkout, Snapshot, SnapshotFile, SourceState
 from mlproj.model.tracking import Experiment, Metric, NewRun, Pairs, RunStatus, ServedFile, TrackedRun
-from mlproj.ports import Execution, ObservedInput, SnapshotRules, Task
+from mlproj.ports import Execution, ObservedInput, Resolving, SnapshotRules, Task
 
 MOMENT = "2026-01-02T03:04:05.678Z"
 
@@ -103,12 +103,14 @@ class FakeEnvironment:
     built: int = 0
 
     def lock(
-        self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
+        self, spec: EnvironmentSpec, project: Path, report: Report, resolving: Resolving
     ) -> LockedEnvironment:
         package = LockedPackage(name="six", version="1.17.0")
         return LockedEnvironment(
             kind="virtualenv",
-            lock=Lock(format="installed", packages=(package,), text=b"six==1.17.0\n") if resolve else None,
+            lock=Lock(format="installed", packages=(package,), text=b"six==1.17.0\n")
+            if resolving.resolve
+            else None,
             python=Interpreter(executable=Path("/usr/bin/python3"), version="3.11.7", because="it is a fake"),
             platform="linux-x86_64",
             key="key",

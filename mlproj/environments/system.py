@@ -17,6 +17,7 @@ from mlproj.model.environment import (
     LockedPackage,
 )
 from mlproj.model.events import Report
+from mlproj.ports import Resolving
 from mlproj.spec.locks import installed_lock
 from mlproj.spec.requirements import normalized
 
@@ -31,7 +32,7 @@ class SystemEnvironment:
         self._environ = environ
 
     def lock(
-        self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
+        self, spec: EnvironmentSpec, project: Path, report: Report, resolving: Resolving
     ) -> LockedEnvironment:
         """The Python on the PATH with its distributions. Raises nothing: there may be no Python at all."""
         found = self._python(project)

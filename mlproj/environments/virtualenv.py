@@ -42,6 +42,7 @@ from mlproj.model.environment import (
     VirtualenvSpec,
 )
 from mlproj.model.events import Ended, Note, Report, Started, silent
+from mlproj.ports import Resolving
 from mlproj.process import ProgramMissing
 
 _COMMITTED = "pylock.toml"
@@ -61,7 +62,7 @@ class VirtualenvEnvironment:
         self._settings = index_settings(environ)
 
     def lock(
-        self, spec: EnvironmentSpec, project: Path, report: Report, *, refresh: bool, resolve: bool
+        self, spec: EnvironmentSpec, project: Path, report: Report, resolving: Resolving
     ) -> LockedEnvironment:
         """The lock of the specification: committed beside it, kept from before, or resolved now.
 
@@ -77,10 +78,10 @@ class VirtualenvEnvironment:
                 settings=self._settings,
                 environ=self._environ,
                 cache=self._cache,
-                refresh=refresh,
+                refresh=resolving.refresh,
             )
             requirements = question.requirements
-            lock, reason = self._lock(question, requirements, report, resolve=resolve)
+            lock, reason = self._lock(question, requirements, report, resolve=resolving.resolve)
         return _locked(question, lock, f"{chosen.because}{reason}")
 
     def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:

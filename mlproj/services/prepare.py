@@ -21,7 +21,7 @@ from mlproj.planning.command import render
 from mlproj.planning.entry import find_entry_point
 from mlproj.planning.paths import fill, usual_outputs
 from mlproj.planning.plan import Facts, plan_run
-from mlproj.ports import Environment, SnapshotRules
+from mlproj.ports import Environment, Resolving, SnapshotRules
 from mlproj.services.background import Background
 from mlproj.services.inputs import bound, observed
 from mlproj.services.request import Context
@@ -101,8 +101,8 @@ def _locked(
     context: Context, environment: Environment, specification: EnvironmentSpec, *, resolve: bool
 ) -> LockedEnvironment:
     context.report(Started(stage="lock", detail=specification.because))
-    refresh, directory = context.request.refresh, context.checkout.directory
-    locked = environment.lock(specification, directory, context.report, refresh=refresh, resolve=resolve)
+    resolving = Resolving(refresh=context.request.refresh, resolve=resolve)
+    locked = environment.lock(specification, context.checkout.directory, context.report, resolving)
     context.report(Ended(stage="lock"))
     return locked
 

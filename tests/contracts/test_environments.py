@@ -11,7 +11,7 @@ from mlproj.environments.system import SystemEnvironment
 from mlproj.environments.virtualenv import VirtualenvEnvironment
 from mlproj.model.environment import EnvironmentSpec, LockedEnvironment, SystemSpec, VirtualenvSpec
 from mlproj.model.events import Event
-from mlproj.ports import Environment
+from mlproj.ports import Environment, Resolving
 from tests.environments.conftest import python_in
 
 
@@ -42,7 +42,7 @@ def environment(kind: str, cache: Path) -> Environment:
 
 @pytest.fixture
 def locked(environment: Environment, kind: str, tmp_path: Path) -> LockedEnvironment:
-    return environment.lock(SPECIFICATIONS[kind], tmp_path, silent, refresh=False, resolve=True)
+    return environment.lock(SPECIFICATIONS[kind], tmp_path, silent, Resolving())
 
 
 def test_a_locked_environment_is_complete(locked: LockedEnvironment, kind: str) -> None:
@@ -58,7 +58,7 @@ def test_locking_again_is_the_same_lock(
     environment: Environment, locked: LockedEnvironment, kind: str, tmp_path: Path
 ) -> None:
     for resolve in (True, False):
-        again = environment.lock(SPECIFICATIONS[kind], tmp_path, silent, refresh=False, resolve=resolve)
+        again = environment.lock(SPECIFICATIONS[kind], tmp_path, silent, Resolving(resolve=resolve))
         assert again == locked
 
 

@@ -12,6 +12,7 @@ import pytest
 from mlproj.environments.virtualenv import VirtualenvEnvironment
 from mlproj.model.environment import Activation, LockedEnvironment, VirtualenvSpec
 from mlproj.model.events import Event, Note, Started
+from mlproj.ports import Resolving
 from tests.conftest import need
 
 Enter = Callable[..., str]
@@ -60,7 +61,7 @@ def lock(
     refresh: bool = False,
     resolve: bool = True,
 ) -> LockedEnvironment:
-    return environment.lock(spec, project, report or Recorder(), refresh=refresh, resolve=resolve)
+    return environment.lock(spec, project, report or Recorder(), Resolving(refresh=refresh, resolve=resolve))
 
 
 def lock_and_build(

@@ -13,13 +13,14 @@ from mlproj.environments import pyenv
 from mlproj.environments.probing import probe
 from mlproj.environments.system import SystemEnvironment
 from mlproj.model.environment import LockedEnvironment, SystemSpec
+from mlproj.ports import Resolving
 from mlproj.spec.locks import packages_in
 from tests.environments.conftest import Recorder
 
 
 def locked_in(project: Path, cache: Path, environ: dict[str, str]) -> LockedEnvironment:
     environment = SystemEnvironment(cache, environ)
-    return environment.lock(SystemSpec(because="asked"), project, Recorder(), refresh=False, resolve=True)
+    return environment.lock(SystemSpec(because="asked"), project, Recorder(), Resolving())
 
 
 def test_the_python_on_the_path_is_described_with_what_is_installed(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mlproj.environments.resolve import PIPS
 from mlproj.environments.virtualenv import VirtualenvEnvironment
 from mlproj.errors import EnvironmentFailed, NotSupportedYet
 from mlproj.model.environment import CondaSpec, DockerSpec
+from mlproj.ports import Resolving
 from tests.conftest import ProjectMaker
 from tests.environments.conftest import (
     Recorder,
@@ -308,7 +309,7 @@ def test_kinds_that_cannot_be_built_are_told_in_one_sentence(
 ) -> None:
     for spec in (CondaSpec(file="conda.yaml", because=""), DockerSpec(image="x", because="")):
         with pytest.raises(NotSupportedYet, match="cannot build") as caught:
-            shared.lock(spec, tmp_path, Recorder(), refresh=False, resolve=True)
+            shared.lock(spec, tmp_path, Recorder(), Resolving())
         assert "--env-manager local" in str(caught.value.hint)
 
 
@@ -386,9 +387,10 @@ def _script(folder: Path) -> Path:
         from mlproj.environments.virtualenv import VirtualenvEnvironment
         from mlproj.model.environment import VirtualenvSpec
         from mlproj.model.events import silent
+        from mlproj.ports import Resolving
         environment = VirtualenvEnvironment(Path({str(folder / "cache")!r}))
         spec = VirtualenvSpec(python=None, dependencies=("six==1.16.0",), because="")
-        locked = environment.lock(spec, Path({str(folder)!r}), silent, refresh=False, resolve=True)
+        locked = environment.lock(spec, Path({str(folder)!r}), silent, Resolving())
         built = environment.build(locked, Path({str(folder)!r}), silent).path[0].parent
         print(built, built.stat().st_ino, (built / "mlproj.json").stat().st_mtime_ns)
         """)
