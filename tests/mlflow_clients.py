@@ -28,19 +28,26 @@ ClientPython = Callable[[str], Path]
 class Recipe:
     """What to install, on which Pythons (the first that is there), from the index as it was on a day."""
 
-    requirement: str
+    requirements: tuple[str, ...]
     pythons: tuple[str, ...]
     day: str | None = None
 
 
+BESIDE = ("matplotlib", "psutil", "scikit-learn")
+"""What parts of the client need that its package does not bring along on every line."""
+
 RECIPES = {
     "1.30": Recipe(
-        requirement="mlflow==1.30.0", pythons=("3.9", "3.10", "3.8", "3.7"), day="2022-12-01T00:00:00Z"
+        requirements=("mlflow==1.30.0", *BESIDE),
+        pythons=("3.9", "3.10", "3.8", "3.7"),
+        day="2022-12-01T00:00:00Z",
     ),
     "2.22": Recipe(
-        requirement="mlflow==2.22.0", pythons=("3.11", "3.12", "3.10", "3.9"), day="2025-06-15T00:00:00Z"
+        requirements=("mlflow==2.22.0", *BESIDE),
+        pythons=("3.11", "3.12", "3.10", "3.9"),
+        day="2025-06-15T00:00:00Z",
     ),
-    "3": Recipe(requirement="mlflow>=3.0", pythons=("3.11", "3.12", "3.13", "3.10")),
+    "3": Recipe(requirements=("mlflow>=3.0", *BESIDE), pythons=("3.11", "3.12", "3.13", "3.10")),
 }
 LINES = tuple(RECIPES)
 
@@ -57,12 +64,19 @@ def client_python(isolation: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         folder = clients / line
         clients.mkdir(parents=True, exist_ok=True)
         with locked(clients / f"{line}.lock"):
-            if not (folder / "ready").exists():
+            if not _is_ready(folder, RECIPES[line]):
                 need("mlflow clients", _build(RECIPES[line], folder, probes))
-                (folder / "ready").touch()
+                (folder / "ready").write_text(repr(RECIPES[line]))
         return folder / "bin" / "python"
 
     return python
+
+
+def _is_ready(folder: Path, recipe: Recipe) -> bool:
+    try:
+        return (folder / "ready").read_text() == repr(recipe)
+    except FileNotFoundError:
+        return False
 
 
 def _build(recipe: Recipe, folder: Path, probes: Path) -> bool:
@@ -75,7 +89,7 @@ def _build(recipe: Recipe, folder: Path, probes: Path) -> bool:
     dated = () if recipe.day is None else ("--exclude-newer", recipe.day)
     install = (program, "pip", "install", "--quiet", "--python", folder / "bin" / "python", *dated)
     return (
-        made.returncode == 0 and subprocess.run((*install, recipe.requirement), timeout=400).returncode == 0
+        made.returncode == 0 and subprocess.run((*install, *recipe.requirements), timeout=400).returncode == 0
     )
 
 

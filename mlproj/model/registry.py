@@ -8,6 +8,9 @@ import msgspec
 
 from mlproj.model.tracking import Pairs
 
+PROMPT_TAG = "mlflow.prompt.is_prompt"
+"""Of the registered models that are prompts, and of their versions, the tag that says so (`true`)."""
+
 
 class Stage(str, Enum):
     """Where a version stands, in MLflow's terms."""

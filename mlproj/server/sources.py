@@ -9,14 +9,18 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from mlproj.errors import NotFound
+from mlproj.model.registry import PROMPT_TAG
 from mlproj.server import places
 from mlproj.server.desk import Desk
 from mlproj.server.failures import Failure, invalid
 from mlproj.server.wire.registry import CreateModelVersion
+from mlproj.server.wire.values import pairs
 
 _LOGGED = re.compile(r"models:/(?P<model_id>m-[\w\-]+)(?:/.*)?", re.ASCII | re.DOTALL)
 _REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d{1,18})|@(?P<alias>[^/]+))")
 _MOST_COPIES = 100
+_OF_PROMPTS = ("dummy-source", "prompt-template")
+"""What clients name as the source of a prompt's version, which has no files."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +34,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 def lineage(desk: Desk, asked: CreateModelVersion) -> Origin:
     """The origin of a version that a client makes, what it left out filled in. Raises Failure."""
     origin = Origin(source=asked.source, run_id=asked.run_id or None, model_id=asked.model_id or None)
+    if dict(pairs(asked.tags)).get(PROMPT_TAG, "").lower() == "true":
+        return _of_prompt(origin)
     _plain(origin.source)
     if copied := _REGISTERED.fullmatch(origin.source):
         return _of_copy(desk, origin, copied)
@@ -54,6 +60,14 @@ def storage(desk: Desk, source: str) -> str:
             return source
         source = desk.tracking.registry.version(copied["name"], int(copied["version"])).source
     return source
+
+
+def _of_prompt(origin: Origin) -> Origin:
+    if origin.source not in _OF_PROMPTS:
+        raise invalid(
+            f"Invalid prompt source: '{origin.source}'. Prompt sources must use an MLflow placeholder."
+        )
+    return origin
 
 
 def _of_copy(desk: Desk, origin: Origin, copied: re.Match[str]) -> Origin:

@@ -15,6 +15,7 @@ from tests.mlflow_servers import mlflow_server
 from tests.server.calling import Caller
 
 FLOW = Path(__file__).with_name("flow.py")
+FURTHER = Path(__file__).with_name("further_flow.py")
 
 pytestmark = pytest.mark.parametrize("line", LINES)
 
@@ -30,6 +31,7 @@ PARTS = (
     "registry",
     "traces",
 )
+FURTHER_PARTS = ("pictures", "tables", "automatic", "fluently", "later", "logged_models", "prompts")
 
 
 def go_through(
@@ -37,6 +39,7 @@ def go_through(
     uri: str,
     folder: Path,
     *,
+    program: Path = FLOW,
     parts: Sequence[str] = PARTS,
     variables: Mapping[str, str] | None = None,
 ) -> None:
@@ -45,11 +48,12 @@ def go_through(
         **QUIET,
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "HOME": str(folder),  # libraries keep caches there
         "PATH": os.pathsep.join((str(python.parent), os.environ["PATH"])),
         **(variables or {}),
     }
     done = subprocess.run(
-        (python, FLOW, *parts),
+        (python, program, *parts),
         cwd=folder,
         env={**os.environ, **changes},
         capture_output=True,
@@ -64,12 +68,14 @@ def test_against_a_runs_endpoint(
     line: str, client_python: ClientPython, endpoint: Endpoint, tmp_path: Path
 ) -> None:
     go_through(client_python(line), endpoint.uri, tmp_path)
+    go_through(client_python(line), endpoint.uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)
 
 
 def test_against_a_server_that_artifacts_go_through(
     line: str, client_python: ClientPython, anyone: Caller, tmp_path: Path
 ) -> None:
     go_through(client_python(line), anyone.uri, tmp_path)
+    go_through(client_python(line), anyone.uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)
 
 
 def test_neither_a_user_name_nor_a_proxy_is_in_the_way(
@@ -93,3 +99,4 @@ def test_against_mlflows_own_server(line: str, client_python: ClientPython, tmp_
     python = client_python(line)
     with mlflow_server(python, tmp_path) as uri:
         go_through(python, uri, tmp_path)
+        go_through(python, uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import ColumnElement, not_
 
+from mlproj.model.registry import PROMPT_TAG
 from mlproj.model.search import AllOf, AnyOf, Comparison, Expression, Kind, Operator
 
-TAG = "mlflow.prompt.is_prompt"
 _YES = {(Operator.EQUAL, "true"), (Operator.UNEQUAL, "false")}
 
 
@@ -28,7 +28,7 @@ def _asked(where: Expression) -> Iterator[Comparison]:
     if not isinstance(where, Comparison):
         for part in where.of:
             yield from _asked(part)
-    elif where.key.kind is Kind.TAG and where.key.name == TAG:
+    elif where.key.kind is Kind.TAG and where.key.name == PROMPT_TAG:
         yield where
 
 
@@ -39,4 +39,4 @@ def _ignoring(where: Expression) -> Expression:
         case AnyOf(of):
             return AnyOf(tuple(map(_ignoring, of)))
         case Comparison():
-            return AllOf() if where.key.kind is Kind.TAG and where.key.name == TAG else where
+            return AllOf() if where.key.kind is Kind.TAG and where.key.name == PROMPT_TAG else where

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, s
 from sqlalchemy.exc import IntegrityError
 
 from mlproj.errors import AlreadyThere, UsageError
-from mlproj.model.registry import RegisteredModel
+from mlproj.model.registry import PROMPT_TAG, RegisteredModel
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page, Pairs
 from mlproj.store.tracking import prompts
@@ -123,7 +123,7 @@ def _refuse_taken(connection: Connection, name: str, tags: dict[str, str]) -> No
     if number is None:
         return
     known = dict(pairs_of(connection, registered_model_tags, ["model"], [(number,)])[(number,)])
-    old, new = ("Prompt" if prompts.TAG in each else "Registered Model" for each in (known, tags))
+    old, new = ("Prompt" if PROMPT_TAG in each else "Registered Model" for each in (known, tags))
     if old != new:
         raise AlreadyThere(
             f"Tried to create a {new.lower()} with name {name!r}, but the name is already taken by a "
@@ -138,7 +138,7 @@ def _taken(name: str, what: str = "Registered Model") -> AlreadyThere:
 
 def _is_prompt() -> ColumnElement[bool]:
     tags = registered_model_tags.c
-    return exists().where(tags.model == registered_models.c.id, tags.key == prompts.TAG, tags.value == "true")
+    return exists().where(tags.model == registered_models.c.id, tags.key == PROMPT_TAG, tags.value == "true")
 
 
 def _one(connection: Connection, name: str) -> RegisteredModel:

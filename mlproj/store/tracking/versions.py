@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, or_, select, update
 
 from mlproj.errors import NotFound, UsageError
-from mlproj.model.registry import ModelVersion, Stage
+from mlproj.model.registry import PROMPT_TAG, ModelVersion, Stage
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page, Pairs
 from mlproj.store.tracking import addresses, prompts
@@ -218,12 +218,12 @@ def _is_prompt() -> ColumnElement[bool]:
         exists().where(
             of_version.model == model_versions.c.model,
             of_version.version == model_versions.c.version,
-            of_version.key == prompts.TAG,
+            of_version.key == PROMPT_TAG,
             of_version.value == "true",
         ),
         exists().where(
             of_model.model == model_versions.c.model,
-            of_model.key == prompts.TAG,
+            of_model.key == PROMPT_TAG,
             of_model.value == "true",
         ),
     )
