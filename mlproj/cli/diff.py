@@ -14,6 +14,7 @@ from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.sheet import Section, print_sheet
 from mlproj.cli.words import number
 from mlproj.compare.runs import Change, RunDifference
+from mlproj.compare.tolerance import EXACT, read_tolerance
 from mlproj.services.diff import Diff
 from mlproj.services.diff import diff as compare
 
@@ -24,16 +25,29 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A run: id, prefix, name or `last`.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The run to hold against it.")],
+    tolerance: Annotated[
+        str | None,
+        typer.Option(
+            "--tolerance",
+            metavar="SIZE",
+            help="How far numbers in outputs may be apart: 0.01, 1% or 0.01abs.",
+        ),
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Tell what differs between two runs: parameters, source as a patch, packages, data, metrics."""
+    """Tell what differs between two runs: parameters, source as a patch, packages, data, metrics, outputs.
+
+    Outputs are read as what they are: JSON, CSV, Parquet, NumPy arrays, pictures, pickles, archives, text.
+    """
+    allowed = EXACT if tolerance is None else read_tolerance(tolerance)
     records = wiring.existing_store(store)
-    found = compare(records, records.find(before), records.find(after))
+    found = compare(records, records.find(before), records.find(after), allowed)
     if as_json:
-        print_document({"schema": "mlproj/diff/1", "difference": found.difference, "patches": found.patches})
+        parts = {"difference": found.difference, "patches": found.patches, "contents": found.contents}
+        print_document({"schema": "mlproj/diff/1", **parts})
         return 0
-    print_sheet(_page(found.difference))
+    print_sheet((*_page(found.difference), _contents(found)))
     _print_patches(found)
     return 0
 
@@ -69,6 +83,12 @@ def _page(found: RunDifference) -> tuple[Section, ...]:
 def _section(title: str, changes: Iterable[Change]) -> Section:
     rows = tuple((change.name, change.before or "-", change.after or "-") for change in changes)
     return Section(title=title, rows=rows)
+
+
+def _contents(found: Diff) -> Section:
+    judged = ((file.path, file.judgement) for file in found.contents)
+    rows = tuple((path, told.likeness.value, f"{told.notation}: {told.why}") for path, told in judged)
+    return Section(title="contents", rows=rows)
 
 
 def _print_patches(found: Diff) -> None:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlproj.compare.runs import Contents, File, FileChange, RunDifference, compare_runs
+from mlproj.compare.tolerance import EXACT, Tolerance
 from mlproj.errors import Altered
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.environment import LockedPackage
 from mlproj.model.run import Run
 from mlproj.ports import BlobStore, RunStore
+from mlproj.services.judging import JudgedFile, judge_outputs
 from mlproj.spec.locks import Unreadable, packages_in
 
 SIZE_LIMIT = 512 * 1024
@@ -30,19 +32,22 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diff:
-    """What differs, and the patches of the source's files."""
+    """What differs, the patches of the source's files, and what differs within outputs."""
 
     difference: RunDifference
     patches: tuple[Patch, ...]
+    contents: tuple[JudgedFile, ...]
 
 
-def diff(store: RunStore, before: Run, after: Run) -> Diff:
-    """How `after` differs from `before`. Raises Altered where a manifest is not what was recorded."""
+def diff(store: RunStore, before: Run, after: Run, tolerance: Tolerance = EXACT) -> Diff:
+    """How `after` differs from `before`. Numbers in outputs are the same within `tolerance`. Raises Altered
+    where a manifest is not what was recorded."""
     contents = (_contents(store.blobs, before), _contents(store.blobs, after))
     difference = compare_runs(before, after, contents)
     return Diff(
         difference=difference,
         patches=tuple(_patch(store.blobs, change) for change in difference.files),
+        contents=judge_outputs(store.blobs, before, after, tolerance),
     )
 
 

@@ -1,0 +1,82 @@
+"""Holds the outputs of two runs against each other by what they say, where their bytes differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlproj.compare.contents.choosing import compare_contents
+from mlproj.compare.judgement import Judgement, Likeness, unknown
+from mlproj.compare.tolerance import Tolerance
+from mlproj.errors import Altered
+from mlproj.model.digest import Digest, read_manifest, readable
+from mlproj.model.run import Output, Run
+from mlproj.ports import BlobStore
+
+LARGEST = 64 * 1024 * 1024
+"""Of files with more bytes nobody looks into their content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedFile:
+    """A file that both runs wrote, with other bytes: `path` is as the outputs are listed."""
+
+    path: str
+    judgement: Judgement
+
+
+def judge_outputs(blobs: BlobStore, before: Run, after: Run, tolerance: Tolerance) -> tuple[JudgedFile, ...]:
+    """Every file among the outputs of both whose bytes differ. Raises Altered for a folder's list of files
+    that is not what was recorded."""
+    expected, found = _outputs(before), _outputs(after)
+    return tuple(
+        JudgedFile(path=path, judgement=_judged(blobs, path, one, other, tolerance))
+        for name, output in expected.items()
+        if name in found
+        for path, one, other in _differing(blobs, output, found[name])
+    )
+
+
+def _outputs(run: Run) -> Mapping[str, Output]:
+    outputs = () if run.outcome is None else run.outcome.outputs
+    return {output.path: output for output in outputs if output.digest is not None}
+
+
+def _differing(blobs: BlobStore, before: Output, after: Output) -> Iterator[tuple[str, Digest, Digest]]:
+    if before.digest is None or after.digest is None or before.digest == after.digest:
+        return
+    if before.kind != after.kind:
+        return
+    if before.kind == "file":
+        yield before.path, before.digest, after.digest
+        return
+    files = [_files(blobs, output.digest, output.path) for output in (before, after) if output.digest]
+    for name, digest in files[0].items():
+        if files[1].get(name, digest) != digest:
+            yield f"{before.path}/{name}", digest, files[1][name]
+
+
+def _files(blobs: BlobStore, manifest: Digest, path: str) -> Mapping[str, Digest]:
+    if manifest not in blobs:
+        return {}
+    try:
+        entries = read_manifest(blobs.path(manifest).read_bytes())
+    except ValueError as error:
+        raise Altered(
+            f"the list of files of the output `{path}` is not what was recorded: {error}",
+            hint="`mlproj verify` tells what else was altered",
+        ) from error
+    return {readable(name): digest for name, _, digest in entries}
+
+
+def _judged(blobs: BlobStore, path: str, before: Digest, after: Digest, tolerance: Tolerance) -> Judgement:
+    if before not in blobs or after not in blobs:
+        return unknown("bytes", "its content was not kept")
+    places: list[Path] = [blobs.path(before), blobs.path(after)]
+    if any(place.stat().st_size > LARGEST for place in places):
+        return unknown("bytes", f"it has more than {LARGEST >> 20} MiB, and nobody looks into it")
+    judged = compare_contents(path, places[0].read_bytes(), places[1].read_bytes(), tolerance)
+    if judged.notation == "bytes" and judged.likeness is Likeness.SAME:
+        raise Altered(f"the output `{path}` is not what was recorded", hint="`mlproj verify` tells more")
+    return judged
