@@ -13,7 +13,8 @@
     ├── StoreError           5   the store cannot be opened or written
     │   ├── NotFound             what is asked for is not in it
     │   │   └── RunNotFound
-    │   └── AlreadyThere         a name that is taken
+    │   ├── AlreadyThere         a name that is taken
+    │   └── NoRoom               the disk is full
     ├── OutputError          5   standard output cannot be written
     ├── NotReproduced        6
     └── Altered              7   a record, blob or chain that is not what was sealed
@@ -28,6 +29,7 @@ each, however long and odd the names are that they quote.
 from __future__ import annotations
 
 import difflib
+import errno
 import itertools
 import re
 from collections.abc import Iterable
@@ -35,6 +37,9 @@ from typing import ClassVar, NoReturn
 
 RUN_FAILED = 1
 """Exit code of a run whose entry point failed or ran out of time."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says where a disk is full, or its user may have no more of it."""
 
 LONGEST = 800
 """Characters of a message or a hint; of a longer one, the middle is left out. As printed it may be six times
@@ -127,6 +132,10 @@ class RunNotFound(NotFound):
 
 
 class AlreadyThere(StoreError):
+    pass
+
+
+class NoRoom(StoreError):
     pass
 
 

@@ -9,13 +9,14 @@ be it that the writer was killed. At the end `gather` makes one file of it all.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+
+from mlproj.errors import FULL
 
 PIECE = 256 * 1024
 """Bytes handled at once, at most."""
@@ -66,7 +67,7 @@ def gather(log: Path) -> Kept:
         return Kept(log)
     head = log.stat().st_size
     beyond = found[-1].offset + found[-1].path.stat().st_size - head
-    cut = max(0, beyond - head)
+    cut = max(0, beyond - head, found[0].offset - head)
     whole = log.with_name(f"{log.name}.whole")
     try:
         with log.open("rb") as source, whole.open("wb") as target:
@@ -75,7 +76,7 @@ def gather(log: Path) -> Kept:
             for _, data in stretches(log, head + cut):
                 target.write(data)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
         shutil.rmtree(tail_of(log), ignore_errors=True)
         whole.unlink(missing_ok=True)

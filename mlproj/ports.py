@@ -16,7 +16,7 @@ import msgspec
 
 from mlproj.model.digest import Digest
 from mlproj.model.environment import Activation, EnvironmentSpec, LockedEnvironment
-from mlproj.model.events import Report
+from mlproj.model.events import Report, silent
 from mlproj.model.provenance import Host, InputState, Variables
 from mlproj.model.record import Entry
 from mlproj.model.run import Run, Usage
@@ -337,8 +337,10 @@ class RunStore(Protocol):
         """Writes the opening row, and holds the run's liveness lock for the length of the `with`."""
         ...
 
-    def seal(self, run: Run) -> Run:
-        """Appends the record of a run that has an outcome; returns it with `record` and `sequence`."""
+    def seal(self, run: Run, report: Report = silent) -> Run:
+        """Appends the record of a run that has an outcome; returns it with `record` and `sequence`, and with
+        notes on what the disk had no room for. Raises NoRoom where it has none for the record: then the run
+        is closed as it ended at the next look that finds some."""
         ...
 
     def find(self, reference: str) -> Run:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 
-from mlproj.errors import StoreError
+from mlproj.errors import FULL, StoreError
 from mlproj.execution.masking import Mask
 from mlproj.files import write_all
 from mlproj.logs import tail_of
-from mlproj.model.events import ChildOutput, Report
+from mlproj.model.events import ChildOutput, Note, Report
 from mlproj.model.run import STREAMS
 
 LEAST_SEGMENT = 64 * 1024
@@ -27,8 +26,8 @@ class Recorder:
     """Appends each piece to the logs and reports it. Use as a context manager.
 
     Of each stream `limit` bytes are kept, half of them from its end, as `mlproj.logs` has it; a file with a
-    part of the end holds `segment` bytes at least. `secrets` are neither kept nor told. Raises StoreError
-    where the logs cannot be written.
+    part of the end holds `segment` bytes at least. `secrets` are neither kept nor told. On a full disk the
+    rest of a stream is told and not kept, with a note. Raises StoreError where the logs cannot be written.
     """
 
     def __init__(
@@ -47,6 +46,7 @@ class Recorder:
         self._streams: dict[str, _StreamLog] = {}
         self._masks = {name: tuple(map(Mask, secrets)) for name in STREAMS}
         self._last = 0.0
+        self._full: set[str] = set()
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Recorder:
@@ -88,11 +88,12 @@ class Recorder:
     def _keep(self, stream: str, data: bytes, seconds: float) -> None:
         if not data:
             return
-        try:
+        with self._translated():
             self._streams[stream].write(data)
             self._times.add(stream, len(data), seconds)
-        except OSError as error:
-            raise self._unwritable(error) from error
+        if self._streams[stream].full and stream not in self._full:
+            self._full.add(stream)
+            self.report(Note(message=f"no space is left for the logs: the rest of `{stream}` is not kept"))
         self.report(ChildOutput(stream=stream, data=data))
 
     @contextlib.contextmanager
@@ -100,17 +101,14 @@ class Recorder:
         try:
             yield
         except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> StoreError:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            told = f"no space is left for the logs in `{self._logs}`"
-            return StoreError(told, hint="free some space on that disk")
-        return StoreError(f"the logs in `{self._logs}` cannot be written: {error.strerror}")
+            raise StoreError(f"the logs in `{self._logs}` cannot be written: {error.strerror}") from error
 
 
 class _StreamLog:
-    """Writes a stream: the first `half` bytes to a file, then segments that hold the last `half` and more."""
+    """Writes a stream: the first `half` bytes to a file, then segments that hold the last `half` and more.
+
+    Once the disk is `full`, nothing more is written.
+    """
 
     def __init__(self, path: Path, half: int, least_segment: int) -> None:
         self._path = path
@@ -120,9 +118,18 @@ class _StreamLog:
         self._file = FileIO(path, "a")
         self._written = self._file.tell()
         self._room = max(0, half - self._written)
+        self._came = self._written
+        self.full = False
 
     def write(self, data: bytes) -> None:
-        """Raises OSError."""
+        """Raises OSError, but not for a full disk."""
+        self._came += len(data)
+        if not self.full:
+            with _or_full() as found:
+                self._write(data)
+            self.full = bool(found)
+
+    def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         while len(rest) > self._room:
             write_all(self._file.fileno(), rest[: self._room])
@@ -135,6 +142,12 @@ class _StreamLog:
 
     def close(self) -> None:
         self._file.close()
+        if self.full and not self._segments:
+            # An empty segment at the end tells how much is missing, if there is room for its name.
+            with contextlib.suppress(OSError):
+                folder = tail_of(self._path)
+                folder.mkdir(exist_ok=True)
+                FileIO(folder / str(self._came), "a").close()
 
     def _begin_segment(self) -> None:
         folder = tail_of(self._path)
@@ -185,4 +198,19 @@ class _Times:
             text, self._room = text[: text.rfind(b"\n", 0, self._room) + 1], 0
         else:
             self._room -= len(text)
-        write_all(self._file.fileno(), text)
+        with _or_full() as found:
+            write_all(self._file.fileno(), text)
+        if found:
+            self._room = 0
+
+
+@contextlib.contextmanager
+def _or_full() -> Iterator[list[OSError]]:
+    """Yields a list that holds what the system said, if it said that the disk is full."""
+    found: list[OSError] = []
+    try:
+        yield found
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        found.append(error)

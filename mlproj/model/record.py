@@ -136,11 +136,12 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
             for output in run.outcome.outputs
             if output.digest is not None and output.state == "written"
         ]
-        references += _of_logged(run.outcome.logged or Logged())
+        references += blobs_of_logged(run.outcome.logged or Logged())
     return tuple(references)
 
 
-def _of_logged(logged: Logged) -> list[BlobReference]:
+def blobs_of_logged(logged: Logged) -> list[BlobReference]:
+    """Every blob that is named by what a script logged."""
     named = [("logged.history", logged.history)]
     for dataset in logged.datasets:
         named += [(f"logged.datasets.{dataset.name}.schema", dataset.schema)]

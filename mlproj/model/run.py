@@ -150,7 +150,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     logs: tuple[LogFile, ...] = ()
     notes: tuple[str, ...] = ()
     lost: tuple[Digest, ...] = ()
-    """Blobs that the plan or the job names and the store never got, since the runner ended too early."""
+    """Blobs that the record names and the store never got: the runner ended early, or the disk was full."""
     logged: Logged | None = None
     """What the script logged; None where it logged nothing."""
     server_read: bool | None = None

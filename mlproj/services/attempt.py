@@ -113,7 +113,9 @@ class Attempt:
         if isinstance(failure, EnvironmentFailed) and failure.output:
             self._notes.append(failure.output)
         outcome = self._outcome(failure)
-        sealed = self._store.seal(replace(self._opening, outcome=outcome, status=outcome.status))
+        sealed = self._store.seal(
+            replace(self._opening, outcome=outcome, status=outcome.status), self._report
+        )
         self._report(Ended(stage="seal"))
         return sealed
 
@@ -196,6 +198,8 @@ class Attempt:
         self._notes += collected.notes
         for path in self._prepared.plan.metrics:
             self._read_metrics(path, marks)
+        if collected.failure is not None:
+            raise collected.failure
 
     def _read_metrics(self, path: str, marks: Marks) -> None:
         """Takes in a metrics file that the run wrote. One that cannot be read is noted, and no failure."""

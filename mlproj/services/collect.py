@@ -10,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import StoreError
+from mlproj.errors import NoRoom, StoreError
 from mlproj.files import digest_of
 from mlproj.model.digest import Digest, folder_manifest, readable
 from mlproj.model.events import Progress, Report
+from mlproj.model.notes import unkept
 from mlproj.model.run import Output
 from mlproj.ports import BlobStore
 
@@ -31,10 +32,11 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True):
-    """What was taken in, and notes on what could not be."""
+    """What was taken in, and notes on what could not be. `failure` is that of a disk with no room for it."""
 
     outputs: tuple[Output, ...]
     notes: tuple[str, ...] = ()
+    failure: NoRoom | None = None
 
 
 def mark(project: Path, paths: Sequence[str]) -> Marks:
@@ -60,11 +62,16 @@ def collect(
 
     A declared output that was there before and was not written has no digest and is not credited to the
     run. What vanishes or changes while it is read is noted, its digest that of the bytes that were kept.
+    What there is no room for is noted too, and the rest is kept.
     """
     collecting = _Collecting(blobs=blobs, report=report)
     declared = [collecting.declared(project, path, marks) for path in outputs]
+    outside = collecting.artifacts(artifacts_folder)
+    notes, lacking = collecting.notes, collecting.lacking
     return Collected(
-        outputs=(*declared, *collecting.artifacts(artifacts_folder)), notes=tuple(collecting.notes)
+        outputs=(*declared, *outside),
+        notes=(*notes, unkept(tuple(lacking))) if lacking else tuple(notes),
+        failure=next(iter(lacking.values()), None),
     )
 
 
@@ -74,6 +81,8 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
     blobs: BlobStore
     report: Report
     notes: list[str] = msgspec.field(default_factory=list)
+    lacking: dict[str, NoRoom] = msgspec.field(default_factory=dict)
+    """What there was no room for, by path."""
 
     def declared(self, project: Path, path: str, marks: Marks) -> Output:
         place = project / path
@@ -88,7 +97,7 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
 
     def artifacts(self, folder: Path) -> tuple[Output, ...]:
         """Everything in the run's output folder, each file an output that nobody declared."""
-        found = self._keep(folder, sorted(_walk(folder)))
+        found = self._keep(folder, sorted(_walk(folder)), f"{ARTIFACTS}/")
         return tuple(
             Output(
                 path=f"{ARTIFACTS}/{readable(name)}",
@@ -108,19 +117,26 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
 
     def _folder(self, place: Path, path: str) -> Output:
         outside: list[str] = []
-        kept = self._keep(place, sorted(_walk(place, outside)))
+        lacking = len(self.lacking)
+        kept = self._keep(place, sorted(_walk(place, outside)), f"{path}/")
         for link in outside:
             self._note(f"`{readable(os.path.join(path, link))}` links to a folder elsewhere, and is not kept")
         manifest = folder_manifest((os.fsencode(name), digest) for name, digest, _ in kept)
+        digest = None if len(self.lacking) > lacking else self._keep_text(manifest, path)
+        if digest is None:
+            return Output(path=path, state="missing", kind="folder")
         return Output(
-            path=path,
-            state="written",
-            kind="folder",
-            digest=self.blobs.add_bytes(manifest),
-            size=sum(size for _, _, size in kept),
+            path=path, state="written", kind="folder", digest=digest, size=sum(size for _, _, size in kept)
         )
 
-    def _keep(self, folder: Path, names: Sequence[str]) -> list[tuple[str, Digest, int]]:
+    def _keep_text(self, text: bytes, path: str) -> Digest | None:
+        try:
+            return self.blobs.add_bytes(text)
+        except NoRoom as error:
+            self.lacking[path] = error
+            return None
+
+    def _keep(self, folder: Path, names: Sequence[str], within: str) -> list[tuple[str, Digest, int]]:
         """Keeps the files of a folder; their names, digests and sizes."""
         digested: list[tuple[str, Path, Digest, int]] = []
         for done, name in enumerate(names):
@@ -130,7 +146,10 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
                 digested.append((name, place, *digest_of(place)))
             except OSError as error:
                 self._note(_unreadable(name, error.strerror))
-        changed = set(self.blobs.add_files((place, digest) for _, place, digest, _ in digested))
+        try:
+            changed = set(self.blobs.add_files((place, digest) for _, place, digest, _ in digested))
+        except NoRoom:
+            return self._keep_some(digested, within)
         kept: list[tuple[str, Digest, int]] = []
         for name, place, digest, size in digested:
             if place not in changed:
@@ -140,7 +159,18 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
                 kept.append((name, *again))
         return kept
 
-    def _keep_file(self, place: Path, name: str) -> tuple[Digest, int] | None:
+    def _keep_some(
+        self, files: Sequence[tuple[str, Path, Digest, int]], within: str
+    ) -> list[tuple[str, Digest, int]]:
+        """Keeps as many of the files as there is room for, the smallest first."""
+        kept = []
+        for name, place, _, _ in sorted(files, key=lambda file: file[3]):
+            found = self._keep_file(place, name, within)
+            if found is not None:
+                kept.append((name, *found))
+        return sorted(kept)
+
+    def _keep_file(self, place: Path, name: str, within: str = "") -> tuple[Digest, int] | None:
         """Keeps one file, with a note where it vanished, cannot be read or changed meanwhile."""
         real = Path(os.path.realpath(place))
         before = _stamp(real)
@@ -149,6 +179,9 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
             kept = self.blobs.add_file(real)
         except OSError as error:
             self._note(_unreadable(name, error.strerror))
+            return None
+        except NoRoom as error:
+            self.lacking[f"{within}{readable(name)}"] = error
             return None
         except StoreError as error:
             if _stamp(real) is not None:

@@ -44,13 +44,19 @@ class Later:
         """The run with what was added to its record."""
         return replace(run, amendments=tuple(self._amendments.get(run.run_id, ())))
 
+    def adds_points(self, run: Run) -> bool:
+        """Whether metrics of the run have points besides those that were logged before the seal."""
+        return bool(self._added(run)) or (run.outcome is not None and bool(run.outcome.metrics))
+
+    def _added(self, run: Run) -> list[Amendment]:
+        return [item for item in self._amendments.get(run.run_id, ()) if item.kind == "metrics"]
+
     def history(self, run: Run, logged: Path | None) -> Digest | None:
         """The digest of every point of the run's metrics, as `RunStore.index` tells it, of which `logged`
         holds those that were logged before the seal. Raises ValueError, and KeyError for an amendment
         without points."""
-        added = [item for item in self._amendments.get(run.run_id, ()) if item.kind == "metrics"]
         outcome = run.outcome
-        if not added and (outcome is None or not outcome.metrics):
+        if not self.adds_points(run):
             return None if outcome is None or outcome.logged is None else outcome.logged.history
         points: set[tuple[str, tuple[int, int, float, bool]]] = set()
         if logged is not None:
@@ -60,7 +66,7 @@ class Later:
             end = milliseconds(outcome.ended) or 0
             for key, read in outcome.points.items():
                 points.update((key, (step, end, value, nan)) for step, value, nan in read)
-        for amendment in added:
+        for amendment in self._added(run):
             texts = amendment.content["points"].split("\n")
             points.update((key, order(point)) for key, point in read_points(texts))
         return digest_of_points(

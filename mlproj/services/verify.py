@@ -220,13 +220,13 @@ class _Check:
                 self._problem(run.run_id, f"index.{name}", f"what is searched of the run {told}")
 
     def _history(self, run: Run, found: object) -> object:
-        """The digest of every point of every metric that there should be; what was `found`, where the
-        record's points are lost, which is a fault of its own."""
+        """The digest of every point of every metric that there should be; what was `found`, where more came
+        to the record's points and those are lost."""
         logged = None if run.outcome is None or run.outcome.logged is None else run.outcome.logged.history
         if logged is None:
             return self._later.history(run, None)
         if self._fault(logged) is not None:
-            return found
+            return found if self._later.adds_points(run) else logged
         return self._later.history(run, self._store.blobs.path(logged))
 
     def _check_rows(self, rows: tuple[Listed, ...]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,43 +12,55 @@ from msgspec.structs import replace
 from mlproj.files import locked_now
 from mlproj.logs import gather
 from mlproj.model.digest import Digest, read_manifest
-from mlproj.model.record import blobs_of, read_document
+from mlproj.model.record import blobs_of, decode, encode, read_document
 from mlproj.model.run import LOGS, LogFile, Outcome, Run, Status, Usage
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import transaction
 from mlproj.store.keeping import keep_all
 from mlproj.store.machine import Machine
-from mlproj.store.room import release
+from mlproj.store.place import Place
+from mlproj.store.room import LONGEST_NOTE, forget, note, noted, release
 from mlproj.store.sealing import seal_owned, seal_run
 from mlproj.store.writing import still_open
 
 REASON = "the runner ended without closing the run"
+LATER = "the run was closed later, by what its runner noted of how it ended"
+_SHORT = "its outputs, and metrics from files, were too many to be noted before it was sealed"
 
 
-def close_dead_runs(
-    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, machine: Machine, clock: Callable[[], str]
-) -> None:
-    """Seals as KILLED every run that this machine can tell is dead: nobody holds its lock.
+def note_ending(place: Place, run: Run) -> None:
+    """Notes how a run ended before it is sealed: whatever comes between, it is closed as what it was."""
+    if run.outcome is None:
+        return
+    text = encode(run.outcome)
+    if len(text) > LONGEST_NOTE:
+        short = replace(run.outcome, metrics=(), outputs=(), notes=(*run.outcome.notes[:20], _SHORT))
+        text = encode(short)
+    if len(text) <= LONGEST_NOTE:
+        note(place.workspace(run.run_id), text)
+
+
+def close_dead_runs(place: Place, machine: Machine, clock: Callable[[], str]) -> None:
+    """Seals every run that this machine can tell is dead, since nobody holds its lock: as its runner noted
+    that it ended, else as KILLED.
 
     The runs that its script began end with it. A run of another host is left alone, and so is one that a
     client of a server began, which nobody supervises. Of several processes that look at once, one closes it.
     """
-    rows = connection.execute(
+    rows = place.connection.execute(
         "SELECT run_id, name, created, supervisor, boot_id, opening FROM runs"
         " WHERE sequence IS NULL AND owner IS NULL AND supervisor IS NOT NULL"
     ).fetchall()
     for run_id, name, created, supervisor, boot_id, opening in rows:
         if not machine.can_judge(supervisor, boot_id):
             continue
-        lock = lock_of(root, run_id)
+        lock = lock_of(place.root, run_id)
         with locked_now(lock) as free:
-            if free and still_open(connection, run_id):
-                release(root / "runs" / run_id)
-                run = _as_begun(run_id, name, created, opening)
-                _close(connection, run, root, blobs, clock())
+            if free and still_open(place.connection, run_id):
+                _close(place, _as_begun(run_id, name, created, opening), clock())
             if free:
                 lock.unlink(missing_ok=True)
-                clear_workspace(root / "runs" / run_id)
+                clear_workspace(place.workspace(run_id))
 
 
 def lock_of(root: Path, run_id: str) -> Path:
@@ -59,6 +70,7 @@ def lock_of(root: Path, run_id: str) -> Path:
 
 def clear_workspace(folder: Path) -> None:
     """Removes from a sealed run's folder what its record holds: the logs, and an empty output folder."""
+    forget(folder)
     shutil.rmtree(folder / "logs", ignore_errors=True)
     for emptied in (folder / "artifacts", folder):
         with contextlib.suppress(OSError):
@@ -72,9 +84,30 @@ def _as_begun(run_id: str, name: str, created: str, opening: bytes | None) -> Ru
         return Run(run_id=run_id, name=name, created=created, plan=None, job=None)
 
 
-def _close(connection: sqlite3.Connection, run: Run, root: Path, blobs: FolderBlobs, now: str) -> None:
-    logs = root / "runs" / run.run_id / "logs"
-    outcome = Outcome(
+def _close(place: Place, run: Run, now: str) -> None:
+    outcome = _noted(place, run) or _killed(place, run, now)
+    closed = replace(run, outcome=outcome, status=outcome.status)
+    kept = keep_all(place, run.run_id)
+    release(place.workspace(run.run_id))
+    seal_owned(place, closed, lambda: now, kept)
+    with transaction(place.connection):
+        if still_open(place.connection, run.run_id):
+            seal_run(place, closed, now, kept)
+
+
+def _noted(place: Place, run: Run) -> Outcome | None:
+    """What the runner noted of the end; None where it did not come so far."""
+    try:
+        outcome = decode(noted(place.workspace(run.run_id)), Outcome)
+    except ValueError:
+        return None
+    lost = _lost(replace(run, outcome=outcome), place.blobs)
+    return replace(outcome, notes=(*outcome.notes, LATER), lost=lost)
+
+
+def _killed(place: Place, run: Run, now: str) -> Outcome:
+    blobs, logs = place.blobs, place.workspace(run.run_id) / "logs"
+    return Outcome(
         status=Status.KILLED,
         exit_code=None,
         reason=REASON,
@@ -85,11 +118,6 @@ def _close(connection: sqlite3.Connection, run: Run, root: Path, blobs: FolderBl
         logs=tuple(_kept(logs / name, blobs) for name in LOGS if (logs / name).is_file()),
         lost=_lost(run, blobs),
     )
-    closed = replace(run, outcome=outcome, status=Status.KILLED)
-    seal_owned(connection, root, blobs, closed, lambda: now, keep_all(connection, root, blobs, run.run_id))
-    with transaction(connection):
-        if still_open(connection, run.run_id):
-            seal_run(connection, root, blobs, closed, now)
 
 
 def _kept(path: Path, blobs: FolderBlobs) -> LogFile:

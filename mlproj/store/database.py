@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mlproj.errors import StoreError
 from mlproj.files import locked
+from mlproj.store.room import PLENTY, has_room
 
 VERSION = "0003"
 """The version of the schema that this code reads and writes: the newest of the migrations."""
@@ -25,6 +26,7 @@ FILE = "store.db"
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _PATIENCE = 30.0
 """Seconds to wait for another writer."""
+_BRIEFLY_MS = 1000
 
 
 def open_writable(root: Path, *, create: bool) -> sqlite3.Connection:
@@ -74,6 +76,29 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def journal_size(root: Path) -> int:
+    """Bytes that the journal takes: so many at most the database may grow by once it is written back."""
+    try:
+        return os.stat(root / f"{FILE}-wal").st_size
+    except OSError:
+        return 0
+
+
+def shrink_journal(connection: sqlite3.Connection, root: Path) -> None:
+    """Has the journal take no room on a disk that is nearly full, if nobody else needs it now.
+
+    Where there may be no room to write it back in nothing is done: half of that would take the rest."""
+    size = journal_size(root)
+    if not size or has_room(root, PLENTY) or not has_room(root, size):
+        return
+    connection.execute(f"PRAGMA busy_timeout = {_BRIEFLY_MS}")
+    try:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
 
 
 def _connect(uri: str) -> sqlite3.Connection:

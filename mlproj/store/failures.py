@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlproj.errors import StoreError
+from mlproj.errors import FULL, NoRoom, StoreError
 from mlproj.store.room import has_room
 
 _DAMAGED = ("malformed", "not a database", "corrupt", "malformed database schema")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -26,7 +24,7 @@ def explained(root: Path) -> Iterator[None]:
         # In a complaint of SQLite's, which quotes what it cannot read.
         raise explain(root, sqlite3.DatabaseError("malformed database schema")) from error
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise no_room(root) from error
         where = f": `{error.filename}`" if error.filename else ""
         raise StoreError(f"the store `{root}` cannot be used: {error.strerror or error}{where}") from error
@@ -58,5 +56,5 @@ def not_writable(root: Path) -> StoreError:
     )
 
 
-def no_room(root: Path) -> StoreError:
-    return StoreError(f"no space is left for the store `{root}`", hint="free some space on that disk")
+def no_room(root: Path) -> NoRoom:
+    return NoRoom(f"no space is left for the store `{root}`", hint="free some space on that disk")

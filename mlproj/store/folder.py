@@ -12,10 +12,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from mlproj.errors import Altered, RunNotFound, StoreError
+from mlproj.errors import Altered, NoRoom, RunNotFound, StoreError
 from mlproj.files import locked
 from mlproj.model.digest import Digest
 from mlproj.model.entries import AmendmentDocument
+from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
 from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
@@ -24,12 +25,13 @@ from mlproj.model.source import SourceState
 from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
 from mlproj.store import reading, writing
 from mlproj.store.blobs import FolderBlobs
-from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of
-from mlproj.store.database import transaction
+from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
+from mlproj.store.database import shrink_journal, transaction
 from mlproj.store.failures import explained, no_room, not_writable
 from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
+from mlproj.store.place import Place
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
 from mlproj.store.sealing import seal_begun, seal_owned, seal_run, stands_open
@@ -114,7 +116,7 @@ class FolderStore:
         lock = lock_of(self._root, run.run_id)
         with contextlib.ExitStack() as stack:
             with self._changing():
-                close_dead_runs(self._connection, self._root, self._blobs, self._machine, self._clock)
+                close_dead_runs(self._place(), self._machine, self._clock)
                 # The lock comes before the row, so that a run with a row never looks dead while it lives.
                 stack.enter_context(locked(lock))
                 with _recordable(run), transaction(self._connection):
@@ -126,17 +128,30 @@ class FolderStore:
                     lock.unlink(missing_ok=True)
                     clear_workspace(self._root / "runs" / run.run_id)
 
-    def seal(self, run: Run) -> Run:
+    def seal(self, run: Run, report: Report = silent) -> Run:
         with _recordable(run):
             seal_document(run)
         self._refuse_missing(run)
-        release(self._root / "runs" / run.run_id)
+        place = self._place(report)
+        note_ending(place, run)
+        try:
+            return self._seal(place, run)
+        except NoRoom as error:
+            raise NoRoom(
+                error.message,
+                hint="free some space on that disk: the next look at the store closes the run as it ended",
+            ) from error
+
+    def _seal(self, place: Place, run: Run) -> Run:
         with self._looking():
-            kept = keep_all(self._connection, self._root, self._blobs, run.run_id)
+            shrink_journal(self._connection, self._root)
+            kept = keep_all(place, run.run_id)
+            release(place.workspace(run.run_id))
+            shrink_journal(self._connection, self._root)
         with self._changing(), _recordable(run):
-            seal_owned(self._connection, self._root, self._blobs, run, self._clock, kept)
+            seal_owned(place, run, self._clock, kept)
         with self._changing(), _recordable(run), transaction(self._connection):
-            return seal_run(self._connection, self._root, self._blobs, run, self._clock(), kept)
+            return seal_run(place, run, self._clock(), kept)
 
     def wrap(self, run: Run, document: bytes, *, origin: str) -> Run:
         """Brings in a run that was made elsewhere: it has no plan, and `document` is kept verbatim."""
@@ -212,8 +227,8 @@ class FolderStore:
             for run_id in run_ids:
                 if stands_open(self._connection, run_id):
                     # Its client may never come back, and need not be waited for.
-                    outputs = keep_outputs(self._connection, self._root, self._blobs, run_id)
-                    seal_begun(self._connection, self._root, self._blobs, run_id, outputs, self._clock())
+                    left = keep_outputs(self._place(), run_id)
+                    seal_begun(self._place(), run_id, left, self._clock())
                 if writing.still_open(self._connection, run_id) and hidden:
                     raise StoreError(f"the run `{run_id}` is still running", hint="wait until it has ended")
                 writing.hide_run(self._connection, run_id, since)
@@ -280,6 +295,9 @@ class FolderStore:
             raise RunNotFound(f"there is no run `{run_id}`")
         return index
 
+    def _place(self, report: Report = silent) -> Place:
+        return Place(connection=self._connection, root=self._root, blobs=self._blobs, report=report)
+
     @contextlib.contextmanager
     def _looking(self) -> Iterator[None]:
         with self._turn, explained(self._root):
@@ -296,7 +314,7 @@ class FolderStore:
         # Where closing fails (no space left, say), looking at the rest is still possible.
         if self._writable:
             with contextlib.suppress(StoreError), self._changing():
-                close_dead_runs(self._connection, self._root, self._blobs, self._machine, self._clock)
+                close_dead_runs(self._place(), self._machine, self._clock)
 
     def _refuse_missing(self, run: Run) -> None:
         """A record names a blob only once it is there."""

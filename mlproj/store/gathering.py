@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mlproj.errors import NoRoom
 from mlproj.model.digest import Digest
+from mlproj.model.events import Progress
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.logged import (
     LOGGED,
@@ -17,24 +20,30 @@ from mlproj.model.logged import (
     LoggedDataset,
     LoggedMetric,
     LoggedModelUse,
+    Point,
     Summary,
+    digest_of_points,
     logged_metric,
     point_lines,
 )
 from mlproj.model.run import Run
-from mlproj.store.blobs import FolderBlobs
+from mlproj.store.failures import explained, no_room
+from mlproj.store.place import Place
 from mlproj.store.reading import read_points
+from mlproj.store.room import has_room
 
 _AT_ONCE = 1000
+_TOLD_EVERY = 10_000
+"""Points."""
 
 
-def gather_logged(
-    connection: sqlite3.Connection, workspace: Path, blobs: FolderBlobs, run: Run
-) -> Logged | None:
+def gather_logged(place: Place, run: Run) -> Logged | None:
     """Everything that was logged to a run; None where it is nothing.
 
+    A digest in it names no blob where there was no room for one: the tables hold what it is the digest of.
     Expects to be in the transaction that seals, so that nothing is logged between.
     """
+    connection = place.connection
     status, user, experiment = connection.execute(
         "SELECT r.logged_status, r.user_name, x.name FROM runs r JOIN experiments x"
         " ON x.id = r.experiment_id WHERE r.run_id = ?",
@@ -51,8 +60,8 @@ def gather_logged(
         tags=tuple((key, value) for key, value in tags if job_tags.get(key) != value),
         untagged=tuple(sorted(job_tags.keys() - dict(tags).keys())),
         metrics=metrics,
-        history=_history(connection, workspace, blobs, run.run_id) if metrics else None,
-        datasets=_datasets(connection, blobs, run.run_id),
+        history=_history(place, run.run_id, sum(metric.count for metric in metrics)) if metrics else None,
+        datasets=_datasets(place, run.run_id),
         models=_models(connection, run.run_id),
         script_status=status,
         experiment=None if experiment == planned else experiment,
@@ -61,21 +70,28 @@ def gather_logged(
     return None if logged == Logged() else logged
 
 
-def keep_histories(
-    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, run_ids: Sequence[str]
-) -> None:
-    """Puts the points of many runs into the store before they are sealed: so many at once need one sync."""
+def keep_histories(place: Place, run_ids: Sequence[str]) -> None:
+    """Puts the points of many runs into the store before they are sealed: so many at once need one sync.
+    Where there is no room for all of them, each is left to its seal."""
     for start in range(0, len(run_ids), _AT_ONCE):
-        with tempfile.TemporaryDirectory(dir=root / "runs") as folder:
-            files = []
-            for run_id in run_ids[start : start + _AT_ONCE]:
-                path, hasher = Path(folder, run_id), hashlib.sha256()
-                with path.open("wb") as file:
-                    for line in point_lines(read_points(connection, run_id)):
-                        hasher.update(line)
-                        file.write(line)
-                files.append((path, Digest.from_hex(hasher.hexdigest())))
-            blobs.add_files(file for file in files if file[0].stat().st_size)
+        some = run_ids[start : start + _AT_ONCE]
+        with (
+            contextlib.suppress(NoRoom),
+            explained(place.root),
+            tempfile.TemporaryDirectory(dir=place.root / "runs") as folder,
+        ):
+            files = [_written(place, run_id, Path(folder, run_id)) for run_id in some]
+            place.blobs.add_files(file for file in files if file[0].stat().st_size)
+        place.report(Progress(stage="seal", done=start + len(some), total=len(run_ids), unit="runs"))
+
+
+def _written(place: Place, run_id: str, path: Path) -> tuple[Path, Digest]:
+    hasher = hashlib.sha256()
+    with path.open("wb") as file:
+        for line in point_lines(read_points(place.connection, run_id)):
+            hasher.update(line)
+            file.write(line)
+    return path, Digest.from_hex(hasher.hexdigest())
 
 
 def _pairs(connection: sqlite3.Connection, query: str, *values: object) -> tuple[tuple[str, str], ...]:
@@ -104,21 +120,36 @@ def _metrics(connection: sqlite3.Connection, run_id: str) -> tuple[LoggedMetric,
     )
 
 
-def _history(connection: sqlite3.Connection, workspace: Path, blobs: FolderBlobs, run_id: str) -> Digest:
-    """Puts every point into the store: through a file, since there may be millions."""
-    workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = workspace / "history.jsonl"
+def _history(place: Place, run_id: str, count: int) -> Digest:
+    """Puts every point into the store, if there is room: through a file, since there may be millions."""
+    path = place.workspace(run_id) / "history.jsonl"
     try:
-        with path.open("wb") as file:
-            file.writelines(point_lines(read_points(connection, run_id)))
-        digest, _ = blobs.adopt_file(path)
+        with explained(place.root):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.writelines(point_lines(_counted(place, run_id, count)))
+            if not has_room(place.root):
+                raise no_room(place.root)  # the record that is to name it needs the rest
+            digest, _ = place.blobs.adopt_file(path)
+    except NoRoom:
+        found = digest_of_points(_counted(place, run_id, count))
+        assert found is not None, "a metric has a point"
+        return found
     finally:
         path.unlink(missing_ok=True)
     return digest
 
 
-def _datasets(connection: sqlite3.Connection, blobs: FolderBlobs, run_id: str) -> tuple[LoggedDataset, ...]:
-    rows = connection.execute(
+def _counted(place: Place, run_id: str, count: int) -> Iterator[tuple[str, Point]]:
+    """Every point of a run, telling how many have been read."""
+    for done, point in enumerate(read_points(place.connection, run_id), start=1):
+        if done % _TOLD_EVERY == 0:
+            place.report(Progress(stage="seal", done=done, total=count, unit="points"))
+        yield point
+
+
+def _datasets(place: Place, run_id: str) -> tuple[LoggedDataset, ...]:
+    rows = place.connection.execute(
         "SELECT d.name, d.digest, d.source_type, d.source, d.schema, d.profile, i.tags"
         " FROM dataset_inputs i JOIN datasets d ON d.id = i.dataset_id WHERE i.run_id = ?"
         " ORDER BY d.name, d.digest",
@@ -130,12 +161,18 @@ def _datasets(connection: sqlite3.Connection, blobs: FolderBlobs, run_id: str) -
             digest=digest,
             source_type=kind,
             source=source,
-            schema=None if schema is None else blobs.add_bytes(schema.encode()),
-            profile=None if profile is None else blobs.add_bytes(profile.encode()),
+            schema=None if schema is None else _kept(place, schema.encode()),
+            profile=None if profile is None else _kept(place, profile.encode()),
             tags=tuple(sorted(json.loads(tags).items())),
         )
         for name, digest, kind, source, schema, profile, tags in rows.fetchall()
     )
+
+
+def _kept(place: Place, text: bytes) -> Digest:
+    with contextlib.suppress(NoRoom):
+        place.blobs.add_bytes(text)
+    return Digest.of(text)
 
 
 def _models(connection: sqlite3.Connection, run_id: str) -> tuple[LoggedModelUse, ...]:

@@ -3,76 +3,88 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlproj.errors import StoreError
+import msgspec
+
+from mlproj.errors import NoRoom, StoreError
 from mlproj.model.digest import readable
 from mlproj.model.run import Output
-from mlproj.store.blobs import FolderBlobs
 from mlproj.store.gathering import keep_histories
-
-Kept = Mapping[str, tuple[Output, ...]]
-"""What was kept, by run id."""
+from mlproj.store.place import Place
 
 ARTIFACTS = "artifacts"
 MODELS = "models"
 
 
-def keep_all(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, run_id: str) -> Kept:
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run left and was kept, and by `unkept` the paths of what there was no room for."""
+
+    outputs: tuple[Output, ...] = ()
+    unkept: tuple[str, ...] = ()
+
+
+Kept = Mapping[str, Left]
+"""What was kept, by run id."""
+
+
+def keep_all(place: Place, run_id: str) -> Kept:
     """What a run that ends, and the runs it owns, left; but its own artifacts are its runner's to keep."""
-    begun = owned_runs(connection, run_id)
-    keep_histories(connection, root, blobs, begun)
-    owned = {each: keep_outputs(connection, root, blobs, each) for each in begun}
-    return {**owned, run_id: keep_models(connection, root, blobs, run_id)}
+    begun = owned_runs(place, run_id)
+    keep_histories(place, begun)
+    owned = {each: keep_outputs(place, each) for each in begun}
+    return {**owned, run_id: keep_models(place, run_id)}
 
 
-def owned_runs(connection: sqlite3.Connection, owner: str) -> tuple[str, ...]:
+def owned_runs(place: Place, owner: str) -> tuple[str, ...]:
     """The runs that are not sealed and whose script is that of the run `owner`, in the order they began."""
-    rows = connection.execute(
+    rows = place.connection.execute(
         "SELECT run_id FROM runs WHERE sequence IS NULL AND owner = ? ORDER BY number", (owner,)
     ).fetchall()
     return tuple(run_id for (run_id,) in rows)
 
 
-def keep_outputs(
-    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, run_id: str
-) -> tuple[Output, ...]:
+def keep_outputs(place: Place, run_id: str) -> Left:
     """The artifacts of a run that a client began, and the files of the models that it logged."""
-    own = _keep(root / "runs" / run_id / ARTIFACTS, ARTIFACTS, blobs)
-    return (*own, *keep_models(connection, root, blobs, run_id))
+    return _keep(place, [(place.workspace(run_id) / ARTIFACTS, ARTIFACTS), *_models(place, run_id)])
 
 
-def keep_models(
-    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, run_id: str
-) -> tuple[Output, ...]:
+def keep_models(place: Place, run_id: str) -> Left:
     """The files of the models that a run logged, at `models/<model id>/`, where they lie in the store."""
-    rows = connection.execute(
+    return _keep(place, _models(place, run_id))
+
+
+def _models(place: Place, run_id: str) -> list[tuple[Path, str]]:
+    rows = place.connection.execute(
         "SELECT model_id FROM run_models WHERE run_id = ? AND direction = 'output'"
         " UNION SELECT model_id FROM logged_models WHERE source_run_id = ? ORDER BY 1",
         (run_id, run_id),
     ).fetchall()
-    return tuple(
-        output
+    return [
+        (place.root / MODELS / model_id / ARTIFACTS, f"{MODELS}/{model_id}")
         for (model_id,) in rows
         if model_id == os.path.basename(model_id) and model_id not in ("", ".", "..")
-        for output in _keep(root / MODELS / model_id / ARTIFACTS, f"{MODELS}/{model_id}", blobs)
-    )
+    ]
 
 
-def _keep(folder: Path, name: str, blobs: FolderBlobs) -> Iterator[Output]:
-    """Keeps every file in a folder. What vanishes meanwhile is none."""
-    for path in sorted(_files(folder)):
-        try:
-            digest, size = blobs.add_file(folder / path)
-        except StoreError:
-            if (folder / path).exists():
-                raise
-            continue
-        shown = f"{name}/{readable(path)}"
-        yield Output(path=shown, state="written", digest=digest, size=size, declared=False)
+def _keep(place: Place, folders: list[tuple[Path, str]]) -> Left:
+    """Keeps every file in these folders, each listed under its name. What vanishes meanwhile is none."""
+    outputs, unkept = [], []
+    for folder, name in folders:
+        for path in sorted(_files(folder)):
+            shown = f"{name}/{readable(path)}"
+            try:
+                digest, size = place.blobs.add_file(folder / path)
+            except NoRoom:
+                unkept.append(shown)
+            except StoreError:
+                if (folder / path).exists():
+                    raise
+            else:
+                outputs.append(Output(path=shown, state="written", digest=digest, size=size, declared=False))
+    return Left(outputs=tuple(outputs), unkept=tuple(unkept))
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""Room on the disk: whether there is any, and a little that is kept back so that every run can be closed."""
+"""Room on the disk: whether there is any, and a little that is kept back so that every run can be closed.
+
+In the room that is kept back a run's ending is noted before it is sealed: it is there however full the disk
+is, and whatever becomes of the sealing.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,16 @@ import contextlib
 import os
 from pathlib import Path
 
+from mlproj.files import read_regular, write_all
+
 LEAST = 128 * 1024
 """Bytes without which SQLite cannot open a database for writing: its journal and the index of that."""
 RESERVED = 256 * 1024
-"""Bytes that sealing a run takes at most, when its logs lie in the store already."""
-_FILE = "reserve"
+"""Bytes that sealing a run takes at most, when its logs lie in the store already and little was logged."""
+PLENTY = 64 * 1024 * 1024
+"""Bytes with which nobody need be sparing."""
+LONGEST_NOTE = RESERVED - LEAST
+_FILE, _END = "reserve", b"\0"
 
 
 def has_room(folder: Path, least: int = LEAST) -> bool:
@@ -33,6 +42,32 @@ def reserve(workspace: Path) -> None:
         os.close(descriptor)
 
 
+def note(workspace: Path, text: bytes) -> None:
+    """Writes `text`, of at most `LONGEST_NOTE` bytes and without a NUL, where the room is kept back. Does
+    nothing where that is gone."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(workspace / _FILE, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            write_all(descriptor, text + _END)
+        finally:
+            os.close(descriptor)
+
+
+def noted(workspace: Path) -> bytes:
+    """What was noted; nothing where nothing was."""
+    try:
+        return read_regular(workspace / _FILE).partition(_END)[0]
+    except OSError:
+        return b""
+
+
 def release(workspace: Path) -> None:
+    """Gives back the room that was kept, but for what is noted in it."""
+    with contextlib.suppress(OSError):
+        os.truncate(workspace / _FILE, len(noted(workspace)))
+
+
+def forget(workspace: Path) -> None:
+    """Removes what is noted, once it is needed no more."""
     with contextlib.suppress(OSError):
         os.unlink(workspace / _FILE)

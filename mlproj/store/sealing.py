@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 
 from msgspec.structs import replace
 
 from mlproj.errors import StoreError
+from mlproj.model.events import Progress
 from mlproj.model.moment import timestamp
-from mlproj.model.record import EntryKind, read_document, seal_document
-from mlproj.model.run import Outcome, Output, Run, Status, Usage
-from mlproj.store.blobs import FolderBlobs
+from mlproj.model.notes import unkept
+from mlproj.model.record import EntryKind, blobs_of_logged, read_document, seal_document
+from mlproj.model.run import Outcome, Run, Status, Usage
 from mlproj.store.database import transaction
 from mlproj.store.gathering import gather_logged
-from mlproj.store.keeping import Kept, keep_models, keep_outputs, owned_runs
+from mlproj.store.keeping import Kept, Left, keep_models, keep_outputs, owned_runs
+from mlproj.store.place import Place
 from mlproj.store.writing import close_run, still_open
 
 LEFT_OPEN = "whoever began this run left it open"
@@ -24,73 +25,57 @@ ENDED = {status.value: status for status in (Status.FINISHED, Status.FAILED, Sta
 """The statuses that a client ends a run with."""
 
 
-def seal_run(
-    connection: sqlite3.Connection,
-    root: Path,
-    blobs: FolderBlobs,
-    run: Run,
-    time: str,
-    kept: Kept | None = None,
-) -> Run:
+def seal_run(place: Place, run: Run, time: str, kept: Kept | None = None) -> Run:
     """Appends the record of a run that has an outcome, after those of the runs that it owns; returns it as
     it was sealed. Expects to be in a transaction; `kept` is what was kept of them before it."""
-    if not still_open(connection, run.run_id):
+    if not still_open(place.connection, run.run_id):
         raise StoreError(f"the run `{run.run_id}` is sealed already")
     assert run.outcome is not None, "a run that is sealed has ended"
     before = kept or {}
-    for owned in owned_runs(connection, run.run_id):
-        _seal_one(connection, root, blobs, owned, time, before, run.outcome)
+    for owned in owned_runs(place, run.run_id):
+        _seal_one(place, owned, time, before, run.outcome)
     models = before.get(run.run_id)
     if models is None:
-        models = keep_models(connection, root, blobs, run.run_id)
-    return _sealed(connection, root, blobs, run, (*run.outcome.outputs, *models), time)
+        models = keep_models(place, run.run_id)
+    return _sealed(place, run, models, time)
 
 
-def seal_owned(
-    connection: sqlite3.Connection,
-    root: Path,
-    blobs: FolderBlobs,
-    run: Run,
-    clock: Callable[[], str],
-    kept: Kept,
-) -> None:
+def seal_owned(place: Place, run: Run, clock: Callable[[], str], kept: Kept) -> None:
     """Seals the runs that a run which is about to be sealed owns: a few in each transaction, since there may
     be thousands, and others want to log meanwhile."""
-    begun = owned_runs(connection, run.run_id)
+    begun = owned_runs(place, run.run_id)
     for start in range(0, len(begun), _AT_ONCE):
-        with transaction(connection):
+        with transaction(place.connection):
             for owned in begun[start : start + _AT_ONCE]:
-                if still_open(connection, owned):
-                    _seal_one(connection, root, blobs, owned, clock(), kept, run.outcome)
+                if still_open(place.connection, owned):
+                    _seal_one(place, owned, clock(), kept, run.outcome)
+        place.report(Progress(stage="seal", done=start + _AT_ONCE, total=len(begun), unit="runs"))
 
 
-def _seal_one(
-    connection: sqlite3.Connection,
-    root: Path,
-    blobs: FolderBlobs,
-    run_id: str,
-    time: str,
-    kept: Kept,
-    ended_with: Outcome | None,
-) -> None:
-    outputs = kept.get(run_id)
-    if outputs is None:
-        outputs = keep_outputs(connection, root, blobs, run_id)
-    seal_begun(connection, root, blobs, run_id, outputs, time, ended_with=ended_with)
+def _seal_one(place: Place, run_id: str, time: str, kept: Kept, ended_with: Outcome | None) -> None:
+    left = kept.get(run_id)
+    if left is None:
+        left = keep_outputs(place, run_id)
+    seal_begun(place, run_id, left, time, ended_with=ended_with)
 
 
-def _sealed(
-    connection: sqlite3.Connection,
-    root: Path,
-    blobs: FolderBlobs,
-    run: Run,
-    outputs: tuple[Output, ...],
-    time: str,
-) -> Run:
+def _sealed(place: Place, run: Run, left: Left, time: str) -> Run:
     assert run.outcome is not None, "a run that is sealed has ended"
-    logged = gather_logged(connection, root / "runs" / run.run_id, blobs, run)
-    complete = replace(run, outcome=replace(run.outcome, outputs=outputs, logged=logged))
-    link = close_run(connection, complete, EntryKind.RUN, seal_document(complete), time)
+    logged = gather_logged(place, run)
+    named = () if logged is None else blobs_of_logged(logged)
+    lost = {each.digest: each.part for each in named if each.digest not in place.blobs}
+    notes = [unkept(left.unkept)] if left.unkept else []
+    if lost:
+        notes.append(f"{unkept(sorted(lost.values()))} in a file: what was logged is in the database alone")
+    outcome = replace(
+        run.outcome,
+        outputs=(*run.outcome.outputs, *left.outputs),
+        logged=logged,
+        notes=(*run.outcome.notes, *notes),
+        lost=tuple(sorted({*run.outcome.lost, *lost})),
+    )
+    complete = replace(run, outcome=outcome)
+    link = close_run(place.connection, complete, EntryKind.RUN, seal_document(complete), time)
     return replace(complete, record=link.digest, sequence=link.sequence)
 
 
@@ -104,17 +89,10 @@ def stands_open(connection: sqlite3.Connection, run_id: str) -> bool:
 
 
 def seal_begun(
-    connection: sqlite3.Connection,
-    root: Path,
-    blobs: FolderBlobs,
-    run_id: str,
-    outputs: tuple[Output, ...],
-    time: str,
-    *,
-    ended_with: Outcome | None = None,
+    place: Place, run_id: str, left: Left, time: str, *, ended_with: Outcome | None = None
 ) -> None:
     """Seals a run that a client began, with the status that it set, else as the script ended."""
-    name, created, opening, started_ms, ended_ms, logged_status = connection.execute(
+    name, created, opening, started_ms, ended_ms, logged_status = place.connection.execute(
         "SELECT name, created, opening, started_ms, ended_ms, logged_status FROM runs WHERE run_id = ?",
         (run_id,),
     ).fetchone()
@@ -133,7 +111,7 @@ def seal_begun(
         usage=Usage(wall_s=wall, cpu_s=0.0, peak_rss_bytes=0),
     )
     ended_run = replace(run, outcome=outcome, status=outcome.status)
-    _sealed(connection, root, blobs, ended_run, outputs, time)
+    _sealed(place, ended_run, left, time)
 
 
 def _opened(run_id: str, name: str, created: str, opening: bytes | None) -> Run:

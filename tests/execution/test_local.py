@@ -154,14 +154,15 @@ def test_what_a_report_raises_ends_the_child_and_comes_out(
     assert is_gone(pids[0])
 
 
-def test_a_full_disk_ends_the_child_and_is_the_stores_fault(
-    bench: Bench, is_gone: Callable[[int], bool]
-) -> None:
-    task = bench.task("echo $$ >pid; yes")
+def test_a_full_disk_ends_the_log_and_not_the_child(bench: Bench) -> None:
+    task = bench.task("echo out; echo further; echo err >&2; exit 3")
     (task.logs / "stdout").symlink_to("/dev/full")
-    with pytest.raises(StoreError, match="no space is left for the logs in"):
-        LocalExecutor(terminal=(False, False), patience=0.2).execute(task, bench.events.append)
-    assert is_gone(int((bench.directory / "pid").read_text()))
+    execution = LocalExecutor(terminal=(False, False)).execute(task, bench.events.append)
+    assert execution.exit_code == 3
+    assert bench.notes == ["no space is left for the logs: the rest of `stdout` is not kept"]
+    assert (task.logs / "stderr").read_bytes() == b"err\n"
+    told = [event.data for event in bench.events if isinstance(event, ChildOutput)]
+    assert b"".join(told).replace(b"err\n", b"") == b"out\nfurther\n"
 
 
 def test_what_the_entry_point_leaves_behind_is_ended_and_said(

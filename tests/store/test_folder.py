@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mlproj.errors import RunNotFound, StoreError
+from mlproj.errors import NoRoom, RunNotFound, StoreError
 from mlproj.model.record import blobs_of, opening_document, read_document, seal_document
 from mlproj.model.run import Outcome, Run, Status, Usage
 from mlproj.ports import Condition, RunQuery
 from mlproj.services.verify import verify
-from mlproj.store.closing import REASON
+from mlproj.store.closing import LATER, REASON
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
@@ -330,10 +330,29 @@ def test_a_full_disk_is_told(store: FolderStore) -> None:
         pass
 
 
+def test_what_there_is_no_room_to_seal_is_closed_later_as_it_ended(root: Path, store: FolderStore) -> None:
+    run = begun(store.blobs)
+    with store.begin(run):
+        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        complete = ended(store.blobs, run)
+        assert complete.outcome is not None
+        large = replace(complete.outcome, notes=("x" * 10**5,))
+        with pytest.raises(NoRoom, match="no space is left") as full:
+            store.seal(replace(complete, outcome=large))
+    assert full.value.hint is not None and "closes the run as it ended" in full.value.hint
+    store.close()
+    found = open_store(root, create=False).find(run.run_id)
+    assert found.record is not None and found.outcome is not None
+    assert found.outcome == replace(large, notes=(*large.notes, LATER))
+    assert not list((root / "runs").iterdir())
+    assert verify(open_store(root, create=False)).sound
+
+
 READ = """
 import ctypes, os, sys
 from pathlib import Path
-from mlproj.errors import StoreError
+from mlproj.errors import NoRoom, StoreError
 from mlproj.ports import RunQuery
 from mlproj.services.logs import read_log
 from mlproj.services.verify import verify

@@ -21,10 +21,10 @@ from mlproj.errors import StoreError, UsageError
 from mlproj.model.encoding import is_text
 from mlproj.model.moment import milliseconds
 from mlproj.store.blobs import FolderBlobs
-from mlproj.store.database import FILE, open_readonly
+from mlproj.store.database import FILE, journal_size, open_readonly, shrink_journal
 from mlproj.store.failures import explain, explained, no_room, not_writable
 from mlproj.store.folder import FolderStore
-from mlproj.store.room import has_room
+from mlproj.store.room import RESERVED, has_room
 
 _PATIENCE = 30.0
 """Seconds to wait for a writer in another process."""
@@ -80,11 +80,22 @@ class Database:
         """A transaction that alone writes: all of it or nothing. Raises StoreError."""
         if not self._writable:
             raise no_room(self._root) if not has_room(self._root) else not_writable(self._root)
-        with self._explained(), self._turn, self._writers.begin() as connection:
-            yield connection
+        with self._explained(), self._turn:
+            self._leave_room()
+            with self._writers.begin() as connection:
+                yield connection
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _leave_room(self) -> None:
+        """Raises NoRoom before the disk is full to the brim: the runs whose scripts log are to be sealed."""
+        if has_room(self._root, RESERVED + journal_size(self._root)):
+            return
+        with self._engine.connect() as connection:
+            shrink_journal(raw(connection), self._root)
+        if not has_room(self._root, RESERVED + journal_size(self._root)):
+            raise no_room(self._root)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, update
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.logged import LoggedModelUse
 from mlproj.model.names import run_name
-from mlproj.model.run import Output
 from mlproj.model.search import Search
 from mlproj.model.tracking import (
     Batch,
@@ -25,7 +24,8 @@ from mlproj.model.tracking import (
     RunStatus,
     TrackedRun,
 )
-from mlproj.store.keeping import keep_outputs
+from mlproj.store.keeping import Left, keep_outputs
+from mlproj.store.place import Place
 from mlproj.store.sealing import ENDED, seal_begun
 from mlproj.store.tables import runs
 from mlproj.store.tracking.amending import amend, amend_dataset, amend_model, amend_points
@@ -101,12 +101,11 @@ class StoredRuns:
     ) -> TrackedRun:
         storable(name)
         _refuse_impossible(ended)
-        outputs: tuple[Output, ...] = ()
+        left = Left()
         if status is not None and status.value in ENDED:
             with self._database.reading() as connection:
                 if _stands_alone(run_row(connection, run_id)):
-                    root, blobs = self._database.root, self._database.blobs
-                    outputs = keep_outputs(raw(connection), root, blobs, run_id)
+                    left = keep_outputs(self._place(connection), run_id)
         with self._database.writing() as connection:
             row = written_run(connection, run_id)
             if name:
@@ -114,8 +113,7 @@ class StoredRuns:
             self._set_status(connection, run_id, row, status, ended)
             whole = run_row(connection, run_id)
             if status is not None and status.value in ENDED and _stands_alone(whole):
-                now = self._database.now()
-                seal_begun(raw(connection), self._database.root, self._database.blobs, run_id, outputs, now)
+                seal_begun(self._place(connection), run_id, left, self._database.now())
             return self._tracked(connection, run_id)
 
     def set_lifecycle(self, run_id: str, lifecycle: Lifecycle) -> None:
@@ -225,6 +223,10 @@ class StoredRuns:
     def datasets(self, experiment_ids: Sequence[str]) -> Sequence[tuple[str, str, str, str | None]]:
         with self._database.reading() as connection:
             return datasets_in(connection, _numbers(experiment_ids))
+
+    def _place(self, connection: Connection) -> Place:
+        database = self._database
+        return Place(connection=raw(connection), root=database.root, blobs=database.blobs)
 
     def _tracked(self, connection: Connection, run_id: str) -> TrackedRun:
         (run,) = tracked(connection, [run_row(connection, run_id)], self._root_uri)

@@ -1,0 +1,14 @@
+"""Sentences on the record that more than one part of mlproj has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_MOST_NAMED = 5
+
+
+def unkept(paths: Sequence[str]) -> str:
+    """That these paths, of which there is one at least, are not in the store since the disk was full."""
+    named = ", ".join(f"`{path}`" for path in paths[:_MOST_NAMED])
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return f"no space was left to keep {named}{more}"

@@ -1,0 +1,24 @@
+"""A store as those have it who seal runs in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from mlproj.model.events import Report, silent
+from mlproj.store.blobs import FolderBlobs
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """The database and the contents of the store at `root`, and whom to tell how far the work is."""
+
+    connection: sqlite3.Connection
+    root: Path
+    blobs: FolderBlobs
+    report: Report = silent
+
+    def workspace(self, run_id: str) -> Path:
+        """A run's own folder; it need not be there."""
+        return self.root / "runs" / run_id
