@@ -51,11 +51,19 @@ def followed(root: Path) -> Path:
     for _ in range(_MOST_MOVES):
         if (root / FILE).exists():
             return root
-        try:
-            root = Path(os.fsdecode(read_regular(root / MOVED).removesuffix(b"\n")))
-        except (FileNotFoundError, NotADirectoryError):
+        found = _word(root)
+        if found is None or found == root:  # a store that was to come here, and did not
             return root
+        root = found
     raise StoreError(f"the store `{root}` was moved in a circle", hint=f"remove `{root / MOVED}`")
+
+
+def _word(root: Path) -> Path | None:
+    """Where the word says that the store of that folder is."""
+    try:
+        return Path(os.fsdecode(read_regular(root / MOVED).removesuffix(b"\n")))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def leave_word(root: Path, destination: Path) -> None:
@@ -66,8 +74,14 @@ def leave_word(root: Path, destination: Path) -> None:
 
 
 def is_vacant(root: Path) -> bool:
-    """Whether a store may be put there: there is nothing yet, or an empty folder."""
-    return not root.exists() or (root.is_dir() and not any(root.iterdir()))
+    """Whether a store may be put there: there is nothing yet, or a folder with nothing in it but what a move
+    to it left that was cut short."""
+    if not root.is_dir():
+        return not root.exists()
+    ours = all(
+        entry.name in (MOVED, ".gitignore") or entry.name.startswith(f".{MOVED}.") for entry in root.iterdir()
+    )
+    return ours and _word(root) in (None, root)
 
 
 def in_use(root: Path) -> contextlib.AbstractContextManager[None]:

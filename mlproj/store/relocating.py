@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
 import secrets
 import shutil
@@ -21,6 +23,8 @@ from mlproj.store.founding import WORKSPACES, alone_with, followed, is_vacant, l
 from mlproj.store.opening import open_store
 
 _ARRIVING = ".restoring-"
+_HERE, _EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE, from `fcntl.h` and `linux/fs.h`."""
 
 
 def back_up(store: Path, destination: Path, report: Report) -> Copied:
@@ -102,9 +106,32 @@ def move(store: Path, destination: Path, *, wait: bool, report: Report) -> Copie
 
 
 def _rename(root: Path, target: Path) -> Copied:
-    os.rename(root, target)
-    leave_word(root, target)
+    """On the same file system: the word is left first, where the store is to be, and the two folders change
+    places at once. So whoever looks finds the store, whenever we are killed."""
+    try:
+        leave_word(target, target)
+        changed_places = _exchange(root, target)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    if not changed_places:
+        shutil.rmtree(target)
+        os.rename(root, target)
+        leave_word(root, target)
     return Copied(path=target, files=0, size=0, altered=())
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Has two folders change places in one step; False where the system has no way to."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    if libc.renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(number, os.strerror(number), os.fspath(one))
 
 
 def _carry(root: Path, target: Path, report: Report) -> Copied:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -276,6 +278,40 @@ def test_a_move_to_another_file_system_takes_away_the_database_before_its_journa
     ours = [name for name in done.stdout.split() if name in (FILE, f"{FILE}-shm", f"{FILE}-wal")]
     assert ours == [FILE, f"{FILE}-shm", f"{FILE}-wal"]
     assert (far / f"{FILE}.before-0001").read_bytes() == b"as it was"
+
+
+MOVE_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mlproj.store.relocating import move
+seen = 0
+def hook(event, arguments):
+    global seen
+    if event in ("open", "os.rename", "os.mkdir", "os.chmod", "shutil.rmtree", "ctypes.dlsym", "os.remove"):
+        seen += 1
+        if seen == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+move(Path(sys.argv[1]), Path(sys.argv[2]), wait=False, report=lambda event: None)
+"""
+
+
+def test_a_move_that_is_killed_anywhere_leaves_a_store_that_is_found(
+    store: FolderStore, root: Path, tmp_path: Path
+) -> None:
+    sealed(store, "first")
+    store.close()
+    target, kills = tmp_path / "new", 0
+    for moment in range(1, 100):
+        command = [sys.executable, "-c", MOVE_KILLED, str(root), str(target), str(moment)]
+        code = subprocess.run(command).returncode
+        with contextlib.closing(open_store(root, create=False)) as found:
+            assert names(found.root) == ["first"] and verify(found).sound
+            if found.root == target:
+                break
+        assert code == -signal.SIGKILL
+        kills += 1
+    assert kills > 3 and names(root) == names(target) == ["first"]
 
 
 def test_a_move_that_fails_leaves_nothing_in_the_way_of_the_next(
