@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeGuard
 
@@ -14,6 +15,7 @@ import msgspec
 from mlproj import files
 from mlproj.model.digest import Digest
 from mlproj.model.events import Note, Report
+from mlproj.services.circles import overlap, waiting
 
 VARIABLE = "MLPROJ_CLAIMS"
 """Tells a run inside a run what the outer ones have claimed, so that it does not wait for them."""
@@ -45,16 +47,17 @@ def claim(
 
     Lock files lie in `folder`, one per path: an output is locked exclusively and every folder above it
     shared, so two outputs exclude each other just when one is the other or lies in it. A run that waits holds
-    nothing meanwhile, so no two can wait for each other. `inherited` is the value of `VARIABLE` in our
-    environment.
+    nothing meanwhile, so no two can wait for each other, unless what they are in does: then the later one is
+    Refused. `inherited` is the value of `VARIABLE` in our environment.
     """
     outer = _inherited(inherited)
     resolved = {os.path.realpath(project / output): output for output in outputs}
     ours = {
-        path: output for path, output in resolved.items() if not any(_overlap(path, other) for other in outer)
+        path: output for path, output in resolved.items() if not any(overlap(path, other) for other in outer)
     }
     with contextlib.ExitStack() as stack:
-        descriptors = _take(_locks(ours), folder, report, stack)
+        meanwhile = partial(waiting, folder, outer, tuple(ours))
+        descriptors = _take(_locks(ours), folder, report, stack, meanwhile)
         yield Claim(value=json.dumps([*outer, *ours]), descriptors=descriptors)
 
 
@@ -84,15 +87,20 @@ def _locks(paths: dict[str, str]) -> tuple[_Lock, ...]:
 
 
 def _take(
-    locks: Sequence[_Lock], folder: Path, report: Report, stack: contextlib.ExitStack
+    locks: Sequence[_Lock],
+    folder: Path,
+    report: Report,
+    stack: contextlib.ExitStack,
+    meanwhile: Callable[[], contextlib.AbstractContextManager[None]],
 ) -> tuple[int, ...]:
+    """Takes all locks, or none and waits; while it does, in the context `meanwhile`."""
     told: set[str] = set()
     while isinstance(taken := _all_or_busy(locks, folder, stack), _Lock):
         stack.close()
         if taken.output not in told:
             told.add(taken.output)
             report(Note(message=f"waiting for another run that writes `{taken.output}`"))
-        with files.locked(_file(taken, folder), shared=taken.shared):
+        with meanwhile(), files.locked(_file(taken, folder), shared=taken.shared):
             pass
     return taken
 
@@ -112,7 +120,3 @@ def _all_or_busy(
 
 def _file(lock: _Lock, folder: Path) -> Path:
     return folder / Digest.of(os.fsencode(lock.path)).hex[:32]
-
-
-def _overlap(one: str, other: str) -> bool:
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
