@@ -11,7 +11,7 @@ from mlproj import wiring
 from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption
-from mlproj.cli.pages import project_page
+from mlproj.cli.pages.project import project_page
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
 from mlproj.errors import ProjectError, one_line

@@ -12,7 +12,9 @@ from mlproj import wiring
 from mlproj.cli.documents import plan_document, print_document, project_document, run_document
 from mlproj.cli.loading import load
 from mlproj.cli.options import JsonOption, StoreOption
-from mlproj.cli.pages import plan_page, project_page, run_summary
+from mlproj.cli.pages.job import plan_page
+from mlproj.cli.pages.project import project_page
+from mlproj.cli.pages.summary import run_summary
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
 from mlproj.errors import RUN_FAILED, NotSupportedYet, UsageError

@@ -11,7 +11,7 @@ import typer
 from mlproj import wiring
 from mlproj.cli.documents import print_document, run_document
 from mlproj.cli.options import JsonOption, StoreOption
-from mlproj.cli.pages import runs_table
+from mlproj.cli.pages.table import runs_table
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
 from mlproj.cli.words import counted

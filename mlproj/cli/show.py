@@ -7,7 +7,7 @@ import typer
 from mlproj import wiring
 from mlproj.cli.documents import print_document, run_document
 from mlproj.cli.options import JsonOption, RunArgument, StoreOption
-from mlproj.cli.pages import run_page
+from mlproj.cli.pages.run import run_page
 from mlproj.cli.sheet import print_sheet
 from mlproj.services.series import series
 

@@ -1,0 +1,41 @@
+"""What is said at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mlproj.cli.words import counted, duration, number, short, size
+from mlproj.model.run import Output, Run, Status
+
+_MODEL_FILE = "MLmodel"
+"""What says in a folder that it is a model of MLflow's."""
+
+
+def run_summary(run: Run) -> Iterator[str]:
+    """The lines said at the end of a run."""
+    outcome = run.outcome
+    if outcome is None:
+        return
+    word = {Status.FINISHED: "finished", Status.KILLED: "was stopped"}.get(run.status, "failed")
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    yield f"run `{run.name}` ({run.run_id[:8]}) {word} in {duration(outcome.usage.wall_s)}{reason}"
+    if outcome.latest:
+        yield "metrics: " + ", ".join(f"{key} {number(value)}" for key, value in outcome.latest.items())
+    models = models_among(outcome.outputs)
+    for folder, files in models.items():
+        yield f"model: {folder} ({counted(len(files), 'file')}, {size(sum(file.size for file in files))})"
+    told_already = {file.path for files in models.values() for file in files}
+    for output in outcome.outputs:
+        if output.path not in told_already:
+            told = f"{size(output.size)}, sha256 {short(output.digest)}" if output.digest else output.state
+            yield f"output: {output.path} ({told})"
+    yield f"hint: `mlproj show {run.run_id[:8]}` tells everything that is known of it"
+
+
+def models_among(outputs: Sequence[Output]) -> dict[str, list[Output]]:
+    """The files of each folder that holds a model as MLflow writes one, by that folder."""
+    suffix = f"/{_MODEL_FILE}"
+    folders = [output.path.removesuffix(suffix) for output in outputs if output.path.endswith(suffix)]
+    return {
+        folder: [output for output in outputs if output.path.startswith(f"{folder}/")] for folder in folders
+    }
