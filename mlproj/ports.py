@@ -19,6 +19,7 @@ from mlproj.model.environment import Activation, EnvironmentSpec, LockedEnvironm
 from mlproj.model.events import Report, silent
 from mlproj.model.provenance import Host, InputState, Variables
 from mlproj.model.record import Entry
+from mlproj.model.registry import RunModels
 from mlproj.model.run import Run, Usage
 from mlproj.model.source import Checkout, Snapshot, SourceState
 
@@ -351,6 +352,10 @@ class RunStore(Protocol):
 
     def children(self, run_id: str) -> tuple[Run, ...]:
         """The runs that this one's script began, in the order in which it did; hidden ones are left out."""
+        ...
+
+    def models(self, run_id: str) -> RunModels:
+        """What is known now of the models that it read or made; nothing where there is no such run."""
         ...
 
     def listing(self) -> tuple[Listed, ...]:

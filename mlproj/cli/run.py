@@ -233,7 +233,14 @@ def _run(request: RunRequest, tools: Tools, as_json: bool) -> int:
     with reporting(child_to_stderr=as_json) as report:
         finished = carry_out(request, tools, report)
     if as_json:
-        print_document(run_document(finished, tools.open_store().children(finished.run_id)))
+        store = tools.open_store()
+        print_document(
+            {
+                **run_document(finished, store.children(finished.run_id)),
+                "models": load("mlproj.services.models").models_of(finished, store),
+                "datasets": load("mlproj.services.datasets").datasets_of(finished, store.blobs),
+            }
+        )
     else:
         for line in run_summary(finished):
             say(line)

@@ -9,6 +9,8 @@ from mlproj.cli.documents import print_document, run_document
 from mlproj.cli.options import JsonOption, RunArgument, StoreOption
 from mlproj.cli.pages.run import run_page
 from mlproj.cli.sheet import print_sheet
+from mlproj.services.datasets import datasets_of
+from mlproj.services.models import models_of
 from mlproj.services.series import series
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -20,8 +22,11 @@ def show(run: RunArgument = "last", store: StoreOption = None, as_json: JsonOpti
     opened = wiring.existing_store(store)
     found = opened.find(run)
     children = opened.children(found.run_id)
+    models, datasets = models_of(found, opened), datasets_of(found, opened.blobs)
     if as_json:
-        print_document(run_document(found, children))
+        print_document({**run_document(found, children), "models": models, "datasets": datasets})
     else:
-        print_sheet(run_page(found, series=series(found, opened.blobs), children=children))
+        values = series(found, opened.blobs)
+        page = run_page(found, series=values, children=children, models=models, datasets=datasets)
+        print_sheet(page)
     return 0

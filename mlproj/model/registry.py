@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from mlproj.model.tracking import Pairs
+from mlproj.model.tracking import LoggedModel, Pairs
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 """Of the registered models that are prompts, and of their versions, the tag that says so (`true`)."""
@@ -51,3 +51,18 @@ class RegisteredModel(msgspec.Struct, frozen=True, kw_only=True):
     tags: Pairs = ()
     aliases: tuple[tuple[str, int], ...] = ()
     latest: tuple[ModelVersion, ...] = ()
+
+
+class UsedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A logged model that a run made (`output`, at a step) or read (`input`)."""
+
+    model: LoggedModel
+    direction: str
+    step: int = 0
+
+
+class RunModels(msgspec.Struct, frozen=True, kw_only=True):
+    """The logged models of a run, and the versions of registered models that were made of what it logged."""
+
+    used: tuple[UsedModel, ...] = ()
+    versions: tuple[ModelVersion, ...] = ()

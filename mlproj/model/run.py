@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 import msgspec
@@ -17,6 +18,10 @@ from mlproj.model.source import SourceState
 STREAMS = ("stdout", "stderr")
 LOGS = (*STREAMS, "times")
 """What is kept of a command's output: the two streams, and which piece of which of them came when."""
+
+
+MODEL_FILE = "MLmodel"
+"""What says in a folder that it is a model of MLflow's, and of which flavours."""
 
 
 class Status(str, Enum):
@@ -240,3 +245,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     reproduces: str | None = None
     amendments: tuple[Amendment, ...] = ()
     imported: Imported | None = None
+
+
+def models_among(outputs: Sequence[Output]) -> dict[str, list[Output]]:
+    """The files of each folder that holds a model as MLflow writes one, by that folder."""
+    suffix = f"/{MODEL_FILE}"
+    folders = [output.path.removesuffix(suffix) for output in outputs if output.path.endswith(suffix)]
+    return {
+        folder: [output for output in outputs if output.path.startswith(f"{folder}/")] for folder in folders
+    }

@@ -20,6 +20,7 @@ from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
 from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
+from mlproj.model.registry import RunModels
 from mlproj.model.run import Imported, Run, Status
 from mlproj.model.source import SourceState
 from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
@@ -31,6 +32,7 @@ from mlproj.store.failures import explained, no_room, not_writable
 from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
+from mlproj.store.models import read_models
 from mlproj.store.place import Place
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
@@ -197,6 +199,10 @@ class FolderStore:
             listed = "parent = ? AND deleted = 0 AND forgotten = 0 ORDER BY number"
             begun = ids(self._connection, listed, run_id)
             return reading.read_runs(self._connection, begun, self._machine)
+
+    def models(self, run_id: str) -> RunModels:
+        with self._looking():
+            return read_models(self._connection, self._root, run_id)
 
     def listing(self) -> tuple[Listed, ...]:
         self._look_for_dead()

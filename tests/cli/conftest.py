@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import ending
+from tests.mlflow_clients import client_python
+
+__all__ = ["client_python"]
 
 COMMAND = (sys.executable, "-m", "mlproj")
 LOCAL = ("--env-manager", "local")

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mlproj.cli.pages.job import job_sections
+from mlproj.cli.pages.models import MOST_SHOWN, model_sections
 from mlproj.cli.pages.table import metrics_in_short
 from mlproj.cli.sheet import Row, Section
 from mlproj.cli.words import content, counted, duration, number, size, sparkline
-from mlproj.model.logged import Logged
 from mlproj.model.run import Outcome, Run
+from mlproj.services.datasets import ShownDataset
+from mlproj.services.models import ShownModel
 
 Series = Mapping[str, Sequence[float | str]]
 """The values that each metric took."""
 
 
-def run_page(run: Run, *, series: Series, children: Sequence[Run] = ()) -> tuple[Section, ...]:
+def run_page(
+    run: Run,
+    *,
+    series: Series,
+    children: Sequence[Run] = (),
+    models: Sequence[ShownModel] = (),
+    datasets: Sequence[ShownDataset] = (),
+) -> tuple[Section, ...]:
     """Everything known of a run; `children` are those that its script began."""
     job, plan, outcome = run.job, run.plan, run.outcome
     head: list[Row] = [
@@ -37,7 +46,12 @@ def run_page(run: Run, *, series: Series, children: Sequence[Run] = ()) -> tuple
     if job is not None:
         sections += job_sections(job, plan, None if outcome is None else outcome.logged)
     if outcome is not None:
-        sections += _outcome_sections(outcome, series)
+        sections.append(_metrics(outcome, series))
+    sections.append(Section(title="datasets", rows=tuple(map(_dataset_row, datasets))))
+    sections += model_sections(models)
+    if outcome is not None:
+        told = {file.path for model in models[:MOST_SHOWN] for file in model.files}
+        sections += _outcome_sections(outcome, told)
     if children:
         sections.append(Section(title="runs that it started", rows=tuple(map(_child_row, children))))
     if run.amendments:
@@ -62,18 +76,21 @@ def _outcome_rows(outcome: Outcome) -> list[Row]:
     return rows
 
 
-def _outcome_sections(outcome: Outcome, series: Series) -> list[Section]:
-    metrics = tuple(_metric_row(key, value, outcome, series) for key, value in outcome.latest.items())
-    outputs = tuple((output.path, output.state, *content(output)) for output in outcome.outputs)
+def _metrics(outcome: Outcome, series: Series) -> Section:
+    rows = tuple(_metric_row(key, value, outcome, series) for key, value in outcome.latest.items())
+    return Section(title="metrics", rows=rows)
+
+
+def _outcome_sections(outcome: Outcome, told: Collection[str]) -> list[Section]:
+    outputs = tuple(
+        (output.path, output.state, *content(output)) for output in outcome.outputs if output.path not in told
+    )
     logs = tuple(
         (log.name, size(log.size) + (f" of {size(log.size + log.cut)}" if log.cut else ""), str(log.digest))
         for log in outcome.logs
     )
     return [
-        Section(title="metrics", rows=metrics),
-        Section(title="datasets", rows=_dataset_rows(outcome.logged)),
         Section(title="outputs", rows=outputs),
-        Section(title="models", rows=_model_rows(outcome.logged)),
         Section(title="logs", rows=logs),
         Section(title="notes", rows=tuple((note,) for note in outcome.notes)),
     ]
@@ -93,15 +110,10 @@ def _metric_row(key: str, value: float | str, outcome: Outcome, series: Series) 
     return (key, number(value), f"{told}, {extremes}" if extremes else told, sparkline(series.get(key, ())))
 
 
-def _dataset_rows(logged: Logged | None) -> tuple[Row, ...]:
-    datasets = () if logged is None else logged.datasets
-    return tuple((data.name, data.source_type, data.source, f"digest {data.digest}") for data in datasets)
-
-
-def _model_rows(logged: Logged | None) -> tuple[Row, ...]:
-    words = {"input": "read", "output": "made"}
-    models = () if logged is None else logged.models
-    return tuple((model.model_id, words.get(model.direction, model.direction)) for model in models)
+def _dataset_row(data: ShownDataset) -> Row:
+    counts = ((data.rows, "row"), (data.columns, "column"))
+    amount = ", ".join(counted(count, thing) for count, thing in counts if count is not None)
+    return (data.name, data.context or "", data.source, amount, f"digest {data.digest}")
 
 
 def _child_row(run: Run) -> Row:

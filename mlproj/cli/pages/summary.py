@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from mlproj.cli.words import counted, duration, number, short, size
-from mlproj.model.run import Output, Run, Status
-
-_MODEL_FILE = "MLmodel"
-"""What says in a folder that it is a model of MLflow's."""
+from mlproj.model.run import Run, Status, models_among
 
 
 def run_summary(run: Run) -> Iterator[str]:
@@ -30,12 +27,3 @@ def run_summary(run: Run) -> Iterator[str]:
             told = f"{size(output.size)}, sha256 {short(output.digest)}" if output.digest else output.state
             yield f"output: {output.path} ({told})"
     yield f"hint: `mlproj show {run.run_id[:8]}` tells everything that is known of it"
-
-
-def models_among(outputs: Sequence[Output]) -> dict[str, list[Output]]:
-    """The files of each folder that holds a model as MLflow writes one, by that folder."""
-    suffix = f"/{_MODEL_FILE}"
-    folders = [output.path.removesuffix(suffix) for output in outputs if output.path.endswith(suffix)]
-    return {
-        folder: [output for output in outputs if output.path.startswith(f"{folder}/")] for folder in folders
-    }

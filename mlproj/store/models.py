@@ -1,0 +1,64 @@
+"""The models of one run, for whoever shows it: read through `sqlite3` (see `writing` for why)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mlproj.model.registry import ModelVersion, RunModels, UsedModel
+from mlproj.model.tracking import LoggedModel
+from mlproj.store.needless import MARK
+
+_USED = (
+    "SELECT m.model_id, CAST(m.experiment_id AS TEXT) AS experiment_id, m.name, m.artifact_uri,"
+    " m.created_ms AS created, m.updated_ms AS updated, m.status, m.status_message, m.model_type,"
+    " m.source_run_id, coalesce(u.direction, 'output') AS direction, coalesce(u.step, 0) AS step"
+    " FROM logged_models m LEFT JOIN run_models u ON u.model_id = m.model_id AND u.run_id = ?1"
+    " WHERE NOT m.deleted AND m.model_id IN (SELECT model_id FROM run_models WHERE run_id = ?1"
+    " UNION SELECT model_id FROM logged_models WHERE source_run_id = ?1)"
+    " ORDER BY direction DESC, step, m.created_ms, m.model_id"
+)
+_VERSIONS = (
+    "SELECT v.model, r.name, v.version, v.created_ms AS created, v.updated_ms AS updated, v.description,"
+    " v.user_name AS user, v.stage, v.source, v.run_id, v.run_link, v.model_id, v.status, v.status_message"
+    " FROM model_versions v JOIN registered_models r ON r.id = v.model"
+    " WHERE v.run_id = ?1 OR v.model_id IN (SELECT model_id FROM logged_models WHERE source_run_id = ?1)"
+    " ORDER BY r.name, v.version"
+)
+_ALIASES = "SELECT alias FROM registered_model_aliases WHERE model = ? AND version = ? ORDER BY alias"
+
+
+def read_models(connection: sqlite3.Connection, root: Path, run_id: str) -> RunModels:
+    """What is known now of the models that a run read or made."""
+    return RunModels(
+        used=tuple(_used(connection, root, run_id)), versions=tuple(_versions(connection, root, run_id))
+    )
+
+
+def _used(connection: sqlite3.Connection, root: Path, run_id: str) -> Iterator[UsedModel]:
+    for row in _rows(connection, _USED, run_id):
+        direction, step = row.pop("direction"), row.pop("step")
+        row["artifact_uri"] = _told(root, row["artifact_uri"])
+        yield UsedModel(model=msgspec.convert(row, LoggedModel), direction=direction, step=step)
+
+
+def _versions(connection: sqlite3.Connection, root: Path, run_id: str) -> Iterator[ModelVersion]:
+    for row in _rows(connection, _VERSIONS, run_id):
+        aliases = connection.execute(_ALIASES, (row.pop("model"), row["version"]))
+        row["source"] = _told(root, row["source"])
+        row["aliases"] = [alias for (alias,) in aliases]
+        yield msgspec.convert(row, ModelVersion)
+
+
+def _rows(connection: sqlite3.Connection, query: str, run_id: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query, (run_id,))
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _told(root: Path, written: str) -> str:
+    return f"{root.as_uri()}/{written[len(MARK) :]}" if written.startswith(MARK) else written
