@@ -18,7 +18,7 @@ from mlproj.services.verify import verify
 from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
 from tests.store.runs import begun, ended
-from tests.store.tracking.test_sealing import Desk
+from tests.store.tracking.desk import Desk
 
 NOW = Manner(who="ada", now="2030-01-01T00:00:00.000Z", grace_s=0.0, dry_run=False)
 
