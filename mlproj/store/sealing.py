@@ -74,7 +74,9 @@ def _sealed(place: Place, run: Run, left: Left, time: str) -> Run:
         notes=(*run.outcome.notes, *notes),
         lost=tuple(sorted({*run.outcome.lost, *lost})),
     )
-    complete = replace(run, outcome=outcome)
+    # The script may have given the run another name.
+    (name,) = place.connection.execute("SELECT name FROM runs WHERE run_id = ?", (run.run_id,)).fetchone()
+    complete = replace(run, name=name, outcome=outcome)
     link = close_run(place.connection, complete, EntryKind.RUN, seal_document(complete), time)
     return replace(complete, record=link.digest, sequence=link.sequence)
 

@@ -92,6 +92,14 @@ def test_a_run_that_logged_nothing_has_a_record_without(desk: Desk) -> None:
     assert done.outcome.logged is None
 
 
+def test_a_run_has_the_name_that_its_script_gave_it(desk: Desk) -> None:
+    run = begun(desk.store.blobs, name="calm-heron")
+    with desk.store.begin(run):
+        desk.tracking.runs.update(run.run_id, name="of the script")
+        done = desk.store.seal(ended(desk.store.blobs, run))
+    assert done == desk.store.find("of the script")
+
+
 def test_metrics_from_files_and_from_the_script_are_one_history(desk: Desk) -> None:
     run = begun(desk.store.blobs)
     with desk.store.begin(run):
