@@ -24,6 +24,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 GRANT = "mlproj.grant"
 """Where a request's scope holds what its caller may do."""
 
+PREFIX = "mlproj.prefix"
+"""Where a request's scope holds what came before its path: what tells who the caller is."""
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _ENDPOINT = re.compile(ENDPOINT.pattern.encode())
@@ -110,6 +113,7 @@ class Guard:
             if name == b"origin" and not self._own_origin(value):
                 raise Failure(DENIED, "Cross-origin request blocked")
         path: str = scope["path"]
+        prefix = ""
         if self._token is not None:
             found = _TOKEN.fullmatch(path)
             if found is None or not found["token"]:
@@ -119,7 +123,9 @@ class Guard:
             if not hmac.compare_digest(found["token"].encode(), self._token.encode()):
                 raise Failure(DENIED, "the token of this request is not this run's")
             path = found["rest"] or "/"
-        return {**scope, "path": path, "raw_path": path.encode(), "root_path": "", GRANT: self._grant}
+            prefix = f"/t/{self._token}"
+        told = {"path": path, "raw_path": path.encode(), "root_path": ""}
+        return {**scope, **told, GRANT: self._grant, PREFIX: prefix}
 
     def _own_origin(self, value: bytes) -> bool:
         scheme, _, rest = value.partition(b"://")

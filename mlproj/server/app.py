@@ -8,6 +8,7 @@ through many runs, or a wait for another process that writes, would hold up ever
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,10 +18,11 @@ from starlette.exceptions import HTTPException
 
 from mlproj.errors import MlprojError
 from mlproj.server import description, limits, streams
-from mlproj.server.access import GRANT, Grant
+from mlproj.server.access import GRANT, PREFIX, Grant
 from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
 from mlproj.server.otlp import spans_by_trace, unpacked
+from mlproj.server.ranges import Unsatisfiable
 from mlproj.server.reading import from_body, from_body_and_path, from_query
 from mlproj.server.route import TRACKING, Route
 from mlproj.server.routes import (
@@ -31,6 +33,7 @@ from mlproj.server.routes import (
     registry,
     runs,
     traces,
+    uploads,
     versions,
 )
 from mlproj.tracking_ports import Artifacts, Tracking
@@ -44,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
     *metrics.ROUTES,
     *experiments.ROUTES,
     *artifacts.ROUTES,
+    *uploads.ROUTES,
     *logged_models.ROUTES,
     *registry.ROUTES,
     *versions.ROUTES,
@@ -56,7 +60,13 @@ Streamed = Callable[[Desk, Request], Awaitable[Response]]
 _PREFIXES = ("/api", "/ajax-api")
 _OLD = "/api/2.0/preview/mlflow"
 """Where clients before MLflow 2 look for the registry."""
-_ARTIFACTS = "/2.0/mlflow-artifacts/artifacts/{artifact_path:path}"
+_FILE = f"{uploads.PROXY}/artifacts/{{artifact_path:path}}"
+_STREAMED: tuple[tuple[str, str, Streamed], ...] = (
+    ("GET", _FILE, streams.download),
+    ("PUT", _FILE, streams.upload),
+    ("DELETE", _FILE, streams.remove),
+    ("PUT", uploads.PART, streams.upload_part),
+)
 _ALL = Grant()
 _JSON = "application/json"
 _TEXT = "text/plain"
@@ -66,6 +76,7 @@ _SERVER_INFO = {
     "store_type": "SqlStore",
     "workspaces_enabled": False,
     "trace_archival_enabled": False,
+    # Clients send parts where they are told to by their own settings: to one machine, one stream is faster.
     "multipart_uploads_enabled": False,
     "multipart_downloads_enabled": False,
     "presigned_upload_run_id_supported": False,
@@ -97,22 +108,22 @@ def create_app(
                 responses=description.responses(route),
                 summary=route.path,
                 openapi_extra=description.operation(route, schemas),
-                include_in_schema=route.described and prefix == _PREFIXES[0],
+                include_in_schema=prefix == _PREFIXES[0],
             )
     for route in ROUTES:
         if route.path.startswith(f"{TRACKING}/"):
             path = f"{_OLD}{route.path.removeprefix(TRACKING)}"
             app.add_api_route(path, maker.handler(route), methods=[route.method], include_in_schema=False)
     for prefix in _PREFIXES:
-        for method, act in (("GET", streams.download), ("PUT", streams.upload), ("DELETE", streams.remove)):
+        for method, path, act in _STREAMED:
             app.add_api_route(
-                f"{prefix}{_ARTIFACTS}",
+                f"{prefix}/{path}",
                 maker.streamed(act),
                 methods=[method],
                 responses=description.answers(_BYTES if method == "GET" else _JSON),
                 response_class=Response,
-                summary=f"{method} an artifact",
-                openapi_extra=description.streamed(method),
+                summary=f"{method} {path}",
+                openapi_extra=description.streamed(method, path),
                 include_in_schema=prefix == _PREFIXES[0],
             )
     _add_pages(app, maker)
@@ -131,7 +142,11 @@ class _Maker:
 
     def desk(self, request: Request) -> Desk:
         return Desk(
-            tracking=self._tracking, artifacts=self._files, grant=_grant(request), proxied=self._proxied
+            tracking=self._tracking,
+            artifacts=self._files,
+            grant=_grant(request),
+            address=partial(_address, request),
+            proxied=self._proxied,
         )
 
     def handler(self, route: Route) -> Handler:
@@ -171,6 +186,11 @@ async def _body(request: Request) -> bytes:
 def _grant(request: Request) -> Grant:
     grant: Grant = request.scope.get(GRANT, _ALL)
     return grant
+
+
+def _address(request: Request) -> str:
+    """Where the caller reaches this server: by the name that it called, which has been looked at."""
+    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get(PREFIX, '')}"
 
 
 def _add_pages(app: FastAPI, maker: _Maker) -> None:
@@ -218,7 +238,8 @@ def _add_pages(app: FastAPI, maker: _Maker) -> None:
 def _add_failures(app: FastAPI, unexpected: Callable[[Exception], None]) -> None:
     def answer(failure: Failure) -> Response:
         status, body = encoded(failure)
-        return Response(body, status_code=status, media_type=_JSON)
+        headers = failure.headers if isinstance(failure, Unsatisfiable) else None
+        return Response(body, status_code=status, media_type=_JSON, headers=headers)
 
     async def failed(request: Request, error: Exception) -> Response:
         assert isinstance(error, Failure)

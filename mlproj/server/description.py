@@ -55,10 +55,15 @@ def operation(route: Route, schemas: Mapping[str, Any]) -> Document:
     return described
 
 
-def streamed(method: str) -> Document:
-    """The bytes of an artifact: they are the body, or the answer."""
-    path = {"name": "artifact_path", "in": "path", "required": True, "schema": {"type": "string"}}
-    described: Document = {"operationId": f"{method}_artifact".lower(), "parameters": [path]}
+def streamed(method: str, path: str) -> Document:
+    """Bytes of an artifact: they are the body, or the answer."""
+    described: Document = {
+        "operationId": f"{method}_{path}".lower(),
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in _FIELD.findall(path)
+        ],
+    }
     if method == "PUT":
         described["requestBody"] = {"required": True, "content": {_BYTES: {"schema": _BINARY}}}
     return described

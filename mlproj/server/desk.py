@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
+from mlproj.errors import UsageError
 from mlproj.model.tracking import Experiment, LoggedModel, TrackedRun
 from mlproj.server import places
 from mlproj.server.access import Grant
@@ -18,11 +20,15 @@ Thing = TypeVar("Thing", Experiment, TrackedRun, LoggedModel)
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """One caller's view. With `proxied`, artifacts go through the server, and not through a shared folder."""
+    """One caller's view. With `proxied`, artifacts go through the server, and not through a shared folder.
+
+    `address` tells where the caller reaches this server, with what lets it in.
+    """
 
     tracking: Tracking
     artifacts: Artifacts
     grant: Grant
+    address: Callable[[], str]
     proxied: bool = False
 
     def addressed(self, thing: Thing) -> Thing:
@@ -67,6 +73,19 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
             self.tracking.traces.get(trace_id)
             if not self.grant.has("trace", trace_id):
                 raise _denied("trace", trace_id)
+
+    def writable(self, place: places.Place) -> places.Place:
+        """The place of a file or folder that the caller may write. As `write_run`."""
+        if not place.path:
+            raise UsageError("this is the whole artifact folder", hint="name a file or a folder in it")
+        match place.kind:
+            case "runs":
+                self.write_run(place.name)
+            case "models":
+                self.write_model(place.name)
+            case _:
+                self.write_trace(place.name)
+        return place
 
     def now(self) -> int:
         return time.time_ns() // 1_000_000

@@ -31,6 +31,7 @@ DATASET_PROFILE = 16_777_215
 INPUT_TAG_KEY = 255
 INPUT_TAG_VALUE = 500
 TRACE_TAG_VALUE = 8000
+PARTS_OF_UPLOAD = 10_000
 
 _KEY = re.compile(r"[/\w.\- :]*")
 _PLAIN_KEY = re.compile(r"\w[\w.\-]{0,249}")

@@ -26,8 +26,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     asked: type[msgspec.Struct]
     answer: type[msgspec.Struct]
     act: Callable[[Desk, Any], msgspec.Struct]
-    described: bool = True
-    """False for what is only there to say that it is not."""
 
 
 def get(

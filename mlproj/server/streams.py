@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
+import re
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
@@ -15,8 +17,12 @@ from fastapi.responses import StreamingResponse
 from mlproj.errors import NotFound, UsageError
 from mlproj.server import places
 from mlproj.server.desk import Desk
+from mlproj.server.ranges import wanted
 
 PIECE = 1024 * 1024
+
+_JSON = "application/json"
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 _WRITERS = CapacityLimiter(16)
 """Threads for uploads, which wait for their clients: however many do, there are others for everybody else."""
@@ -31,44 +37,52 @@ async def download(desk: Desk, request: Request) -> Response:
     stored = places.place(path).stored
     try:
         size = await run_in_threadpool(desk.artifacts.size, stored)
-        pieces = await run_in_threadpool(desk.artifacts.read, stored)
+        asked = wanted(request.headers, size)
+        span = range(size) if asked is None else asked
+        pieces = await run_in_threadpool(desk.artifacts.read, stored, span.start, len(span))
     except NotFound as error:
         raise NotFound(f"No such artifact: '{path}'") from error
     name = quote(posixpath.basename(stored))
     headers = {
-        "content-length": str(size),
+        "content-length": str(len(span)),
+        "accept-ranges": "bytes",
         # No browser takes what a run wrote for a page of this server's.
         "content-disposition": f"attachment; filename*=UTF-8''{name}",
         "x-content-type-options": "nosniff",
     }
-    return StreamingResponse(pieces, headers=headers, media_type="application/octet-stream")
+    if asked is not None:
+        headers["content-range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
+    return StreamingResponse(
+        pieces, 200 if asked is None else 206, headers=headers, media_type="application/octet-stream"
+    )
 
 
 async def upload(desk: Desk, request: Request) -> Response:
     place = _writable(desk, request)
     pieces = _Pieces(_gathered(request), asyncio.get_running_loop())
     await to_thread.run_sync(desk.artifacts.write, place.stored, pieces, limiter=_WRITERS)
-    return Response(b"{}", media_type="application/json")
+    return Response(b"{}", media_type=_JSON)
+
+
+async def upload_part(desk: Desk, request: Request) -> Response:
+    """A part of an upload; its tag is what the client names it by when it completes the upload."""
+    place, told = _writable(desk, request), request.path_params
+    if not _NUMBER.fullmatch(told["part_number"]):
+        raise UsageError(f"`{told['part_number'][:20]}` is no number of a part")
+    pieces = _Pieces(_gathered(request), asyncio.get_running_loop())
+    add = partial(desk.artifacts.uploads.add, place.stored, told["upload_id"], int(told["part_number"]))
+    tag = await to_thread.run_sync(add, pieces, limiter=_WRITERS)
+    return Response(b"{}", media_type=_JSON, headers={"etag": f'"{tag}"'})
 
 
 async def remove(desk: Desk, request: Request) -> Response:
     place = _writable(desk, request)
     await run_in_threadpool(desk.artifacts.delete, place.stored)
-    return Response(b"{}", media_type="application/json")
+    return Response(b"{}", media_type=_JSON)
 
 
 def _writable(desk: Desk, request: Request) -> places.Place:
-    place = places.place(request.path_params["artifact_path"])
-    if not place.path:
-        raise UsageError("this is the whole artifact folder", hint="name a file or a folder in it")
-    match place.kind:
-        case "runs":
-            desk.write_run(place.name)
-        case "models":
-            desk.write_model(place.name)
-        case _:
-            desk.write_trace(place.name)
-    return place
+    return desk.writable(places.place(request.path_params["artifact_path"]))
 
 
 async def _gathered(request: Request) -> AsyncIterator[bytes]:

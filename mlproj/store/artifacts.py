@@ -18,8 +18,8 @@ from pathlib import Path
 from mlproj.errors import NotFound, UsageError
 from mlproj.files import write_all
 from mlproj.store.failures import explained
+from mlproj.store.uploads import PIECE, FolderUploads
 
-PIECE = 1024 * 1024
 LONGEST = 3000
 """Bytes of a path. The system's own limit is for whole paths, of which the store's folder is a part: whoever
 keeps, copies or removes what is here names it so."""
@@ -34,6 +34,7 @@ class FolderArtifacts:
     def __init__(self, root: Path, aside: Path) -> None:
         self._root = root
         self._aside = aside
+        self.uploads = FolderUploads(self._check, self.write, aside)
 
     def list(self, path: str) -> Sequence[tuple[str, bool, int]]:
         prefix = f"{path}/" if path else ""
@@ -51,9 +52,11 @@ class FolderArtifacts:
                 found.append((f"{prefix}{entry.name}", is_folder, size))
             return sorted(found)
 
-    def read(self, path: str) -> Iterator[bytes]:
+    def read(self, path: str, first: int = 0, count: int | None = None) -> Iterator[bytes]:
         with self._explained(path):
-            return _Pieces(self._opened(path))
+            descriptor = self._opened(path)
+            os.lseek(descriptor, first, os.SEEK_SET)
+            return _Pieces(descriptor, count)
 
     def size(self, path: str) -> int:
         with self._explained(path):
@@ -64,9 +67,7 @@ class FolderArtifacts:
                 os.close(descriptor)
 
     def write(self, path: str, pieces: Iterator[bytes]) -> None:
-        *folders, name = _parts(path) or ("",)
-        if not name:
-            raise UsageError("an artifact has a name")
+        folders, name = _named(path)
         with self._explained(path):
             self._aside.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary = self._aside / secrets.token_hex(16)
@@ -86,9 +87,7 @@ class FolderArtifacts:
 
     def delete(self, path: str) -> None:
         """What is not there is deleted already, as it is for MLflow."""
-        *folders, name = _parts(path) or ("",)
-        if not name:
-            raise UsageError("an artifact has a name")
+        folders, name = _named(path)
         with self._explained(path):
             try:
                 with self._folder(folders) as folder:
@@ -101,6 +100,13 @@ class FolderArtifacts:
                         os.unlink(name, dir_fd=folder)
             except (FileNotFoundError, NotADirectoryError):
                 return
+
+    def _check(self, path: str) -> None:
+        """Raises UsageError where nothing could be written, as far as that can be told before it is."""
+        folders, name = _named(path)
+        with self._explained(path), contextlib.suppress(FileNotFoundError), self._folder(folders) as folder:
+            if _is_link(folder, name):
+                raise _leads_out(path)
 
     def _opened(self, path: str) -> int:
         """A regular file, opened for reading."""
@@ -163,6 +169,14 @@ def _parts(path: str) -> tuple[str, ...]:
     return parts
 
 
+def _named(path: str) -> tuple[tuple[str, ...], str]:
+    """The folders of a path that is to be written or removed, and the name in them."""
+    *folders, name = _parts(path) or ("",)
+    if not name:
+        raise UsageError("an artifact has a name")
+    return tuple(folders), name
+
+
 def _entered(descriptor: int, part: str) -> int:
     """The folder `part` of the open one, which is closed if this succeeds."""
     try:
@@ -189,16 +203,20 @@ def _replace(temporary: Path, name: str, folder: int, path: str) -> None:
 
 
 class _Pieces(Iterator[bytes]):
-    """What is in an open file. It is closed at its end, or when nobody wants more of it."""
+    """What is in an open file, or the next `count` bytes of it. It is closed at its end, or when nobody wants
+    more of it."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, count: int | None) -> None:
         self._file = io.FileIO(descriptor)
+        self._left = count
 
     def __next__(self) -> bytes:
-        piece = self._file.read(PIECE)
+        piece = self._file.read(PIECE if self._left is None else min(PIECE, self._left))
         if not piece:
             self._file.close()
             raise StopIteration
+        if self._left is not None:
+            self._left -= len(piece)
         return piece
 
     def __del__(self) -> None:

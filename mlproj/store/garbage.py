@@ -31,6 +31,8 @@ _AT_ONCE = 200
 _RUNS = (
     "SELECT run_id, kind, payload FROM entries WHERE sequence > ? AND kind IN (?, ?) AND payload IS NOT NULL"
 )
+UPLOADS = "uploads"
+"""Where artifacts lie that arrive at a server, until they have arrived."""
 _WITH_FILES = {"models": "SELECT model_id FROM logged_models", "traces": "SELECT trace_id FROM traces"}
 """Folders whose folders belong to something that is in the database."""
 _OPENINGS = "SELECT run_id, '', opening FROM runs WHERE sequence IS NULL"
@@ -188,6 +190,7 @@ def _leftovers(
 
     yield from filter(is_old, blobs.incoming())
     yield from filter(is_old, sorted(root.glob(f"{COPY}*")))
+    yield from filter(is_old, _listed(root / UPLOADS))
     rows = connection.execute("SELECT run_id, sequence IS NOT NULL, forgotten FROM runs")
     kept = {run_id: sealed for run_id, sealed, forgotten in rows if not forgotten and run_id not in without}
     spared = Spared(connection, root)

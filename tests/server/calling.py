@@ -32,9 +32,16 @@ class Caller:
     def raw(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
+        status, content, _ = self.whole(method, path, body, headers)
+        return status, content
+
+    def whole(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes, http.client.HTTPMessage]:
+        """As `raw`, with the headers of the answer."""
         self._connection.request(method, f"{self._prefix}{path}", body, dict(headers or {}))
         response = self._connection.getresponse()
-        return response.status, response.read()
+        return response.status, response.read(), response.headers
 
     def __call__(self, method: str, path: str, /, **fields: Any) -> tuple[int, Any]:
         """A route below MLflow's, or any other whose path begins with `/`; a GET's fields are its query."""

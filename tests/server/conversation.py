@@ -186,9 +186,6 @@ def _artifacts(say: Say, caller: Caller, experiment: str, run: str) -> None:
     say("list what leads out by proxy", "GET", ARTIFACTS, path="../x")
     say("get no artifact", "GET", f"{ARTIFACTS}/{root}/d/none.txt")
     say("delete artifact", "DELETE", f"{ARTIFACTS}/{root}/d/a.txt")
-    upload = f"/api/2.0/mlflow-artifacts/mpu/create/{root}/a"
-    say("upload in parts", "POST", upload, path="a", num_parts=2)
-    say("presigned download", "GET", f"/api/2.0/mlflow-artifacts/presigned/{root}/a")
     say("presigned upload", "POST", "artifacts/presigned-upload-url", run_id=run, path="a")
 
 

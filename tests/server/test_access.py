@@ -208,5 +208,6 @@ def test_the_two_halves_of_a_trace_may_come_at_once() -> None:
             grant.made("trace", trace_id)
             return b"info"
 
-    desk = Desk(tracking=cast(Any, SimpleNamespace(traces=Traces())), artifacts=cast(Any, None), grant=grant)
+    tracking = cast(Any, SimpleNamespace(traces=Traces()))
+    desk = Desk(tracking=tracking, artifacts=cast(Any, None), grant=grant, address=str)
     desk.write_trace("tr-1")

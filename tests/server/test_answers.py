@@ -49,7 +49,7 @@ def test_every_route_is_under_the_pages_prefix_too(anyone: Caller) -> None:
     for route in ROUTES:
         path = route.path.replace("{artifact_path:path}", "0/a/artifacts/f")
         status, answer = anyone(route.method, f"/ajax-api/{path}")
-        assert status in (200, 400, 404, 501)
+        assert status in (200, 400, 404)
         assert status == 200 or answer["error_code"] != "ENDPOINT_NOT_FOUND"
 
 
@@ -57,7 +57,7 @@ def test_the_description_has_every_route(anyone: Caller) -> None:
     document = anyone.done("GET", "/openapi.json")
     for route in ROUTES:
         path = f"/api/{route.path.replace(':path', '')}"
-        assert route.described == (route.method.lower() in document["paths"].get(path, {})), path
+        assert route.method.lower() in document["paths"].get(path, {}), path
     assert not [reference for reference in references(document) if not resolves(document, reference)]
     assert {"/health", "/version", "/v1/traces", "/api/3.0/mlflow/server-info"} <= document["paths"].keys()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import socket
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mlproj.store.folder import FolderStore
-from tests.server.calling import ARTIFACTS, Caller, wait_until
+from tests.server.calling import ARTIFACTS, Caller, calling, wait_until
 
 MIB = 1024 * 1024
 
@@ -115,11 +116,7 @@ def test_a_link_in_the_folder_is_refused(anyone: Caller, root: str, store: Folde
 
 
 def test_a_cut_upload_leaves_nothing(anyone: Caller, root: str, store: FolderStore) -> None:
-    parts = urlsplit(anyone.uri)
-    assert parts.hostname is not None
-    connection = socket.create_connection((parts.hostname, parts.port or 80))
-    head = f"PUT {root}/new/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: {8 * MIB}\r\n\r\n"
-    connection.sendall(head.encode() + bytes(3 * MIB))
+    connection = cut_upload(anyone, f"{root}/new/f")
     uploads = store.root / "uploads"
     wait_until(lambda: any(uploads.iterdir()) if uploads.exists() else False)
     connection.close()
@@ -128,21 +125,49 @@ def test_a_cut_upload_leaves_nothing(anyone: Caller, root: str, store: FolderSto
     assert anyone.raw("PUT", f"{root}/new/f", b"whole")[0] == 200
 
 
-def test_multipart_and_presigned_ways_are_declined_as_mlflow_does(anyone: Caller, root: str) -> None:
-    below = root.removeprefix(f"{ARTIFACTS}/")
-    status, answer = anyone("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{below}/f", path="f", num_parts=2)
-    assert (status, answer["error_code"]) == (501, "NOT_IMPLEMENTED")
-    # Clients look for this sentence.
-    assert answer["message"].startswith(
-        "Multipart upload is not supported for the current artifact repository"
-    )
-    for method, path in (
-        ("POST", f"/api/2.0/mlflow-artifacts/mpu/complete/{below}/f"),
-        ("POST", f"/api/2.0/mlflow-artifacts/mpu/abort/{below}/f"),
-        ("GET", f"/api/2.0/mlflow-artifacts/presigned/{below}/f"),
-    ):
-        assert anyone.refused(method, path)[0] == 501
-    assert anyone.refused("POST", "artifacts/presigned-upload-url")[0] == 400
+@pytest.mark.parametrize(
+    ("asked", "first", "stop"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=2-4", 2, 5),
+        ("bytes=7-", 7, 10),
+        ("bytes=0-", 0, 10),
+        ("bytes=7-99", 7, 10),
+        ("bytes=-3", 7, 10),
+        ("bytes=-99", 0, 10),
+        ("bytes= 9-9 ", 9, 10),
+    ],
+)
+def test_a_range_is_answered_with_that_part(
+    anyone: Caller, root: str, asked: str, first: int, stop: int
+) -> None:
+    anyone.raw("PUT", f"{root}/f", b"0123456789")
+    status, content, headers = anyone.whole("GET", f"{root}/f", headers={"Range": asked})
+    assert (status, content) == (206, b"0123456789"[first:stop])
+    assert headers["content-range"] == f"bytes {first}-{stop - 1}/10"
+    assert headers["content-length"] == str(stop - first) and headers["accept-ranges"] == "bytes"
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "bytes=", "bytes=-", "bytes=5-2", "bytes=a-b", "bytes=0-1,3-4", "lines=1-2", "bytes=1", "²"]
+)
+def test_what_is_no_single_range_is_answered_with_the_whole(anyone: Caller, root: str, asked: str) -> None:
+    anyone.raw("PUT", f"{root}/f", b"0123456789")
+    header = asked.encode("latin-1", "replace").decode("latin-1")
+    status, content, headers = anyone.whole("GET", f"{root}/f", headers={"Range": header})
+    assert (status, content) == (200, b"0123456789") and "content-range" not in headers
+    named = {"Range": "bytes=2-4", "If-Range": '"some tag"'}
+    assert anyone.whole("GET", f"{root}/f", headers=named)[:2] == (200, b"0123456789")
+
+
+@pytest.mark.parametrize("asked", ["bytes=10-", "bytes=10-11", "bytes=-0", f"bytes={'9' * 18}-"])
+def test_a_range_beyond_the_end_is_refused(anyone: Caller, root: str, asked: str) -> None:
+    anyone.raw("PUT", f"{root}/f", b"0123456789")
+    status, content, headers = anyone.whole("GET", f"{root}/f", headers={"Range": asked})
+    assert (status, headers["content-range"]) == (416, "bytes */10")
+    assert json.loads(content)["error_code"] == "INVALID_PARAMETER_VALUE"
+    anyone.raw("PUT", f"{root}/empty", b"")
+    assert anyone.whole("GET", f"{root}/empty", headers={"Range": "bytes=0-"})[0] == 416
 
 
 def test_a_download_is_no_page(anyone: Caller, root: str) -> None:
@@ -156,6 +181,16 @@ def test_a_download_is_no_page(anyone: Caller, root: str) -> None:
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def cut_upload(caller: Caller, path: str) -> socket.socket:
+    """A connection through which the beginning of a file has been sent."""
+    parts = urlsplit(caller.uri)
+    assert parts.hostname is not None
+    connection = socket.create_connection((parts.hostname, parts.port or 80))
+    head = f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {8 * MIB}\r\n\r\n"
+    connection.sendall(head.encode() + bytes(3 * MIB))
+    return connection
 
 
 PROGRAM = """
@@ -184,7 +219,8 @@ def test_a_large_file_takes_little_memory(tmp_path: Path) -> None:
     )
     try:
         assert server.stdout is not None
-        connection = http.client.HTTPConnection("127.0.0.1", int(server.stdout.readline()), timeout=60)
+        port = int(server.stdout.readline())
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         path = f"{ARTIFACTS}/0/run/artifacts/f"
         connection.request("PUT", path, _pieces(size), {"Content-Length": str(size)})
         answer = connection.getresponse()
@@ -196,6 +232,7 @@ def test_a_large_file_takes_little_memory(tmp_path: Path) -> None:
             arrived += len(piece)
         assert arrived == size
         connection.close()
+        _send_in_parts(f"http://127.0.0.1:{port}", size)
         # Not what `wait4` tells: that peak begins with the one of whoever started the process.
         (peak,) = re.findall(
             r"^VmHWM:\s*(\d+) kB$", Path(f"/proc/{server.pid}/status").read_text(), re.MULTILINE
@@ -206,6 +243,24 @@ def test_a_large_file_takes_little_memory(tmp_path: Path) -> None:
         if server.stdout is not None:
             server.stdout.close()
     assert int(peak) * 1024 < 150 * MIB
+
+
+def _send_in_parts(uri: str, size: int, parts: int = 4) -> None:
+    below, path = "0/run/artifacts", "/api/2.0/mlflow-artifacts/mpu"
+    with calling(uri) as caller:
+        made = caller.done("POST", f"{path}/create/{below}", path="g", num_parts=parts)
+        sent = []
+        for credential in made["credentials"]:
+            to = credential["url"].removeprefix(uri)
+            status, _, headers = caller.whole(
+                "PUT", to, _pieces(size // parts), {"Content-Length": str(size // parts)}
+            )
+            assert status == 200
+            sent.append({"part_number": credential["part_number"], "etag": headers["etag"]})
+        caller.done("POST", f"{path}/complete/{below}", path="g", upload_id=made["upload_id"], parts=sent)
+        last = {"Range": f"bytes={size - 10}-"}
+        _, content, headers = caller.whole("GET", f"{ARTIFACTS}/{below}/g", headers=last)
+        assert (content, headers["content-range"]) == (bytes(10), f"bytes {size - 10}-{size - 1}/{size}")
 
 
 def _pieces(size: int) -> Iterator[bytes]:

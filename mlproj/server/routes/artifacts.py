@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from mlproj.server import places
 from mlproj.server.desk import Desk
-from mlproj.server.failures import NOT_IMPLEMENTED, Failure, invalid
+from mlproj.server.failures import invalid
 from mlproj.server.route import Route, get, post
 from mlproj.server.routes.runs import run_of
+from mlproj.server.routes.uploads import PROXY
 from mlproj.server.wire.artifacts import ListArtifacts, ListProxied, PresignedUrl
 from mlproj.server.wire.models import Files
-from mlproj.server.wire.values import Empty, FileInfo, Request
+from mlproj.server.wire.values import Empty, FileInfo
 
 
 def list_of_run(desk: Desk, asked: ListArtifacts) -> Files:
@@ -29,15 +30,6 @@ def list_proxied(desk: Desk, asked: ListProxied) -> Files:
     return Files(files=tuple(told))
 
 
-def no_multipart(desk: Desk, asked: Request) -> Empty:
-    """Clients then send the file in one piece."""
-    raise Failure(NOT_IMPLEMENTED, "Multipart upload is not supported for the current artifact repository")
-
-
-def no_presigned_download(desk: Desk, asked: Request) -> Empty:
-    raise Failure(NOT_IMPLEMENTED, "Multipart download is not supported for the current artifact repository")
-
-
 def no_presigned(desk: Desk, asked: PresignedUrl) -> Empty:
     raise invalid("Presigned URLs are not supported: artifacts are not in a cloud's storage.")
 
@@ -51,27 +43,9 @@ def files_below(desk: Desk, place: places.Place) -> tuple[FileInfo, ...]:
     )
 
 
-_PROXY = "2.0/mlflow-artifacts"
-
 ROUTES: tuple[Route, ...] = (
     get("artifacts/list", ListArtifacts, Files, list_of_run),
     post("artifacts/presigned-upload-url", PresignedUrl, Empty, no_presigned),
     post("artifacts/presigned-download-url", PresignedUrl, Empty, no_presigned),
-    get("artifacts", ListProxied, Files, list_proxied, below=_PROXY),
-    *(
-        Route(
-            method=method,
-            path=f"{_PROXY}/{path}/{{artifact_path:path}}",
-            asked=Request,
-            answer=Empty,
-            act=act,
-            described=False,
-        )
-        for method, path, act in (
-            ("POST", "mpu/create", no_multipart),
-            ("POST", "mpu/complete", no_multipart),
-            ("POST", "mpu/abort", no_multipart),
-            ("GET", "presigned", no_presigned_download),
-        )
-    ),
+    get("artifacts", ListProxied, Files, list_proxied, below=PROXY),
 )
