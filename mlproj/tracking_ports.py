@@ -7,7 +7,7 @@ Searches give a page and the token of the next one, None after the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from mlproj.model.registry import ModelVersion, RegisteredModel, Stage
@@ -227,6 +227,10 @@ class Traces(Protocol):
     def add(self, trace_id: str, experiment_id: str, info: bytes, spans: bytes | None = None) -> None: ...
 
     def add_spans(self, trace_id: str, experiment_id: str, spans: bytes) -> None: ...
+
+    def update(self, trace_id: str, change: Callable[[bytes], bytes]) -> bytes:
+        """Puts what `change` makes of the info in its place, with nobody writing between; the new info."""
+        ...
 
     def get(self, trace_id: str) -> tuple[bytes, bytes | None]:
         """The trace's info and its spans, each JSON."""

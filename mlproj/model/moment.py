@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 import time
+
+_DURATION = re.compile(r"(-?[0-9]{1,15})(?:\.([0-9]{1,9}))?s", re.ASCII)
 
 
 def timestamp(seconds: float) -> str:
@@ -23,6 +26,19 @@ def milliseconds(moment: str | None) -> int | None:
         return None if moment is None else round(seconds_of(moment) * 1000)
     except (ValueError, OverflowError):
         return None
+
+
+def epoch_ms(moment: datetime.datetime) -> int:
+    """Milliseconds since the epoch of a moment, which is in UTC where it does not say."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.timezone.utc)
+    return round(moment.timestamp() * 1000)
+
+
+def duration_ms(text: str | None) -> int | None:
+    """Milliseconds of a duration as protobuf's JSON has it, `1.5s`; None for what is none."""
+    read = _DURATION.fullmatch(text or "")
+    return None if read is None else round(float(f"{read[1]}.{read[2] or 0}") * 1000)
 
 
 def now() -> str:

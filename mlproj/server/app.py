@@ -27,12 +27,14 @@ from mlproj.server.reading import from_body, from_body_and_path, from_query
 from mlproj.server.route import TRACKING, Route
 from mlproj.server.routes import (
     artifacts,
+    assessments,
     experiments,
     logged_models,
     metrics,
     registry,
     runs,
     traces,
+    traces_v2,
     uploads,
     versions,
 )
@@ -52,6 +54,8 @@ ROUTES: tuple[Route, ...] = (
     *registry.ROUTES,
     *versions.ROUTES,
     *traces.ROUTES,
+    *traces_v2.ROUTES,
+    *assessments.ROUTES,
 )
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -1,15 +1,17 @@
 """Requests as values: JSON or query into one struct, as strict and as lenient as MLflow's protocol is.
 
-A 64-bit integer and a number may come as text, what is null counts as absent, unknown fields are
-passed over. Text stays text: a param's value that is a number is refused.
+Names of fields may be in camel case, as protobuf's JSON has it. A 64-bit integer and a number may come as
+text, what is null counts as absent, unknown fields are passed over. Text stays text: a param's value that is
+a number is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -23,22 +25,23 @@ _MISSING = re.compile(r"Object missing required field `(?P<name>\w+)`(?: - at `\
 _EMPTY = re.compile(r"Expected `str` of length >= 1 - at `\$\.?(?P<path>.*)`")
 _WRONG = re.compile(r"(?P<why>.*?) - at `\$\.?(?P<path>.*)`")
 _SEE = " See the API docs for more information about request parameters."
+_UNDERSCORE = re.compile(r"_([a-z0-9])")
 _DEEPEST = 100
 
 
 def from_body(body: bytes, kind: type[Asked]) -> Asked:
     """The request that a body holds; an empty one is a request without fields. Raises Failure."""
     body = body or b"{}"
-    try:
-        return _decoder(kind).decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # Rare forms that cost a second look: nulls, `NaN`, a body that was encoded twice.
-        return from_fields(_lenient(body), kind)
+    if not any(name in body for name in _camel_names(kind)):
+        # Rare forms cost a second look: nulls, `NaN`, a body that was encoded twice.
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _decoder(kind).decode(body)
+    return from_fields(_spelt(_lenient(body), kind), kind)
 
 
 def from_body_and_path(body: bytes, in_path: Mapping[str, str], kind: type[Asked]) -> Asked:
     """As `from_body`, with fields that the path names; it outranks the body."""
-    content = _lenient(body or b"{}")
+    content = _spelt(_lenient(body or b"{}"), kind)
     return from_fields({**content, **in_path} if isinstance(content, dict) else content, kind)
 
 
@@ -68,6 +71,43 @@ def _decoder(kind: type[Asked]) -> msgspec.json.Decoder[Asked]:
 @cache
 def _decoder_of(kind: type[Any]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, strict=False)
+
+
+def _spelt(content: object, kind: type[msgspec.Struct]) -> object:
+    """With the names of fields as they are here, where the client spelt them in camel case."""
+    if isinstance(content, list):
+        return [_spelt(each, kind) for each in content]
+    if not isinstance(content, dict):
+        return content
+    fields, ours = _fields(kind), _camel(kind)
+    named = ((key if key in fields else ours.get(key, key), value) for key, value in content.items())
+    return {name: _spelt(value, inner) if (inner := fields.get(name)) else value for name, value in named}
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> Mapping[str, type[msgspec.Struct] | None]:
+    """The fields of a request, with the kind of what is in them where that has fields itself."""
+    return {name: next(_structs(hint), None) for name, hint in get_type_hints(kind).items()}
+
+
+@cache
+def _camel(kind: type[msgspec.Struct]) -> Mapping[str, str]:
+    """Names in camel case, which protobuf's JSON allows as well, to those that are here."""
+    return {_UNDERSCORE.sub(lambda found: found[1].upper(), name): name for name in _fields(kind)}
+
+
+@cache
+def _camel_names(kind: type[msgspec.Struct]) -> frozenset[bytes]:
+    """The quoted names in camel case of a request and what is in it, as far as they are not the same here."""
+    inner = (name for each in _fields(kind).values() if each for name in _camel_names(each))
+    return frozenset(inner) | {f'"{name}"'.encode() for name, own in _camel(kind).items() if name != own}
+
+
+def _structs(hint: Any) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+    for part in get_args(hint):
+        yield from _structs(part)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,27 @@ def test_an_info_that_is_none_is_refused(tracking: Tracking, document: bytes) ->
         tracking.traces.add_spans("tr-1", "0", document if document != b"[]" else b"{}")
     with pytest.raises(NotFound):
         tracking.traces.get("tr-1")
+
+
+def test_an_info_is_changed_with_nobody_between(tracking: Tracking) -> None:
+    add(tracking, "tr-1", state="IN_PROGRESS", tags={"a": "1"}, request_time="2026-01-02T03:04:05Z")
+    tracking.traces.set_tag("tr-1", "b", "2")
+
+    def count(document: bytes) -> bytes:
+        info = json.loads(document)
+        metadata = {"n": str(int(info.get("trace_metadata", {}).get("n", 0)) + 1)}
+        return json.dumps({**info, "state": "OK", "trace_metadata": metadata}).encode()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: tracking.traces.update("tr-1", count), range(20)))
+    assert told(tracking, "tr-1")["trace_metadata"] == {"n": "20"}
+    assert told(tracking, "tr-1")["tags"] == {"a": "1", "b": "2"}
+    assert found(tracking, "status = 'OK' AND metadata.n = '20'") == ["tr-1"]
+    with pytest.raises(UsageError, match="the info of a trace cannot be read"):
+        tracking.traces.update("tr-1", lambda document: b"[]")
+    with pytest.raises(NotFound):
+        tracking.traces.update("tr-2", count)
+    assert told(tracking, "tr-1")["state"] == "OK"
 
 
 def test_traces_are_deleted_with_all_of_them(tracking: Tracking) -> None:

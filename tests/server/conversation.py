@@ -31,6 +31,7 @@ def hold(caller: Caller) -> Said:
     _artifacts(say, caller, experiment, run)
     _registry(say, experiment, run, model)
     _traces(say, experiment)
+    _traces_of_2(say, experiment)
     _ending(say, experiment, run, model)
     return said
 
@@ -159,7 +160,14 @@ def _reading(say: Say, experiment: str, run: str) -> None:
     path = "metrics/get-history-bulk-interval"
     say("get histories", "GET", path, run_ids=[run], metric_key="m")
     say("get half an interval", "GET", path, run_ids=[run], metric_key="m", start_step=1)
+    path = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
+    say("get whole histories", "GET", path, run_id=[run], metric_key="m")
+    say("get few of histories", "GET", path, run_id=[run], metric_key="m", max_results=1)
+    say("get histories of no run", "GET", path, metric_key="m")
+    say("get histories of no metric", "GET", path, run_id=[run])
+    say("get histories of many runs", "GET", path, run_id=[run] * 101, metric_key="m")
     say("search runs", "POST", "runs/search", experiment_ids=[experiment])
+    say("search runs in camel case", "POST", "runs/search", experimentIds=[experiment], maxResults=1)
     say("search too many runs", "POST", "runs/search", experiment_ids=[experiment], max_results=50001)
     say("search no runs", "POST", "runs/search", experiment_ids=[experiment], max_results=0)
     say("search runs nonsense", "POST", "runs/search", experiment_ids=[experiment], filter="a = 1")
@@ -265,6 +273,67 @@ def _traces(say: Say, experiment: str) -> None:
     say("delete no trace tag", "DELETE", "traces/tr-1/tags", key="k")
     say("delete traces", "POST", "traces/delete-traces", experiment_id=experiment, request_ids=["tr-1"])
     say("server info", "GET", "/api/3.0/mlflow/server-info")
+
+
+def _traces_of_2(say: Say, experiment: str) -> None:
+    """As MLflow 2's clients speak of them."""
+    pair = [{"key": "a", "value": "b"}]
+    begun = {"experiment_id": experiment, "timestamp_ms": 1744706958699, "request_metadata": pair}
+    made = say("begin trace", "POST", "traces", **begun, tags=pair)
+    trace = str(made["trace_info"]["request_id"])
+    say("begin trace nowhere", "POST", "traces", experiment_id="99999", timestamp_ms=1)
+    say("begin trace with a tag by half", "POST", "traces", **begun, tags=[{"value": "b"}])
+    path = f"traces/{trace}"
+    more = {"request_metadata": [{"key": "c", "value": "d"}], "tags": [{"key": "e", "value": "f"}]}
+    say("end trace", "PATCH", path, timestamp_ms=1744706959899, status="OK", **more)
+    say("end no trace", "PATCH", "traces/none", timestamp_ms=1744706959899, status="OK")
+    say("get info of trace", "GET", f"{path}/info")
+    say("get info of no trace", "GET", "traces/none/info")
+    say("search for traces", "GET", "traces", experiment_ids=[experiment], filter="tags.e = 'f'")
+    say("search for traces nowhere", "GET", "traces")
+    say("search for too many traces", "GET", "traces", experiment_ids=[experiment], max_results=501)
+    say("search for traces nonsense", "GET", "traces", experiment_ids=[experiment], filter="a b")
+    say("tag trace", "PATCH", f"{path}/tags", key="k", value="v")
+    say("get it as 3.0 has it", "GET", f"{TRACES}/{trace}")
+    _assessments(say, trace)
+    delete = "traces/delete-traces"
+    say("delete traces of no kind", "POST", delete, experiment_id=experiment)
+    named = {"experiment_id": experiment, "request_ids": [trace]}
+    say("delete traces of both kinds", "POST", delete, **named, max_timestamp_millis=1)
+    say("delete few traces by id", "POST", delete, **named, max_traces=1)
+    before = {"experiment_id": experiment, "max_timestamp_millis": 1744706958699}
+    say("delete no traces", "POST", delete, **before, max_traces=0)
+    say("delete old traces", "POST", delete, **before, max_traces=5)
+
+
+def _assessments(say: Say, trace: str) -> None:
+    path = f"{TRACES}/{trace}/assessments"
+    by = {"source_type": "HUMAN", "source_id": "ada"}
+    times = dict.fromkeys(("create_time", "last_update_time"), "2025-04-15T08:49:18.699Z")
+    given = {"assessment_name": "good", "source": by, **times, "rationale": "it is", "metadata": {"a": "b"}}
+    made = say("assess", "POST", path, assessment={**given, "feedback": {"value": True}})
+    one = f"{path}/{made['assessment']['assessment_id']}"
+    expectation = {**given, "expectation": {"value": "five"}}
+    say("expect", "POST", path, assessment=expectation)
+    say("assess nothing", "POST", path)
+    say("assess with nothing", "POST", path, assessment=given)
+    say("assess no trace", "POST", f"{TRACES}/tr-none/assessments", assessment=expectation)
+    say("expect instead of none", "POST", path, assessment={**expectation, "overrides": "a-none"})
+    judged = {**given, "feedback": {"value": 1.5}, "overrides": "a-none"}
+    say("override none", "POST", path, assessment=judged)
+    say("get assessment", "GET", one)
+    say("get no assessment", "GET", f"{path}/a-none")
+    say("get assessment of no trace", "GET", f"{TRACES}/tr-none/assessments/a-none")
+    change = {"feedback": {"value": False}, "rationale": "it is not"}
+    say("change assessment", "PATCH", one, assessment=change, update_mask="feedback,rationale")
+    say("rename assessment", "PATCH", one, assessment={"assessmentName": "x"}, update_mask="assessmentName")
+    other = {"assessment": {"expectation": {"value": "six"}}, "update_mask": "expectation"}
+    say("change assessment to another kind", "PATCH", one, **other)
+    say("change no assessment", "PATCH", f"{path}/a-none", **other)
+    say("change nothing of an assessment", "PATCH", one, assessment=change)
+    say("get a trace with assessments", "GET", f"{TRACES}/{trace}")
+    say("delete assessment", "DELETE", one)
+    say("delete assessment again", "DELETE", one)
 
 
 def _ending(say: Say, experiment: str, run: str, model: str) -> None:

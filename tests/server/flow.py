@@ -461,11 +461,28 @@ def registry() -> None:
     refused("RESOURCE_DOES_NOT_EXIST", client.get_registered_model, named("changed"))
 
 
-def traces() -> None:
-    if VERSION < (3, 4):
-        return
-    mlflow.set_experiment(named("traces"))
+def multipart() -> None:
+    """Whether a server takes parts or not, what went up comes down; clients before 2.10 send no parts."""
     client = MlflowClient()
+    mlflow.set_experiment(named("multipart"))
+    content = os.urandom(700_001)
+    with tempfile.TemporaryDirectory() as folder, mlflow.start_run() as run:
+        for name in ("large é.bin", "small.bin"):
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(content if name != "small.bin" else b"small")
+        mlflow.log_artifacts(folder, "parts/of it")
+        mlflow.log_artifact(os.path.join(folder, "large é.bin"))
+        run_id = run.info.run_id
+    listed = {each.path: each.file_size for each in client.list_artifacts(run_id, "parts/of it")}
+    assert listed == {"parts/of it/large é.bin": len(content), "parts/of it/small.bin": 5}
+    with tempfile.TemporaryDirectory() as folder:
+        for path in ("parts/of it/large é.bin", "large é.bin"):
+            with open(client.download_artifacts(run_id, path, folder), "rb") as file:
+                assert file.read() == content
+
+
+def _traced() -> Any:
+    """A trace of two spans, in a run."""
 
     def inner(value: int) -> int:
         return value * 2
@@ -474,27 +491,126 @@ def traces() -> None:
         return traced(value) + 1
 
     traced = mlflow.trace(inner, span_type="TOOL", attributes={"list": [1, "x", None]})
-    assert mlflow.trace(outer)(5) == 11
-    mlflow.flush_trace_async_logging()
-    trace_id = mlflow.get_last_active_trace_id()
-    trace = mlflow.get_trace(trace_id)
+    with mlflow.start_run() as run:
+        assert mlflow.trace(outer)(5) == 11
+        if VERSION >= (3, 0):
+            mlflow.flush_trace_async_logging()
+    return mlflow.get_trace(mlflow.get_last_active_trace_id()), run.info.run_id
+
+
+def _id_of(trace: Any) -> str:
+    return str(trace.info.trace_id if VERSION >= (3, 0) else trace.info.request_id)
+
+
+def traces() -> None:
+    if VERSION < (2, 22) or (3, 0) <= VERSION < (3, 4):
+        return
+    experiment = mlflow.set_experiment(named("traces")).experiment_id
+    client = MlflowClient()
+    trace, run_id = _traced()
+    trace_id = _id_of(trace)
     assert [(span.name, span.inputs, span.outputs) for span in trace.data.spans] == [
         ("outer", {"value": 5}, 11),
         ("inner", {"value": 5}, 10),
     ]
-    assert str(trace.info.state) in ("OK", "TraceState.OK")
+    assert trace.data.spans[1].attributes["list"] == [1, "x", None]
+    assert trace.data.spans[1].parent_id == trace.data.spans[0].span_id
+    assert str(trace.info.status).rpartition(".")[2] == "OK"
+    assert trace.info.timestamp_ms > 0 and trace.info.execution_time_ms >= 0
+    assert trace.info.request_metadata["mlflow.sourceRun"] == run_id
+    assert trace.info.tags["mlflow.traceName"] == "outer"
     client.set_trace_tag(trace_id, "k", "v")
     assert mlflow.get_trace(trace_id).info.tags["k"] == "v"
-    client.delete_trace_tag(trace_id, "k")
-    experiment = trace.info.experiment_id
-    for text, hits in (("", 1), ("attributes.status = 'OK'", 1), ("attributes.status = 'ERROR'", 0)):
+    for text, hits in (
+        ("", 1),
+        ("attributes.status = 'OK'", 1),
+        ("attributes.status = 'ERROR'", 0),
+        ("tags.k = 'v'", 1),
+        ("tags.k = 'w'", 0),
+        ("attributes.name = 'outer'", 1),
+        (f"metadata.`mlflow.sourceRun` = '{run_id}'", 1),
+        ("attributes.timestamp_ms > 99999999999999", 0),
+    ):
         assert len(client.search_traces(experiment_ids=[experiment], filter_string=text)) == hits, text
-    (whole,) = mlflow.search_traces(return_type="list")
-    assert len(whole.data.spans) == 2
-    assert client.delete_traces(experiment_id=experiment, trace_ids=[trace_id]) == 1
+    client.delete_trace_tag(trace_id, "k")
+    assert "k" not in mlflow.get_trace(trace_id).info.tags
+    (whole,) = client.search_traces(experiment_ids=[experiment])
+    assert [span.name for span in whole.data.spans] == ["outer", "inner"]
+    frame = mlflow.search_traces(experiment_ids=[experiment], run_id=run_id)
+    assert len(frame) == 1
+    second = _id_of(_traced()[0])
+    assert len(client.search_traces(experiment_ids=[experiment])) == 2
+    first = client.search_traces(experiment_ids=[experiment], max_results=1)
+    assert _id_of(first[0]) == second and first.token
+    assert client.delete_traces(experiment_id=experiment, **{_NAMES: [trace_id]}) == 1
+    assert [_id_of(each) for each in client.search_traces(experiment_ids=[experiment])] == [second]
+    refused("RESOURCE_DOES_NOT_EXIST", client.delete_trace_tag, trace_id, "a")
+    until = int(time.time() * 1000) + 60_000
+    assert client.delete_traces(experiment_id=experiment, max_timestamp_millis=until, max_traces=1) == 1
+    assert client.search_traces(experiment_ids=[experiment]) == []
 
 
-PARTS = (experiments, runs, logging, datasets, artifacts, searching, models, registry, traces)
+_NAMES = "trace_ids" if VERSION >= (3, 0) else "request_ids"
+
+
+def assessments() -> None:
+    if VERSION < (3, 4):
+        return
+    mlflow.set_experiment(named("assessments"))
+    trace_id = _id_of(_traced()[0])
+    person = import_module("mlflow.entities").AssessmentSource(source_type="HUMAN", source_id="ada")
+    good = mlflow.log_feedback(
+        trace_id=trace_id, name="good", value=True, source=person, rationale="it is", metadata={"a": "b"}
+    )
+    for value in (0.5, "text", [1, "x"], {"k": "v"}):
+        mlflow.log_feedback(trace_id=trace_id, name="other", value=value)
+    failed = mlflow.log_feedback(trace_id=trace_id, name="failed", error=ValueError("no judge"))
+    wanted = mlflow.log_expectation(trace_id=trace_id, name="answer", value={"is": 11}, source=person)
+    told = {each.assessment_id: each for each in mlflow.get_trace(trace_id).info.assessments}
+    assert len(told) == 7 and None not in told
+    found = told[good.assessment_id]
+    assert (found.name, found.value, found.rationale, found.metadata) == ("good", True, "it is", {"a": "b"})
+    assert (found.source.source_type, found.source.source_id, found.valid) == ("HUMAN", "ada", True)
+    assert told[failed.assessment_id].error.error_message == "no judge"
+    assert told[wanted.assessment_id].value == {"is": 11}
+    assert [each.value for each in told.values() if each.name == "other"] == [
+        0.5,
+        "text",
+        [1, "x"],
+        {"k": "v"},
+    ]
+    entities = import_module("mlflow.entities")
+    changed = entities.Feedback(name="better", value="no", rationale="it is not", metadata={"c": "d"})
+    mlflow.update_assessment(trace_id, good.assessment_id, changed)
+    found = mlflow.get_assessment(trace_id, good.assessment_id)
+    assert (found.name, found.value, found.rationale) == ("better", "no", "it is not")
+    assert found.metadata == {"a": "b", "c": "d"} and found.create_time_ms == good.create_time_ms
+    over = mlflow.override_feedback(
+        trace_id=trace_id, assessment_id=good.assessment_id, value="yes", source=person
+    )
+    assert over.overrides == good.assessment_id
+    assert not mlflow.get_assessment(trace_id, good.assessment_id).valid
+    mlflow.delete_assessment(trace_id, over.assessment_id)
+    assert mlflow.get_assessment(trace_id, good.assessment_id).valid
+    mlflow.delete_assessment(trace_id, over.assessment_id)
+    refused("RESOURCE_DOES_NOT_EXIST", mlflow.get_assessment, trace_id, over.assessment_id)
+    refused("INVALID_PARAMETER_VALUE", mlflow.update_assessment, trace_id, wanted.assessment_id, changed)
+    refused("RESOURCE_DOES_NOT_EXIST", mlflow.log_feedback, trace_id="tr-none", name="x", value=1)
+
+
+PARTS = (
+    experiments,
+    runs,
+    logging,
+    datasets,
+    artifacts,
+    multipart,
+    searching,
+    models,
+    registry,
+    traces,
+    assessments,
+)
 
 
 def main(parts: Sequence[Callable[[], None]] = PARTS) -> int:

@@ -9,9 +9,11 @@ import pytest
 
 from mlproj.server.failures import Failure
 from mlproj.server.reading import from_body, from_body_and_path, from_query
+from mlproj.server.wire.assessments import UpdateAssessment
 from mlproj.server.wire.experiments import CreateExperiment
 from mlproj.server.wire.models import DeleteLoggedModelTag
 from mlproj.server.wire.runs import GetMetricHistories, LogBatch, LogMetric, LogParam, SearchRuns
+from mlproj.server.wire.traces import StartTrace
 
 
 def metric(**fields: object) -> LogMetric:
@@ -40,6 +42,28 @@ def test_an_integer_may_come_as_text(given: object) -> None:
 def test_null_is_absent_and_unknown_fields_are_passed_over() -> None:
     read = metric(step=None, model_id=None, unheard_of={"of": [1, None]})
     assert (read.step, read.model_id) == (0, None)
+
+
+def test_names_of_fields_may_be_in_camel_case() -> None:
+    body = {
+        "runId": "r",
+        "metrics": [{"key": "k", "value": 1, "timestamp": 2, "datasetName": "d", "datasetDigest": "1"}],
+        "tags": [{"key": "runId", "value": "datasetName"}],
+    }
+    read = from_body(json.dumps(body).encode(), LogBatch)
+    assert (read.run_id, read.metrics[0].dataset_name, read.metrics[0].dataset_digest) == ("r", "d", "1")
+    assert [(tag.key, tag.value) for tag in read.tags] == [("runId", "datasetName")]
+    search = from_body(b'{"experimentIds": ["0"], "maxResults": "5", "orderBy": null}', SearchRuns)
+    assert (search.experiment_ids, search.max_results, search.order_by) == (("0",), 5, ())
+    info = {"traceId": "t", "traceLocation": {"mlflowExperiment": {"experimentId": "0"}}, "tags": {"aB": "c"}}
+    started = from_body(json.dumps({"trace": {"traceInfo": info}}).encode(), StartTrace).trace.trace_info
+    assert started.trace_location.mlflow_experiment is not None and started.tags == {"aB": "c"}
+    change = {"assessment": {"assessmentName": "x", "feedback": {"value": {"aB": 1}}}, "updateMask": "aB,c"}
+    update = from_body_and_path(
+        json.dumps(change).encode(), {"trace_id": "t", "assessment_id": "a"}, UpdateAssessment
+    )
+    assert (update.assessment.assessment_name, list(update.fields())) == ("x", ["a_b", "c"])
+    assert update.assessment.feedback == {"value": {"aB": 1}}
 
 
 def test_a_body_that_was_encoded_twice_is_read() -> None:

@@ -29,6 +29,9 @@ TRACE = {
     "request_time": "2026-01-01T00:00:00Z",
     "state": "OK",
 }
+GOOD = {"assessment_name": "good", "feedback": {"value": True}}
+TRACES = "/api/3.0/mlflow/traces"
+PROXY = "/api/2.0/mlflow-artifacts"
 SEARCHES = ("runs", "experiments", "registered-models", "model-versions", "logged-models", "traces")
 
 
@@ -45,7 +48,8 @@ class Server:
         model_id = tracking.models.create("0", name="tree", source_run_id=run_id).model_id
         tracking.registry.create("wine")
         tracking.registry.create_version("wine", source=f"models:/{model_id}", model_id=model_id)
-        caller.done("POST", "/api/3.0/mlflow/traces", trace={"trace_info": TRACE})
+        caller.done("POST", TRACES, trace={"trace_info": TRACE})
+        root = f"0/{run_id}/artifacts"
         self.known: dict[str, Any] = {
             "run_id": run_id,
             "run_uuid": run_id,
@@ -56,8 +60,15 @@ class Server:
             "name": "wine",
             "version": "1",
             "trace_id": TRACE["trace_id"],
-            "artifact_path": f"0/{run_id}/artifacts/x",
-            "path": f"0/{run_id}/artifacts",
+            "assessment_id": caller.done("POST", f"{TRACES}/tr-1/assessments", assessment=GOOD)["assessment"][
+                "assessment_id"
+            ],
+            "upload_id": caller.done("POST", f"{PROXY}/mpu/create/{root}", path="x", num_parts=2)[
+                "upload_id"
+            ],
+            "part_number": "1",
+            "artifact_path": f"{root}/x",
+            "path": root,
         }
 
 
@@ -104,7 +115,7 @@ def test_every_filter_is_answered_or_refused(
         status, answer = caller("GET", f"{subject}/search", **asked)
     elif subject == "traces":
         place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}
-        status, answer = caller("POST", "/api/3.0/mlflow/traces/search", **asked, locations=[place])
+        status, answer = caller("POST", f"{TRACES}/search", **asked, locations=[place])
     else:
         if subject == "logged-models":
             asked["order_by"] = [{"field_name": field} for field in order]

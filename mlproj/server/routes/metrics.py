@@ -8,8 +8,8 @@ from mlproj.server.desk import Desk
 from mlproj.server.failures import invalid
 from mlproj.server.route import Route, get
 from mlproj.server.routes.runs import run_of
-from mlproj.server.wire.runs import GetMetricHistories, GetMetricHistory, Metrics
-from mlproj.server.wire.values import told_metric
+from mlproj.server.wire.runs import GetMetricHistories, GetMetricHistory, GetWholeHistories, Metrics
+from mlproj.server.wire.values import ToldMetric, told_metric
 
 MOST_POINTS = 25_000
 MOST_PER_RUN = 2500
@@ -23,6 +23,26 @@ def history(desk: Desk, asked: GetMetricHistory) -> Metrics:
         page = Page(limit=limit, token=asked.page_token or None)
     points, token = desk.tracking.runs.history(run_of(asked), asked.metric_key, page)
     return Metrics(metrics=tuple(map(told_metric, points)), next_page_token=token)
+
+
+def whole(desk: Desk, asked: GetWholeHistories) -> Metrics:
+    """Every point of several runs, up to so many altogether: by run, time and step."""
+    if len(asked.run_id) > MOST_RUNS:
+        raise invalid(
+            f"GetMetricHistoryBulk request cannot specify more than {MOST_RUNS} run_ids. "
+            f"Received {len(asked.run_id)} run_ids."
+        )
+    most = MOST_POINTS if asked.max_results is None else min(asked.max_results, MOST_POINTS)
+    if most <= 0:
+        raise invalid(f"max_results must be between 1 and {MOST_POINTS}.")
+    told: list[ToldMetric] = []
+    for run_id in sorted(asked.run_id):
+        points, _ = desk.tracking.runs.history(run_id, asked.metric_key, Page(limit=most - len(told)))
+        by_time = sorted(points, key=lambda point: (point.timestamp, point.step))
+        told += [told_metric(point, run_id) for point in by_time]
+        if len(told) >= most:
+            break
+    return Metrics(metrics=tuple(told))
 
 
 def thinned(desk: Desk, asked: GetMetricHistories) -> Metrics:
@@ -49,5 +69,6 @@ def thinned(desk: Desk, asked: GetMetricHistories) -> Metrics:
 
 ROUTES: tuple[Route, ...] = (
     get("metrics/get-history", GetMetricHistory, Metrics, history),
+    get("metrics/get-history-bulk", GetWholeHistories, Metrics, whole),
     get("metrics/get-history-bulk-interval", GetMetricHistories, Metrics, thinned),
 )

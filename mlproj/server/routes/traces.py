@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +15,9 @@ from mlproj.server import limits, otlp, places
 from mlproj.server.desk import Desk
 from mlproj.server.failures import invalid
 from mlproj.server.route import TRACES, TRACKING, Route, delete, get, patch, post
+from mlproj.server.wire.assessments import Assessment
 from mlproj.server.wire.traces import (
+    IN_EXPERIMENT,
     DeleteTraces,
     DeleteTraceTag,
     GetTrace,
@@ -50,7 +53,10 @@ def start(desk: Desk, asked: StartTrace) -> OneTrace:
     if given.trace_location.mlflow_experiment is None:
         raise invalid("A trace is logged to an experiment.")
     experiment_id = given.trace_location.mlflow_experiment.experiment_id
-    info = replace(given, tags=_tags(given, experiment_id))
+    assessments = tuple(_with_id(each, given.trace_id) for each in given.assessments)
+    tags = with_place(cut_tags(given.tags), experiment_id, given.trace_id)
+    location = replace(given.trace_location, type=given.trace_location.type or IN_EXPERIMENT)
+    info = replace(given, trace_location=location, tags=tags, assessments=assessments)
     desk.tracking.traces.add(info.trace_id, experiment_id, msgspec.json.encode(info))
     # Spans that came before it have left a tag, which keeps the client from sending them again.
     return fetch_info(desk, TraceRequest(trace_id=info.trace_id))
@@ -58,7 +64,7 @@ def start(desk: Desk, asked: StartTrace) -> OneTrace:
 
 def fetch_info(desk: Desk, asked: TraceRequest) -> OneTrace:
     info, _ = desk.tracking.traces.get(asked.trace_id)
-    return OneTrace(trace=ToldTrace(trace_info=_info(info)))
+    return OneTrace(trace=ToldTrace(trace_info=read_info(info)))
 
 
 def fetch(desk: Desk, asked: GetTrace) -> OneTrace:
@@ -84,7 +90,7 @@ def search(desk: Desk, asked: SearchTraces) -> TraceInfos:
         read_search(Subject.TRACES, asked.filter, asked.order_by),
         Page(limit=limits.results(asked.max_results, MOST), token=asked.page_token or None),
     )
-    return TraceInfos(traces=tuple(map(_info, found)), next_page_token=token)
+    return TraceInfos(traces=tuple(map(read_info, found)), next_page_token=token)
 
 
 def set_tag(desk: Desk, asked: SetTraceTag) -> Empty:
@@ -102,11 +108,30 @@ def delete_tag(desk: Desk, asked: DeleteTraceTag) -> Empty:
 
 
 def remove(desk: Desk, asked: DeleteTraces) -> TracesDeleted:
-    if not asked.request_ids:
-        raise invalid("Traces are deleted by their ids here: `request_ids` names none.")
-    for trace_id in asked.request_ids:
+    """By their ids, or those that began until a moment, the oldest first."""
+    until, most = asked.max_timestamp_millis, asked.max_traces
+    if bool(until) == bool(asked.request_ids):
+        raise invalid("Either `max_timestamp_millis` or `request_ids` must be specified, but not both.")
+    if most is not None and (asked.request_ids or most <= 0):
+        raise invalid(
+            "`max_traces` must be a positive integer, and can't be specified if `request_ids` is specified."
+        )
+    named = asked.request_ids or tuple(_until(desk, asked.experiment_id, until or 0, most))
+    for trace_id in named:
         desk.write_trace(trace_id)
-    return TracesDeleted(traces_deleted=desk.tracking.traces.delete(asked.experiment_id, asked.request_ids))
+    return TracesDeleted(traces_deleted=desk.tracking.traces.delete(asked.experiment_id, named))
+
+
+def _until(desk: Desk, experiment_id: str, moment: int, most: int | None) -> Sequence[str]:
+    """The traces of an experiment that began until a moment, as many as `most` allows."""
+    search = read_search(Subject.TRACES, f"timestamp_ms <= {moment}", ("timestamp_ms ASC",))
+    names: list[str] = []
+    page: Page | None = Page(limit=MOST)
+    while page is not None and (most is None or len(names) < most):
+        some, token = desk.tracking.traces.search((experiment_id,), search, page)
+        names += [read_info(each).trace_id for each in some]
+        page = None if token is None else Page(limit=MOST, token=token)
+    return names[:most]
 
 
 def link(desk: Desk, asked: LinkTraces) -> Empty:
@@ -133,12 +158,25 @@ def _may_add(desk: Desk, trace_id: str) -> None:
         desk.grant.made("trace", trace_id)
 
 
-def _tags(given: TraceInfo, experiment_id: str) -> dict[str, str]:
-    """With the place where a client puts attachments."""
-    for key in given.tags:
+def cut_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Of values that are too long the beginning. Raises Failure for a key that cannot be one."""
+    for key in tags:
         limits.key("key", key)
-    tags = {key: value[: limits.TRACE_TAG_VALUE] for key, value in given.tags.items()}
-    return {**tags, ARTIFACTS_TAG: places.uri(places.of_trace(experiment_id, given.trace_id))}
+    return {key: value[: limits.TRACE_TAG_VALUE] for key, value in tags.items()}
+
+
+def with_place(tags: Mapping[str, str], experiment_id: str, trace_id: str) -> dict[str, str]:
+    """With the place where a client puts the trace's files: attachments, and the spans of MLflow 2."""
+    return {**tags, ARTIFACTS_TAG: places.uri(places.of_trace(experiment_id, trace_id))}
+
+
+def _with_id(assessment: Assessment, trace_id: str) -> Assessment:
+    return replace(
+        assessment,
+        assessment_id=assessment.assessment_id or f"a-{uuid.uuid4().hex}",
+        trace_id=trace_id,
+        valid=assessment.valid is not False,
+    )
 
 
 def _known(desk: Desk, asked: GetTraces) -> Iterator[ToldTrace]:
@@ -152,7 +190,7 @@ def _known(desk: Desk, asked: GetTraces) -> Iterator[ToldTrace]:
 
 def _whole(desk: Desk, trace_id: str) -> ToldTrace:
     info, spans = desk.tracking.traces.get(trace_id)
-    return ToldTrace(trace_info=_info(info), spans=None if spans is None else _in_order(spans))
+    return ToldTrace(trace_info=read_info(info), spans=None if spans is None else _in_order(spans))
 
 
 def _in_order(spans: bytes) -> list[dict[str, Any]]:
@@ -161,7 +199,7 @@ def _in_order(spans: bytes) -> list[dict[str, Any]]:
     return sorted(found, key=lambda span: int(span.get("start_time_unix_nano", 0)))
 
 
-def _info(document: bytes) -> TraceInfo:
+def read_info(document: bytes) -> TraceInfo:
     return msgspec.json.decode(document, type=TraceInfo)
 
 

@@ -132,6 +132,14 @@ class GetMetricHistory(RunRequest, frozen=True, kw_only=True):
     max_results: Int32 | None = None
 
 
+class GetWholeHistories(Request, frozen=True, kw_only=True):
+    """Of several runs, each `run_id` of the query."""
+
+    run_id: Annotated[tuple[str, ...], Meta(min_length=1)]
+    metric_key: Named
+    max_results: Int32 | None = None
+
+
 class GetMetricHistories(Request, frozen=True, kw_only=True):
     """Of several runs, thinned out."""
 

@@ -7,7 +7,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from mlproj.server.wire.assessments import Assessment
 from mlproj.server.wire.values import Answer, EnumValue, Int32, Int64, Named, Request
+
+IN_EXPERIMENT = "MLFLOW_EXPERIMENT"
+"""The type of a place that is an experiment, which clients want to be told."""
 
 
 class ExperimentLocation(Request, frozen=True, kw_only=True):
@@ -15,7 +19,7 @@ class ExperimentLocation(Request, frozen=True, kw_only=True):
 
 
 class TraceLocation(Request, frozen=True, kw_only=True, omit_defaults=True):
-    type: EnumValue = "MLFLOW_EXPERIMENT"
+    type: EnumValue | None = None
     mlflow_experiment: ExperimentLocation | None = None
 
 
@@ -30,7 +34,7 @@ class TraceInfo(Request, frozen=True, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     request_preview: str | None = None
     response_preview: str | None = None
-    assessments: tuple[dict[str, Any], ...] = ()
+    assessments: tuple[Assessment, ...] = ()
 
 
 class GivenTrace(Request, frozen=True, kw_only=True):

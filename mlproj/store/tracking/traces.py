@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, union_all, update
 
 from mlproj.errors import NotFound, UsageError
-from mlproj.model.moment import timestamp
+from mlproj.model.moment import duration_ms, epoch_ms, timestamp
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page
 from mlproj.store.tracking.engine import Database, storable
@@ -28,7 +27,6 @@ REQUEST_KEY = "client_request_id"
 SPANS_TAG = "mlflow.trace.spansLocation"
 IN_STORE = "TRACKING_STORE"
 
-_DURATION = re.compile(r"(-?[0-9]{1,15})(?:\.([0-9]{1,9}))?s", re.ASCII)
 _NANOSECONDS = 1_000_000
 """In a millisecond."""
 _LAST_MOMENT = 253_402_300_799_999
@@ -69,6 +67,13 @@ class _Info(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
 
 
+class _Told(msgspec.Struct, frozen=True):
+    """The info of a trace: what is searched of it, and all of it as it came."""
+
+    info: _Info
+    text: str
+
+
 class StoredTraces:
     """The `Traces` of a store."""
 
@@ -76,29 +81,18 @@ class StoredTraces:
         self._database = database
 
     def add(self, trace_id: str, experiment_id: str, info: bytes, spans: bytes | None = None) -> None:
-        try:
-            told = msgspec.json.decode(info, type=_Info)
-            text = info.decode()
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise UsageError(f"the info of a trace cannot be read: {error}") from error
-        storable(trace_id, text, *told.tags, *told.tags.values(), *told.trace_metadata)
-        storable(told.client_request_id, *told.trace_metadata.values())
+        told = _read_info(trace_id, info)
         with self._database.writing() as connection:
-            row = {
-                "experiment_id": active_experiment(connection, experiment_id).id,
-                "timestamp_ms": _milliseconds(told.request_time, self._database.now_ms()),
-                "state": told.state,
-                "duration_ms": _duration(told.execution_duration),
-                "info": text,
-            }
-            _put(connection, trace_id, row)
-            metadata = dict(told.trace_metadata)
-            if told.client_request_id is not None:
-                metadata[REQUEST_KEY] = told.client_request_id
-            put_pairs(connection, trace_metadata, {"trace_id": trace_id}, tuple(metadata.items()))
-            self._put_tags(connection, trace_id, told.tags)
+            self._put_info(connection, trace_id, active_experiment(connection, experiment_id).id, told)
             if spans is not None:
                 self._add_spans(connection, trace_id, spans)
+
+    def update(self, trace_id: str, change: Callable[[bytes], bytes]) -> bytes:
+        with self._database.writing() as connection:
+            row = _known(connection, trace_id)
+            told = _read_info(trace_id, change(_read(connection, [row])[0]))
+            self._put_info(connection, trace_id, row.experiment_id, told)
+            return _read(connection, [_known(connection, trace_id)])[0]
 
     def add_spans(self, trace_id: str, experiment_id: str, spans: bytes) -> None:
         storable(trace_id)
@@ -149,6 +143,24 @@ class StoredTraces:
                     removed += 1
         return removed
 
+    def _put_info(self, connection: Connection, trace_id: str, experiment: int, told: _Told) -> None:
+        info = told.info
+        row = {
+            "experiment_id": experiment,
+            "timestamp_ms": self._database.now_ms()
+            if info.request_time is None
+            else epoch_ms(info.request_time),
+            "state": info.state,
+            "duration_ms": duration_ms(info.execution_duration),
+            "info": told.text,
+        }
+        _put(connection, trace_id, row)
+        metadata = dict(info.trace_metadata)
+        if info.client_request_id is not None:
+            metadata[REQUEST_KEY] = info.client_request_id
+        put_pairs(connection, trace_metadata, {"trace_id": trace_id}, tuple(metadata.items()))
+        self._put_tags(connection, trace_id, info.tags)
+
     def _put_tags(self, connection: Connection, trace_id: str, tags: Mapping[str, str]) -> None:
         put_pairs(connection, trace_tags, {"trace_id": trace_id}, tuple(tags.items()))
         if NAME_TAG in tags:
@@ -164,25 +176,22 @@ class StoredTraces:
         self._put_tags(connection, trace_id, {SPANS_TAG: IN_STORE})
 
 
+def _read_info(trace_id: str, document: bytes) -> _Told:
+    try:
+        info = msgspec.json.decode(document, type=_Info)
+        text = document.decode()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(f"the info of a trace cannot be read: {error}") from error
+    storable(trace_id, text, *info.tags, *info.tags.values(), *info.trace_metadata)
+    storable(info.client_request_id, *info.trace_metadata.values())
+    return _Told(info=info, text=text)
+
+
 def _documents(spans: bytes) -> list[dict[str, Any]]:
     try:
         return msgspec.json.decode(spans, type=list[dict[str, Any]])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise UsageError(f"the spans of a trace cannot be read: {error}") from error
-
-
-def _milliseconds(moment: datetime.datetime | None, now: int) -> int:
-    if moment is None:
-        return now
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.timezone.utc)
-    return round(moment.timestamp() * 1000)
-
-
-def _duration(text: str | None) -> int | None:
-    """Milliseconds of a duration as protobuf's JSON has it: `1.5s`."""
-    read = _DURATION.fullmatch(text or "")
-    return None if read is None else round(float(f"{read[1]}.{read[2] or 0}") * 1000)
 
 
 def _times(spans: Sequence[Mapping[str, Any]], now: int) -> tuple[int, int | None]:
