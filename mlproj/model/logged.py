@@ -59,9 +59,9 @@ class LoggedModelUse(msgspec.Struct, frozen=True, kw_only=True):
 class Logged(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was logged until the seal.
 
-    `history` names a blob with every point of every metric. `untagged` are tags of the job that were taken
-    away. `script_status` is the status that the script set; `experiment` the experiment where it is not the
-    job's; `user` who ran it where there is no job.
+    `history` names a blob with every point of every metric, `traces` one with every trace. `untagged` are
+    tags of the job that were taken away. `script_status` is the status that the script set; `experiment` the
+    experiment where it is not the job's; `user` who ran it where there is no job.
     """
 
     params: tuple[tuple[str, str], ...] = ()
@@ -69,6 +69,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     untagged: tuple[str, ...] = ()
     metrics: tuple[LoggedMetric, ...] = ()
     history: Digest | None = None
+    traces: Digest | None = None
     datasets: tuple[LoggedDataset, ...] = ()
     models: tuple[LoggedModelUse, ...] = ()
     script_status: str | None = None

@@ -142,7 +142,7 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
 
 def blobs_of_logged(logged: Logged) -> list[BlobReference]:
     """Every blob that is named by what a script logged."""
-    named = [("logged.history", logged.history)]
+    named = [("logged.history", logged.history), ("logged.traces", logged.traces)]
     for dataset in logged.datasets:
         named += [(f"logged.datasets.{dataset.name}.schema", dataset.schema)]
         named += [(f"logged.datasets.{dataset.name}.profile", dataset.profile)]

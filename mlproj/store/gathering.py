@@ -7,7 +7,7 @@ import hashlib
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlproj.errors import NoRoom
@@ -22,7 +22,6 @@ from mlproj.model.logged import (
     LoggedModelUse,
     Point,
     Summary,
-    digest_of_points,
     logged_metric,
     point_lines,
 )
@@ -31,6 +30,7 @@ from mlproj.store.failures import explained, no_room
 from mlproj.store.place import Place
 from mlproj.store.reading import read_points
 from mlproj.store.room import has_room
+from mlproj.store.traced import trace_lines, traces_of
 
 _AT_ONCE = 1000
 _TOLD_EVERY = 10_000
@@ -61,6 +61,7 @@ def gather_logged(place: Place, run: Run) -> Logged | None:
         untagged=tuple(sorted(job_tags.keys() - dict(tags).keys())),
         metrics=metrics,
         history=_history(place, run.run_id, sum(metric.count for metric in metrics)) if metrics else None,
+        traces=_traces(place, run.run_id),
         datasets=_datasets(place, run.run_id),
         models=_models(connection, run.run_id),
         script_status=status,
@@ -121,20 +122,34 @@ def _metrics(connection: sqlite3.Connection, run_id: str) -> tuple[LoggedMetric,
 
 
 def _history(place: Place, run_id: str, count: int) -> Digest:
-    """Puts every point into the store, if there is room: through a file, since there may be millions."""
-    path = place.workspace(run_id) / "history.jsonl"
+    """Puts every point into the store, if there is room."""
+    return _adopted(place, run_id, "history.jsonl", lambda: point_lines(_counted(place, run_id, count)))
+
+
+def _traces(place: Place, run_id: str) -> Digest | None:
+    """Puts every trace of a run into the store, if there is room, as it is told to clients."""
+    traces = traces_of(place.connection, run_id)
+    if not traces:
+        return None
+    return _adopted(place, run_id, "traces.jsonl", lambda: trace_lines(place.connection, traces))
+
+
+def _adopted(place: Place, run_id: str, name: str, lines: Callable[[], Iterable[bytes]]) -> Digest:
+    """Puts lines into the store, if there is room: through a file, since there may be millions."""
+    path = place.workspace(run_id) / name
     try:
         with explained(place.root):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with path.open("wb") as file:
-                file.writelines(point_lines(_counted(place, run_id, count)))
+                file.writelines(lines())
             if not has_room(place.root):
                 raise no_room(place.root)  # the record that is to name it needs the rest
             digest, _ = place.blobs.adopt_file(path)
     except NoRoom:
-        found = digest_of_points(_counted(place, run_id, count))
-        assert found is not None, "a metric has a point"
-        return found
+        hasher = hashlib.sha256()
+        for line in lines():
+            hasher.update(line)
+        return Digest.from_hex(hasher.hexdigest())
     finally:
         path.unlink(missing_ok=True)
     return digest

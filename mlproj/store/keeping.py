@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from mlproj.errors import NoRoom, StoreError
-from mlproj.model.digest import readable
+from mlproj.model.digest import folder_manifest, readable
 from mlproj.model.run import Output
 from mlproj.store.gathering import keep_histories
 from mlproj.store.place import Place
+from mlproj.store.traced import traces_of
 
 ARTIFACTS = "artifacts"
 MODELS = "models"
+TRACES = "traces"
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +37,7 @@ def keep_all(place: Place, run_id: str) -> Kept:
     begun = owned_runs(place, run_id)
     keep_histories(place, begun)
     owned = {each: keep_outputs(place, each) for each in begun}
-    return {**owned, run_id: keep_models(place, run_id)}
+    return {**owned, run_id: keep_beside(place, run_id)}
 
 
 def owned_runs(place: Place, owner: str) -> tuple[str, ...]:
@@ -47,26 +49,53 @@ def owned_runs(place: Place, owner: str) -> tuple[str, ...]:
 
 
 def keep_outputs(place: Place, run_id: str) -> Left:
-    """The artifacts of a run that a client began, and the files of the models that it logged."""
-    return _keep(place, [(place.workspace(run_id) / ARTIFACTS, ARTIFACTS), *_models(place, run_id)])
+    """The artifacts of a run that a client began, and the files of the models and traces that it logged."""
+    own = _keep(place, [(place.workspace(run_id) / ARTIFACTS, ARTIFACTS)])
+    beside = keep_beside(place, run_id)
+    return Left(outputs=own.outputs + beside.outputs, unkept=own.unkept + beside.unkept)
 
 
-def keep_models(place: Place, run_id: str) -> Left:
-    """The files of the models that a run logged, at `models/<model id>/`, where they lie in the store."""
-    return _keep(place, _models(place, run_id))
+def keep_beside(place: Place, run_id: str) -> Left:
+    """The files of what a run logged beside its artifacts: each of a model, at `models/<model id>/`, and
+    those of traces as a folder, since there may be thousands of them."""
+    models = _keep(place, _folders(place.root / MODELS, _models(place, run_id), f"{MODELS}/"))
+    traces = _keep(place, _folders(place.root / TRACES, traces_of(place.connection, run_id), ""))
+    if not traces.outputs:
+        return Left(outputs=models.outputs, unkept=models.unkept + traces.unkept)
+    folder = f"{TRACES}/{run_id}"
+    kept = [(os.fsencode(file.path), file.digest) for file in traces.outputs if file.digest is not None]
+    try:
+        listed = place.blobs.add_bytes(folder_manifest(kept))
+    except NoRoom:
+        return Left(outputs=models.outputs, unkept=(*models.unkept, folder))
+    whole = Output(
+        path=folder,
+        state="written",
+        kind="folder",
+        digest=listed,
+        size=sum(file.size for file in traces.outputs),
+        declared=False,
+    )
+    return Left(outputs=(*models.outputs, whole), unkept=models.unkept + traces.unkept)
 
 
-def _models(place: Place, run_id: str) -> list[tuple[Path, str]]:
+def _folders(root: Path, names: Iterable[str], shown: str) -> list[tuple[Path, str]]:
+    """The artifact folder of everything that is named, and what it is listed as."""
+    return [
+        (root / name / ARTIFACTS, f"{shown}{name}")
+        for name in names
+        if name == os.path.basename(name) and name not in ("", ".", "..")
+    ]
+
+
+def _models(place: Place, run_id: str) -> tuple[str, ...]:
+    """The models that a run logged."""
     rows = place.connection.execute(
         "SELECT model_id FROM run_models WHERE run_id = ? AND direction = 'output'"
         " UNION SELECT model_id FROM logged_models WHERE source_run_id = ? ORDER BY 1",
         (run_id, run_id),
     ).fetchall()
-    return [
-        (place.root / MODELS / model_id / ARTIFACTS, f"{MODELS}/{model_id}")
-        for (model_id,) in rows
-        if model_id == os.path.basename(model_id) and model_id not in ("", ".", "..")
-    ]
+    return tuple(model_id for (model_id,) in rows)
 
 
 def _keep(place: Place, folders: list[tuple[Path, str]]) -> Left:

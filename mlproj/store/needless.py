@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from mlproj.store.traced import traces_of
+
 MARK = "store:/"
 """How an address begins that is below the store's folder."""
 
@@ -30,7 +32,6 @@ _OF_MODEL = (
     "run_models",
     "logged_models",
 )
-_RUN = "mlflow.sourceRun"
 
 
 def needless_models(connection: sqlite3.Connection, without: Collection[str] = ()) -> frozenset[str]:
@@ -58,14 +59,9 @@ def drop_models(connection: sqlite3.Connection) -> None:
 
 def drop_traces(connection: sqlite3.Connection, run_id: str) -> None:
     """Takes the traces of a run away. Expects to be in a transaction."""
-    found = connection.execute(
-        'SELECT trace_id FROM trace_metadata WHERE "key" = ? AND value = ?'
-        ' UNION SELECT trace_id FROM trace_tags WHERE "key" = ? AND value = ?',
-        (_RUN, run_id, _RUN, run_id),
-    )
-    for trace in found.fetchall():
+    for trace_id in traces_of(connection, run_id):
         for table in ("trace_metadata", "trace_tags", "traces"):
-            connection.execute(f"DELETE FROM {table} WHERE trace_id = ?", trace)
+            connection.execute(f"DELETE FROM {table} WHERE trace_id = ?", (trace_id,))
 
 
 class Spared:

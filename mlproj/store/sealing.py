@@ -15,7 +15,7 @@ from mlproj.model.record import EntryKind, blobs_of_logged, read_document, seal_
 from mlproj.model.run import Outcome, Run, Status, Usage
 from mlproj.store.database import transaction
 from mlproj.store.gathering import gather_logged
-from mlproj.store.keeping import Kept, Left, keep_models, keep_outputs, owned_runs
+from mlproj.store.keeping import Kept, Left, keep_beside, keep_outputs, owned_runs
 from mlproj.store.place import Place
 from mlproj.store.writing import close_run, still_open
 
@@ -34,10 +34,10 @@ def seal_run(place: Place, run: Run, time: str, kept: Kept | None = None) -> Run
     before = kept or {}
     for owned in owned_runs(place, run.run_id):
         _seal_one(place, owned, time, before, run.outcome)
-    models = before.get(run.run_id)
-    if models is None:
-        models = keep_models(place, run.run_id)
-    return _sealed(place, run, models, time)
+    beside = before.get(run.run_id)
+    if beside is None:
+        beside = keep_beside(place, run.run_id)
+    return _sealed(place, run, beside, time)
 
 
 def seal_owned(place: Place, run: Run, clock: Callable[[], str], kept: Kept) -> None:

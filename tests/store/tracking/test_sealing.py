@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from msgspec.structs import replace
 
-from mlproj.errors import UsageError
-from mlproj.model.digest import Digest
+from mlproj.errors import NotFound, UsageError
+from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.events import Progress
 from mlproj.model.logged import Logged, LoggedDataset, LoggedMetric, LoggedModelUse, read_points
 from mlproj.model.run import ShownParameter, Status
 from mlproj.model.tracking import (
     Batch,
+    Lifecycle,
     NewRun,
     RunStatus,
 )
@@ -216,6 +218,55 @@ def test_the_files_of_models_are_outputs_of_the_run_that_logged_them(desk: Desk)
             f"models/{model.model_id}/data/model.pkl",
             Digest.of(b"model %d" % number),
         )
+    assert verify(desk.store).sound
+
+
+def add_trace(desk: Desk, trace_id: str, run_id: str, spans: bytes | None = None) -> None:
+    place = {"mlflow_experiment": {"experiment_id": "0"}}
+    info = {"trace_id": trace_id, "trace_location": place, "trace_metadata": {"mlflow.sourceRun": run_id}}
+    desk.tracking.traces.add(
+        trace_id, "0", json.dumps({**info, "tags": {"a": "b"}}, indent=1).encode(), spans
+    )
+
+
+def test_traces_are_sealed_with_their_run(desk: Desk) -> None:
+    run = begun(desk.store.blobs)
+    with desk.store.begin(run):
+        child = desk.child(run)
+        add_trace(desk, "tr-1", run.run_id, b'[{"span_id":"x","start_time_unix_nano":1795642581126000001}]')
+        add_trace(desk, "2", child)
+        add_trace(desk, "3", "another")
+        desk.tracking.traces.set_tag("3", "mlflow.sourceRun", run.run_id)
+        desk.tracking.traces.set_tag("tr-1", "a", "é")
+        folder = desk.root / "traces" / "2" / "artifacts"
+        folder.mkdir(parents=True)
+        (folder / "traces.json").write_bytes(b'{"spans": []}')
+        desk.store.seal(ended(desk.store.blobs, run))
+    traces = desk.logged(run.run_id).traces
+    assert traces is not None
+    first, second = map(json.loads, desk.store.blobs.path(traces).read_bytes().splitlines())
+    by_id = {each["info"]["trace_id"]: each for each in (first, second)}
+    assert by_id.keys() == {"tr-1", "3"} and by_id["3"]["spans"] is None
+    assert by_id["tr-1"]["tags"] == {"a": "é", "mlflow.trace.spansLocation": "TRACKING_STORE"}
+    assert by_id["tr-1"]["spans"] == [{"span_id": "x", "start_time_unix_nano": 1795642581126000001}]
+    outcome = desk.store.find(child).outcome
+    assert outcome is not None and desk.logged(child).traces is not None
+    (output,) = outcome.outputs
+    assert output.path == f"traces/{child}" and output.digest is not None
+    manifest = read_manifest(desk.store.blobs.path(output.digest).read_bytes())
+    assert manifest == ((b"2/traces.json", 0, Digest.of(b'{"spans": []}')),)
+    desk.tracking.traces.set_tag("tr-1", "later", "x")
+    desk.tracking.traces.delete("0", ("3",))
+    assert verify(desk.store).sound
+    desk.store.blobs.path(traces).write_bytes(b"{}\n")
+    assert {problem.part for problem in verify(desk.store).problems} == {"logged.traces"}
+    desk.tracking.runs.set_lifecycle(run.run_id, Lifecycle.DELETED)
+    desk.store.housekeeper.forget((run.run_id,), who="ada", why="no longer wanted")
+    with pytest.raises(NotFound):
+        desk.tracking.traces.get("tr-1")
+    garbage = desk.store.housekeeper.garbage(grace_s=0)
+    assert traces in garbage.blobs
+    desk.store.housekeeper.remove(garbage)
     assert verify(desk.store).sound
 
 
