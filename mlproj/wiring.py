@@ -7,6 +7,7 @@ import importlib
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mlproj.errors import ProjectError, RunNotFound, SourceError
 from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.events import Report
 from mlproj.model.moment import now
-from mlproj.model.redaction import without_credentials
+from mlproj.model.redaction import outer_secrets, without_credentials
 from mlproj.ports import Copied, Endpoint, Environment, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import cache_folder, limits
@@ -37,7 +38,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         environments=lambda spec: environment_for(spec, environ, cache),
         executor=lambda: part("execution.local:LocalExecutor")(log_limit=chosen.log),
         open_store=lambda: open_store(environ, caller, store, create=True),
-        endpoint=endpoint_for,
+        endpoint=partial(endpoint_for, outer_secrets(environ)),
         server=lambda uri: server_at(uri, environ),
         tracking=tracking_of,
         now=now,
@@ -76,9 +77,14 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
 
 
 def endpoint_for(
-    store: RunStore, run_id: str, movable: bool, unexpected: Callable[[Exception], None]
+    secrets: tuple[str, ...],
+    store: RunStore,
+    run_id: str,
+    movable: bool,
+    unexpected: Callable[[Exception], None],
 ) -> Endpoint:
-    """Where the script of a run logs to. What serves it is only loaded when the script calls."""
+    """Where the script of a run logs to. What serves it is only loaded when the script calls. `secrets` are
+    those of the runs that this one is in."""
 
     def is_step(other: str) -> bool:
         try:
@@ -92,6 +98,7 @@ def endpoint_for(
         lambda: part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads"),
         owns=is_step,
         movable=movable,
+        secrets=secrets,
         unexpected=unexpected,
     )
     return endpoint

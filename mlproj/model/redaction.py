@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 
 MASK = "***"
 
@@ -15,9 +17,22 @@ SECRET_NAME = re.compile(
 ENDPOINT = re.compile(r"(?P<place>\bhttp://127\.0\.0\.1:\d{1,5}/t/)(?P<token>[A-Za-z0-9_-]{32})(?![\w-])")
 """The address that a run's script logs to, its own or that of the run which began it."""
 
+OUTER_SECRETS = "MLPROJ_SECRETS"
+"""The variable that holds, as a JSON list, what of the addresses of the runs that a process is in nobody is
+shown: its own run's, and those of the runs around that one."""
+
 _USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"`]*)@", re.IGNORECASE)
 _QUERY_FIELD = re.compile(r"(?P<name>[?&](?P<key>[^\s=&#'\"`]+)=)(?P<value>[^\s&#'\"`]*)")
 _SHORT_NAMES = frozenset(("sig", "key", "pwd", "code", "sas"))
+
+
+def outer_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The secrets of the runs that we are in."""
+    try:
+        found = json.loads(environ.get(OUTER_SECRETS) or "[]")
+    except ValueError:
+        return ()
+    return tuple(item for item in found if item and isinstance(item, str)) if isinstance(found, list) else ()
 
 
 def without_credentials(text: str) -> str:

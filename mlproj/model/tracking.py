@@ -16,6 +16,14 @@ Pairs = tuple[tuple[str, str], ...]
 """Keys with their values, sorted by key."""
 
 
+PARENT = "mlflow.parentRunId"
+"""MLflow's tag of a run that was begun below another one."""
+
+BEGUN_IN = "mlproj.begun_in"
+"""The tag of a run at a configured server that tells in which run's script it was begun, by that one's id
+there."""
+
+
 class Lifecycle(str, Enum):
     """Whether something is listed; `ALL` is only asked for."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlproj.model.events import Report
 from mlproj.model.provenance import Host, Variables
+from mlproj.model.redaction import outer_secrets
 from mlproj.model.source import Checkout, Snapshot, SourceState
 from mlproj.ports import ObservedInput, SnapshotRules
 from mlproj.provenance.changes import changed_files
@@ -52,4 +53,4 @@ class Observer:
         return observed_variables(environ)
 
     def secret(self, value: str) -> bool:
-        return looks_secret_value(value)
+        return looks_secret_value(value) or any(secret in value for secret in outer_secrets(self._environ))

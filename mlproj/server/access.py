@@ -37,8 +37,9 @@ class Grant:
     """Whose things are a caller's own: everything, or one run and whatever that run's script made.
 
     `owns` tells of a run that was not made with this grant whether it is the run's nevertheless. A `movable`
-    run follows the experiment that its script names, where no hook does that in the script. `secret` is what
-    nothing that is kept may hold.
+    run follows the experiment that its script names, where no hook does that in the script; with False it
+    stays where a person put it, and the script is led there; with None nothing is made of it. `secrets` are
+    what nothing that is kept may hold.
     """
 
     def __init__(
@@ -46,27 +47,28 @@ class Grant:
         run_id: str | None = None,
         owns: Callable[[str], bool] | None = None,
         *,
-        movable: bool = False,
-        secret: str | None = None,
+        movable: bool | None = None,
+        secrets: Iterable[str] = (),
     ) -> None:
         self.run_id = run_id
         self.movable = movable
-        """Until a hook tells of itself, or the run is first written to."""
+        """None once a hook tells of itself, or the run is first written to."""
         self._owns = owns
         self._own = {("run", run_id or "")}
-        self._secret = (secret or "").encode()
+        self._secrets = tuple(secret.encode() for secret in secrets if secret)
 
     @property
     def limited(self) -> bool:
         return self.run_id is not None
 
     def cleaned(self, content: bytes) -> bytes:
-        """The content without the secret, and without that of the run which began this one where it stands
-        in its address; as long as it was, since in some encodings lengths stand before."""
-        if not self._secret:
+        """The content without the secrets, and without what stands in the address of a run's endpoint; as
+        long as it was, since in some encodings lengths stand before."""
+        if not self._secrets:
             return content
-        own = content.replace(self._secret, b"*" * len(self._secret))
-        return _ENDPOINT.sub(lambda found: found["place"] + b"*" * len(found["token"]), own)
+        for secret in self._secrets:
+            content = content.replace(secret, b"*" * len(secret))
+        return _ENDPOINT.sub(lambda found: found["place"] + b"*" * len(found["token"]), content)
 
     def made(self, kind: str, name: str) -> None:
         """Notes that the caller made this."""

@@ -52,7 +52,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
             self.tracking.runs.get(run_id)
             raise _denied("run", run_id)
         if run_id == self.grant.run_id:
-            self.grant.movable = False
+            self.grant.movable = None
 
     def write_experiment(self, experiment_id: str) -> None:
         """As `write_run`."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import secrets
 import select
 import socket
 import threading
 from collections.abc import Callable
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import MlprojError
@@ -34,8 +34,9 @@ class Endpoint:
 
     `open_tracking` and `open_artifacts` are called in the endpoint's thread, at the first connection. `owns`
     tells of a run that was not made through this endpoint whether it is this run's nevertheless; a `movable`
-    run goes to the experiment that a script names in which no hook can run. `unexpected`
-    hears of bugs, and of what could not be opened.
+    run goes to the experiment that a script names in which no hook can run, and with False its script is led
+    to the run's own. Like the token, `secrets` are in nothing that is kept. `unexpected` hears of bugs, and
+    of what could not be opened.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class Endpoint:
         open_artifacts: Callable[[], Artifacts],
         *,
         owns: Callable[[str], bool] | None = None,
-        movable: bool = False,
+        movable: bool | None = None,
+        secrets: tuple[str, ...] = (),
         proxied: bool = False,
         hosts: frozenset[str] = frozenset(),
         unexpected: Callable[[Exception], None] = lambda error: None,
     ) -> None:
-        self.token = secrets.token_urlsafe(24)
+        self.token = token_urlsafe(24)
+        self._secrets = (self.token, *secrets)
         self._run_id = run_id
         self._open_tracking = open_tracking
         self._open_artifacts = open_artifacts
@@ -130,7 +133,7 @@ class Endpoint:
         app = _part("app:create_app")(
             tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
         )
-        grant = Grant(self._run_id, self._owns, movable=self._movable, secret=self.token)
+        grant = Grant(self._run_id, self._owns, movable=self._movable, secrets=self._secrets)
         guarded = Guard(app, grant, token=self.token, hosts=LOOPBACK | self._hosts)
         unshared: Application = _part("sessions:Unshared")(guarded)
         return unshared

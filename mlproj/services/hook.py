@@ -14,6 +14,9 @@
     MLPROJ_PARENT_RUN_ID     set by the hook for a step's `mlproj run`, and for nothing below it: the run that
                              was active in the script, or else the process's own
 
+`services.tracking` sets two more: MLPROJ_SECRETS (`model.redaction`), which the `mlproj` of a step masks, and
+MLFLOW_RUN_CONTEXT, by which MLflow tags the runs that a script begins at a server.
+
 Beside them the hook reads MLFLOW_RUN_ID and MLFLOW_EXPERIMENT_ID, as MLflow does. A step finds the experiment
 that is only handed down to it in MLFLOW_EXPERIMENT_ID, and one that was named for it in its options.
 """

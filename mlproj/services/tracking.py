@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 
 import msgspec
 
-from mlproj.model.redaction import ENDPOINT
+from mlproj.model.redaction import OUTER_SECRETS, outer_secrets
+from mlproj.model.tracking import BEGUN_IN
 from mlproj.services.hook import Wishes, hook_variables
 from mlproj.services.request import RunRequest
 
@@ -23,6 +25,9 @@ _NO_LINKS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 """Where the client says that a run can be looked at, nobody answers any more once the run has ended."""
 _DISPLACING = ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME")
 """What would lead a client to another registry, or to an experiment beside the one that is said by its id."""
+
+_CONTEXT = "MLFLOW_RUN_CONTEXT"
+"""Tags, as JSON, that the client gives to every run that it begins."""
 
 
 class Office(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,15 +68,30 @@ def tracking_variables(
         "MLFLOW_TRACKING_URI": office.uri,
         "MLFLOW_RUN_ID": office.run_id,
         "MLFLOW_EXPERIMENT_ID": office.experiment_id,
+        _CONTEXT: _context(environ.get(_CONTEXT), office),
+        OUTER_SECRETS: json.dumps(secrets_of(office, environ)),
         **(own if office.ours else {}),
     }
 
 
 def secrets_of(office: Office | None, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What of addresses nobody is shown: the run's own, and that of the run which began it."""
-    outer = ENDPOINT.search(environ.get("MLPROJ_TRACKING_URI", ""))
-    own = None if office is None else office.secret
-    return tuple(filter(None, (own, None if outer is None else outer["token"])))
+    """What of addresses nobody is shown: the run's own, and those of the runs that it is in."""
+    own = () if office is None or office.secret is None else (office.secret,)
+    return (*own, *outer_secrets(environ))
+
+
+def _context(inherited: str | None, office: Office) -> str | None:
+    """At a server that somebody keeps, runs have to say whose script began them: it could not tell."""
+    try:
+        tags = json.loads(inherited or "{}")
+    except ValueError:
+        return inherited
+    if not isinstance(tags, dict):
+        return inherited
+    tags.pop(BEGUN_IN, None)
+    if not office.ours:
+        tags[BEGUN_IN] = office.run_id
+    return json.dumps(tags) if tags else None
 
 
 def _without_proxy(environ: Mapping[str, str], name: str) -> str:

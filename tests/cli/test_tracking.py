@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +12,9 @@ import pytest
 from mlproj.model.redaction import ENDPOINT
 from tests.cli.conftest import LOCAL, Mlproj, single
 from tests.conftest import ProjectMaker
+from tests.mlflow_clients import LINES, QUIET, ClientPython, client_python
+
+__all__ = ["client_python"]
 
 SCRIPT = """\
 import json, os, sys, time, urllib.request
@@ -168,7 +173,6 @@ print(call(f"mlflow/runs/get?run_id={run_id}")["run"]["info"]["experiment_id"] !
         ("", (), True),
         ("hooked", (), False),
         ("late", (), False),
-        ("", ("--experiment-name", "Default"), False),
     ],
 )
 def test_where_no_hook_can_run_a_run_goes_to_the_experiment_that_its_script_looks_up(
@@ -179,6 +183,72 @@ def test_where_no_hook_can_run_a_run_goes_to_the_experiment_that_its_script_look
     assert answer.stdout == f"{moved}\n", answer.stderr
     assert mlproj("show", "--json").document["experiment"] == ("mine" if moved else "Default")
     assert mlproj("verify").code == 0
+
+
+LED = """\
+import json, os, urllib.error, urllib.request
+
+URI = os.environ["MLFLOW_TRACKING_URI"]
+
+def call(route, **fields):
+    data = json.dumps(fields).encode() if fields else None
+    request = urllib.request.Request(f"{URI}/api/2.0/mlflow/{route}", data)
+    request.add_header("Content-Type", "application/json")
+    return json.load(urllib.request.urlopen(request))
+
+def named(name):
+    try:
+        return call(f"experiments/get-by-name?experiment_name={name}")["experiment"]["name"]
+    except urllib.error.HTTPError as error:
+        return error.code
+
+call("experiments/create", name="mine")
+told = [named("mine"), named("theirs"), named("chosen")]
+told.append(call("experiments/get?experiment_id=0")["experiment"]["name"])
+call("runs/update", run_id=os.environ["MLFLOW_RUN_ID"], status="RUNNING")
+told += [named("mine"), named("theirs")]
+print(json.dumps(told))
+"""
+
+
+def test_where_no_hook_can_run_a_script_is_led_to_the_experiment_that_a_person_named(
+    make_project: ProjectMaker, mlproj: Mlproj
+) -> None:
+    project = make_project({"MLproject": single("python3 -I led.py"), "led.py": LED})
+    answer = mlproj("run", ".", *LOCAL, "--experiment-name", "chosen", cwd=project)
+    assert answer.code == 0, answer.stderr
+    assert json.loads(answer.stdout) == [*["chosen"] * 4, "mine", 404]
+    run = mlproj("show", "--json").document
+    assert run["experiment"] == "chosen" and run["tags"] == {"mlproj.experiment.asked": "Default"}
+    assert mlproj("verify").code == 0
+
+
+NAMES = """\
+import mlflow
+
+mlflow.set_experiment("of the script")
+with mlflow.start_run():
+    mlflow.log_metric("rmse", 0.5)
+"""
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("options", [(), ("--experiment-name", "chosen")])
+def test_a_script_goes_on_without_the_hook(
+    line: str,
+    options: tuple[str, ...],
+    client_python: ClientPython,
+    make_project: ProjectMaker,
+    mlproj: Mlproj,
+) -> None:
+    project = make_project({"MLproject": single("python names.py"), "names.py": NAMES})
+    path = os.pathsep.join((str(client_python(line).parent), os.environ["PATH"]))
+    answer = mlproj("run", ".", *LOCAL, "--no-hook", *options, cwd=project, variables={**QUIET, "PATH": path})
+    assert answer.code == 0, answer.stderr
+    run = mlproj("show", "--json").document
+    assert run["metrics"] == {"rmse": 0.5}
+    asked = {"mlproj.experiment.asked": "of the script"} if options else {}
+    assert (run["experiment"], run["tags"]) == ("chosen" if options else "of the script", asked)
 
 
 OUTER = """\
@@ -217,3 +287,48 @@ def test_a_step_that_is_given_its_parent_s_address_keeps_it_to_itself(
     assert mlproj("logs", step).stdout == answer.stdout
     files = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
     assert files and not any(ENDPOINT.search(path.read_bytes().decode("latin-1")) for path in files)
+
+
+NESTING = """\
+import json, os, subprocess, sys, urllib.request
+
+mine = os.environ["MLFLOW_TRACKING_URI"].rpartition("/")[2]
+tokens = [*sys.argv[2:], mine]
+with open(os.environ["TOKENS"], "w") as file:
+    json.dump(tokens, file)
+body = {"run_id": os.environ["MLFLOW_RUN_ID"], "key": "known", "value": " ".join(tokens)}
+request = urllib.request.Request(
+    os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/runs/set-tag",
+    json.dumps(body).encode(),
+    {"Content-Type": "application/json"},
+)
+urllib.request.urlopen(request).close()
+print(*tokens, flush=True)
+depth = int(sys.argv[1])
+if depth:
+    command = json.loads(os.environ["MLPROJ_EXECUTABLE"])
+    given = ["-P", f"depth={depth - 1}", "-P", "known=" + " ".join(tokens), "--tag", "given=" + tokens[0]]
+    sys.exit(subprocess.call([*command, "run", "-e", "inner", *given, "."]))
+"""
+
+
+NESTED = """\
+entry_points:
+  main: {command: python3 nesting.py 2}
+  inner:
+    parameters: {depth: int, known: string}
+    command: python3 nesting.py {depth} $(echo {known})
+"""
+
+
+def test_a_run_deep_in_others_keeps_their_tokens_to_itself(
+    make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path
+) -> None:
+    project = make_project({"MLproject": NESTED, "nesting.py": NESTING})
+    answer = mlproj("run", ".", *LOCAL, cwd=project, variables={"TOKENS": str(tmp_path / "tokens")})
+    assert answer.stdout == "***\n*** ***\n*** *** ***\n"
+    tokens = json.loads((tmp_path / "tokens").read_text())
+    assert len(set(tokens)) == 3
+    files = [path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    shown = answer.stderr.encode() + mlproj("runs", "--json").stdout.encode()
+    assert not any(token.encode() in content for token in tokens for content in (*files, shown))

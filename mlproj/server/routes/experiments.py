@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mlproj.model.tracking import Lifecycle, Page
+from mlproj.errors import NotFound
+from mlproj.model.tracking import Batch, Experiment, Lifecycle, Page
 from mlproj.server import limits
 from mlproj.server.desk import Desk
 from mlproj.server.failures import invalid
@@ -27,6 +28,9 @@ from mlproj.server.wire.values import Empty, pairs, view
 from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
 
+ASKED = "mlproj.experiment.asked"
+"""The tag that names the experiment which a script asked for and did not get; the hook sets it too."""
+
 MOST = 50_000
 _MOST_EXPERIMENTS = 20
 
@@ -39,7 +43,8 @@ def create(desk: Desk, asked: CreateExperiment) -> ExperimentCreated:
         asked.name, artifact_location=asked.artifact_location or None, tags=tags
     )
     desk.grant.made("experiment", made.experiment_id)
-    _follow(desk, made.experiment_id)
+    if desk.grant.movable:
+        _follow(desk, made)
     return ExperimentCreated(experiment_id=made.experiment_id)
 
 
@@ -55,14 +60,19 @@ def search(desk: Desk, asked: SearchExperiments) -> Experiments:
 
 def fetch(desk: Desk, asked: NamedExperiment) -> OneExperiment:
     found = desk.tracking.experiments.get(limits.experiment_id(asked.experiment_id))
-    return OneExperiment(experiment=told_experiment(desk.addressed(found)))
+    return OneExperiment(experiment=told_experiment(desk.addressed(_meant(desk, found.name, found) or found)))
 
 
 def fetch_by_name(desk: Desk, asked: GetExperimentByName) -> OneExperiment:
-    found = desk.tracking.experiments.named(asked.experiment_name)
-    if found.lifecycle is Lifecycle.ACTIVE:
-        _follow(desk, found.experiment_id)
-    return OneExperiment(experiment=told_experiment(desk.addressed(found)))
+    try:
+        found = desk.tracking.experiments.named(asked.experiment_name)
+    except NotFound:
+        meant = _meant(desk, asked.experiment_name, None)
+        if meant is None:
+            raise
+        found = meant
+    meant = _meant(desk, found.name, found) or found
+    return OneExperiment(experiment=told_experiment(desk.addressed(meant)))
 
 
 def delete(desk: Desk, asked: NamedExperiment) -> Empty:
@@ -113,20 +123,34 @@ def search_datasets(desk: Desk, asked: SearchDatasets) -> DatasetSummaries:
     return DatasetSummaries(dataset_summaries=tuple(told))
 
 
-def _follow(desk: Desk, experiment_id: str) -> None:
-    """Moves the caller's run to an experiment that it names before it writes anything.
+def _meant(desk: Desk, name: str, found: Experiment | None) -> Experiment | None:
+    """The experiment that a script shall go on with which looks one up before its run is written to.
 
-    `set_experiment` is a look-up to a server, and the client then dies where the run is in another one. With
-    a hook in the script a look-up is known from it.
+    `set_experiment` is a look-up to a server, and the client then dies where the run is in another one. So
+    the run moves there; where a person has named its experiment, the script is led to that one instead, and
+    the run has a tag that says what was asked for. With a hook in the script a look-up is but a look-up.
     """
-    grant = desk.grant
-    if grant.run_id is not None and grant.movable:
-        desk.tracking.runs.move(grant.run_id, experiment_id)
+    run_id = desk.grant.run_id
+    if run_id is None or desk.grant.movable is None:
+        return found
+    if desk.grant.movable:
+        if found is not None and found.lifecycle is Lifecycle.ACTIVE:
+            _follow(desk, found)
+        return found
+    own = desk.tracking.experiments.get(desk.tracking.runs.get(run_id).experiment_id)
+    if name != own.name:
+        desk.tracking.runs.log(run_id, Batch(tags=((ASKED, name[: limits.RUN_TAG_VALUE]),)))
+    return own
+
+
+def _follow(desk: Desk, experiment: Experiment) -> None:
+    assert desk.grant.run_id is not None, "only a run moves"
+    desk.tracking.runs.move(desk.grant.run_id, experiment.experiment_id)
 
 
 def hook(desk: Desk, asked: Empty) -> Empty:
     """A hook is at work in the script: it says itself when the run is to move."""
-    desk.grant.movable = False
+    desk.grant.movable = None
     return Empty()
 
 
