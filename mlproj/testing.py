@@ -6,7 +6,7 @@ A store needs no stand-in: `mlproj.store.opening.open_store` makes a real one in
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,17 @@ from mlproj.model.events import ChildOutput, Event, Report
 from mlproj.model.provenance import Host, InputState, Variables
 from mlproj.model.run import Usage
 from mlproj.model.source import Checkout, Snapshot, SnapshotFile, SourceState
-from mlproj.model.tracking import Experiment, Metric, NewRun, Pairs, RunStatus, ServedFile, TrackedRun
+from mlproj.model.tracking import (
+    BEGUN_IN,
+    PARENT,
+    Experiment,
+    Metric,
+    NewRun,
+    Pairs,
+    RunStatus,
+    ServedFile,
+    TrackedRun,
+)
 from mlproj.ports import Execution, ObservedInput, Resolving, SnapshotRules, Task
 
 MOMENT = "2026-01-02T03:04:05.678Z"
@@ -185,21 +195,35 @@ class FakeServer:
             raise NotFound("no such run")
         return self.runs[run_id]
 
-    def log(self, run_id: str, *, params: Pairs = (), tags: Pairs = ()) -> None:
+    def log(
+        self, run_id: str, *, params: Pairs = (), tags: Pairs = (), metrics: Sequence[Metric] = ()
+    ) -> None:
         run = self.run(run_id)
         if any(key in self.refusing for key, _ in params):
             raise UsageError("too long")
+        if any(metric.key in self.refusing for metric in metrics):
+            raise UsageError("no such key")
+        if any(metric in self.points.get((run_id, metric.key), ()) for metric in metrics):
+            raise UsageError("MLflow's server takes no point twice")
         self.runs[run_id] = replace(
             run,
             params=tuple(sorted({**dict(run.params), **dict(params)}.items())),
             tags=tuple(sorted({**dict(run.tags), **dict(tags)}.items())),
         )
+        self.log_points(run_id, *metrics)
+
+    def begun_in(self, run_id: str, *, apart: str) -> Iterator[TrackedRun]:
+        self._answer()
+        for run in tuple(self.runs.values()):
+            tags = dict(run.tags)
+            if run_id in (tags.get(BEGUN_IN), tags.get(PARENT)) and apart not in tags:
+                yield run
+                yield from self.begun_in(run.run_id, apart=apart)
 
     def update(self, run_id: str, *, status: RunStatus, ended: int | None = None) -> None:
         self.runs[run_id] = replace(self.run(run_id), status=status, ended=ended)
 
     def log_points(self, run_id: str, *points: Metric) -> None:
-        """What a script does, and no runner."""
         run = self.run(run_id)
         for point in points:
             earlier = self.points.get((run_id, point.key), ())

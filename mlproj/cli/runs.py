@@ -122,7 +122,7 @@ def _tell(found: Sequence[Synced]) -> None:
             if item.failure.hint:
                 say(f"hint: {item.failure.hint}")
         elif item.added:
-            say(f"{run} has what its server holds: {counted(item.added, 'amendment')}")
+            say(f"{run} has what its server holds: {counted(item.added, 'addition')}")
         else:
             say(f"{run} had all that its server holds")
     if not found:

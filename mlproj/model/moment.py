@@ -41,6 +41,14 @@ def duration_ms(text: str | None) -> int | None:
     return None if read is None else round(float(f"{read[1]}.{read[2] or 0}") * 1000)
 
 
+def moment_of(milliseconds: int | None, otherwise: str) -> str:
+    """The moment so many milliseconds after the epoch; `otherwise` where there is none that can be told."""
+    try:
+        return otherwise if milliseconds is None else timestamp(milliseconds / 1000)
+    except (ValueError, OverflowError):
+        return otherwise
+
+
 def now() -> str:
     """This moment, by the machine's clock."""
     return timestamp(time.time())

@@ -19,6 +19,9 @@ STREAMS = ("stdout", "stderr")
 LOGS = (*STREAMS, "times")
 """What is kept of a command's output: the two streams, and which piece of which of them came when."""
 
+LEFT_OPEN = "whoever began this run left it open"
+"""Why a run that a script began and never ended has the status that the script's own run has."""
+
 
 MODEL_FILE = "MLmodel"
 """What says in a folder that it is a model of MLflow's, and of which flavours."""
@@ -93,6 +96,19 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerRun | None = None
     """Where the script logged, if not to us."""
     mlproj_version: str
+
+    def below(self, parent: str, *, experiment: str, user: str, server: ServerRun | None = None) -> Job:
+        """The job of a further run that the script of the run `parent`, whose job this is, began: what is
+        the parent's own is not its."""
+        return replace(
+            self,
+            experiment=experiment,
+            user=user or self.user,
+            parameters=(),
+            tags=(),
+            parent=parent,
+            server=server,
+        )
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,6 +49,10 @@ class _Info(msgspec.Struct, frozen=True):
     artifact_uri: str = ""
     lifecycle_stage: str = "active"
 
+    @property
+    def id(self) -> str:
+        return self.run_id or self.run_uuid
+
 
 class _Data(msgspec.Struct, frozen=True):
     metrics: tuple[_Point, ...] = ()
@@ -108,6 +112,16 @@ class OneExperiment(msgspec.Struct, frozen=True):
     experiment: _Experiment
 
 
+class Experiments(msgspec.Struct, frozen=True):
+    experiments: tuple[_Experiment, ...] = ()
+    next_page_token: str | None = None
+
+
+class Runs(msgspec.Struct, frozen=True):
+    runs: tuple[_Run, ...] = ()
+    next_page_token: str | None = None
+
+
 class NewExperiment(msgspec.Struct, frozen=True):
     experiment_id: str
 
@@ -164,7 +178,7 @@ def run_of(answer: Any) -> TrackedRun:
     found = read_answer(answer, OneRun).run
     info, tags = found.info, pairs(found.data.tags)
     return TrackedRun(
-        run_id=info.run_id or info.run_uuid,
+        run_id=info.id,
         name=info.run_name or dict(tags).get(RUN_NAME, ""),
         experiment_id=info.experiment_id,
         user=info.user_id,

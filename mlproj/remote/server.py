@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlproj.errors import NotFound
+from mlproj.model.logged import spelt
 from mlproj.model.tracking import Experiment, Metric, NewRun, Pairs, RunStatus, ServedFile, TrackedRun
 from mlproj.remote.answers import RUN_NAME, NewExperiment, Points, experiment_of, points, read_answer, run_of
 from mlproj.remote.connection import Connection
 from mlproj.remote.credentials import read_credentials
+from mlproj.remote.family import Family
 from mlproj.remote.files import served_files
 
 _AT_ONCE = 100
 """Params or tags in one request, as MLflow has it."""
+
+_POINTS_AT_ONCE = 1000
 
 _PAGE = 25_000
 _MOST_PAGES = 100_000
@@ -52,16 +56,33 @@ class RemoteServer:
     def run(self, run_id: str) -> TrackedRun:
         return run_of(self._connection.get("runs/get", run_id=run_id, run_uuid=run_id))
 
-    def log(self, run_id: str, *, params: Pairs = (), tags: Pairs = ()) -> None:
+    def log(
+        self, run_id: str, *, params: Pairs = (), tags: Pairs = (), metrics: Sequence[Metric] = ()
+    ) -> None:
         for start in range(0, max(len(params), len(tags)), _AT_ONCE):
             here = slice(start, start + _AT_ONCE)
             self._connection.post(
                 "runs/log-batch", run_id=run_id, params=_listed(params[here]), tags=_listed(tags[here])
             )
+        for start in range(0, len(metrics), _POINTS_AT_ONCE):
+            some = list(map(_point, metrics[start : start + _POINTS_AT_ONCE]))
+            self._connection.post("runs/log-batch", run_id=run_id, metrics=some)
 
     def update(self, run_id: str, *, status: RunStatus, ended: int | None = None) -> None:
         times = {} if ended is None else {"end_time": ended}
         self._connection.post("runs/update", run_id=run_id, run_uuid=run_id, status=status.value, **times)
+
+    def begun_in(self, run_id: str, *, apart: str) -> Iterator[TrackedRun]:
+        waiting, family = [run_id], Family(self._connection)
+        seen = {run_id}
+        while waiting:
+            for found in family.children(waiting.pop(0)):
+                if found not in seen:
+                    seen.add(found)
+                    run = self.run(found)
+                    if apart not in dict(run.tags):
+                        waiting.append(found)
+                        yield run
 
     def history(self, run_id: str, key: str) -> Iterator[Metric]:
         token: str | None = None
@@ -84,6 +105,11 @@ class RemoteServer:
                 raise
             return Points()
         return read_answer(answer, Points)
+
+
+def _point(metric: Metric) -> dict[str, str | float]:
+    value = spelt(metric.value)
+    return {"key": metric.key, "value": value, "timestamp": metric.timestamp, "step": metric.step}
 
 
 def _listed(pairs: Any) -> list[dict[str, str]]:

@@ -19,10 +19,11 @@ from mlproj.process import patched
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import Claim
 from mlproj.services.collect import Marks, collect, is_written, mark
+from mlproj.services.further import bring_in, further_runs
 from mlproj.services.metrics import read_metrics
-from mlproj.services.mirror import Mirror
+from mlproj.services.mirror import Ending, Mirror
 from mlproj.services.prepare import SHELL, Prepared
-from mlproj.services.readback import read_back
+from mlproj.services.readback import Reader, read_back
 from mlproj.services.request import Context
 from mlproj.services.tracking import Office, secrets_of, tracking_variables
 
@@ -96,15 +97,25 @@ class Attempt:
     def _read(self, mirror: Mirror, failure: BaseException | None) -> MlprojError | None:
         """Returns why not all could be read, if so."""
         status, _ = _verdict(self._execution, failure)
+        ending = Ending(status=status, ended=self._ended, metrics=self._metrics)
         try:
-            there = mirror.end(status, self._ended)
+            there = mirror.end(ending, self._note)
+            with contextlib.closing(self._tools.tracking(self._store)) as tracking:
+                reader = Reader(server=mirror.server, tracking=tracking, limits=self._tools.limits)
+                read = read_back(reader, there, self._opening, ending)
+                written = {output.path for output in self._outputs}
+                self._served = tuple(output for output in read.outputs if output.path not in written)
+                return read.failure or self._bring_in_further(reader, ending)
         except MlprojError as error:
             return error
-        with contextlib.closing(self._tools.tracking(self._store)) as tracking:
-            read = read_back(mirror.server, there, tracking, self._opening, self._tools.limits)
-        written = {output.path for output in self._outputs}
-        self._served = tuple(output for output in read.outputs if output.path not in written)
-        return read.failure
+
+    def _bring_in_further(self, reader: Reader, ending: Ending) -> MlprojError | None:
+        """The runs that the script began there; returns why not all could be read, if so."""
+        failure: MlprojError | None = None
+        for further in further_runs(reader, self._store, self._opening):
+            if not further.known:
+                failure = bring_in(reader, self._store, further, ending) or failure
+        return failure
 
     def seal(self, failure: BaseException | None = None) -> Run:
         """Closes the run with what is known, and returns it as it was sealed."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec.structs import replace
 
 from mlproj.errors import MlprojError, UsageError
 from mlproj.model.events import Note, Report
+from mlproj.model.logged import number_of
 from mlproj.model.moment import milliseconds
 from mlproj.model.redaction import without_credentials
-from mlproj.model.run import Run, ServerRun, Status
-from mlproj.model.tracking import Experiment, NewRun, Pairs, RunStatus, TrackedRun
+from mlproj.model.run import MetricPoint, Outcome, Run, ServerRun, Status
+from mlproj.model.tracking import PARENT, Experiment, Metric, NewRun, Pairs, RunStatus, TrackedRun
 from mlproj.services.configured import made
 from mlproj.tracking_ports import Server
 
@@ -28,6 +29,38 @@ STATUSES = {
 _LONGEST_TAG = 5000
 _KINDS = ("virtualenv", "conda", "docker")
 """The kinds of environments that MLflow has a word for."""
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended, as far as its server is told: `ended` is RFC 3339, `metrics` are from files that the
+    run wrote."""
+
+    status: Status
+    ended: str
+    metrics: tuple[MetricPoint, ...] = ()
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Ending:
+        return cls(status=outcome.status, ended=outcome.ended, metrics=outcome.metrics)
+
+    @property
+    def points(self) -> tuple[Metric, ...]:
+        """The metrics as of the end, of points with one step the last: servers take no point twice."""
+        found = {
+            (point.key, point.step): Metric(
+                key=point.key,
+                value=number_of(point.value),
+                timestamp=milliseconds(self.ended) or 0,
+                step=point.step,
+            )
+            for point in self.metrics
+        }
+        return tuple(found.values())
+
+    def tell(self, server: Server, run_id: str) -> None:
+        """Has the server say how its run `run_id` ended."""
+        status = STATUSES.get(self.status, RunStatus.FAILED)
+        server.update(run_id, status=status, ended=milliseconds(self.ended))
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +95,14 @@ class Mirror:
         netloc = self.place.uri.partition("://")[2].partition("/")[0]
         return netloc.rpartition("@")[0] or None
 
-    def end(self, status: Status, ended: str) -> TrackedRun:
-        """Has the server say how the run ended, and returns what it said before. Raises StoreError."""
+    def end(self, ending: Ending, note: Callable[[str], None]) -> TrackedRun:
+        """Has the server say how the run ended, and returns what it said before. What it refuses to show is
+        noted. Raises StoreError."""
         there = self.server.run(self.at.run_id)
-        self.server.update(self.at.run_id, status=STATUSES[status], ended=milliseconds(ended))
+        if ending.metrics:
+            show_metrics(self.server, there, ending, note)
+            there = self.server.run(self.at.run_id)
+        ending.tell(self.server, self.at.run_id)
         self._ended = True
         return there
 
@@ -123,11 +160,38 @@ def server_tags(run: Run) -> dict[str, str]:
     return {key: text[:_LONGEST_TAG] for key, text in tags.items() if text}
 
 
+def show_metrics(server: Server, there: TrackedRun, ending: Ending, note: Callable[[str], None]) -> None:
+    """Logs what a run wrote into metric files to the server, which calls it `there`, unless that has it; what
+    is refused (MLflow has rules for names) is noted. Raises StoreError."""
+    points, run_id = _not_shown(server, there, ending), there.run_id
+    try:
+        server.log(run_id, metrics=points)
+        return
+    except UsageError:
+        pass
+    for key in dict.fromkeys(point.key for point in points):
+        try:
+            server.log(run_id, metrics=tuple(point for point in points if point.key == key))
+        except UsageError as error:
+            note(f"the metric `{key}` is not shown at the server: {error.message}")
+
+
+def _not_shown(server: Server, there: TrackedRun, ending: Ending) -> tuple[Metric, ...]:
+    keys = {point.key for point in ending.metrics}
+    shown = {
+        (point.key, point.step, point.timestamp)
+        for metric in there.metrics
+        if metric.key in keys
+        for point in server.history(there.run_id, metric.key)
+    }
+    return tuple(point for point in ending.points if (point.key, point.step, point.timestamp) not in shown)
+
+
 def _begun(place: Place, opening: Run) -> Mirror:
     assert opening.job is not None, "a run that is begun has a job"
     tags = server_tags(opening)
     if place.outer is not None:
-        tags["mlflow.parentRunId"] = place.outer
+        tags[PARENT] = place.outer
     if place.run_id is None:
         new = NewRun(
             experiment_id=made(place.server, place.experiment),

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec.structs import replace
 
 from mlproj.errors import MlprojError
 from mlproj.model.run import Output, Run
-from mlproj.model.tracking import Batch, Metric, RunStatus, TrackedRun
-from mlproj.services.mirror import server_tags
+from mlproj.model.tracking import BEGUN_IN, PARENT, Batch, Metric, RunStatus, TrackedRun
+from mlproj.services.mirror import RUN_TAG, Ending, server_tags
 from mlproj.settings import Limits
 from mlproj.tracking_ports import Server, Tracking
 
 SERVED = "served"
 _RUN_NAME = "mlflow.runName"
-_PARENT = "mlflow.parentRunId"
 _AT_ONCE = 5000
 _ENDED = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
+
+
+class Reader(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to read back: the server, what the store tracks, and how large files may be."""
+
+    server: Server
+    tracking: Tracking
+    limits: Limits
 
 
 class ReadBack(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,17 +36,19 @@ class ReadBack(msgspec.Struct, frozen=True, kw_only=True):
     failure: MlprojError | None = None
 
 
-def read_back(server: Server, there: TrackedRun, tracking: Tracking, run: Run, limits: Limits) -> ReadBack:
-    """Logs to the run here what its server holds of it, which calls it `there`. What is here already is not
-    logged again.
+def read_back(reader: Reader, there: TrackedRun, run: Run, ending: Ending | None = None) -> ReadBack:
+    """Logs to the run here what the server holds of it, which calls it `there`. What is here already is not
+    logged again: that is what was planned, and what the server was shown of metric files.
 
     Never raises MlprojError: as much as can be had is brought in.
     """
     outputs: list[Output] = []
     try:
-        _bring_texts(there, tracking, run)
-        _bring_metrics(server, there, tracking, run.run_id)
-        for file in server.files(there, most=limits.served, altogether=limits.all_served):
+        _bring_texts(there, reader.tracking, run)
+        _bring_metrics(reader, there, run.run_id, _shown(ending))
+        for file in reader.server.files(
+            there, most=reader.limits.served, altogether=reader.limits.all_served
+        ):
             outputs.append(
                 Output(path=file.path, state=SERVED, digest=file.digest, size=file.size, declared=False)
             )
@@ -48,15 +57,20 @@ def read_back(server: Server, there: TrackedRun, tracking: Tracking, run: Run, l
     return ReadBack(outputs=tuple(outputs))
 
 
+def is_ours(there: TrackedRun, run: Run) -> bool:
+    """Whether the server's run is the one that mlproj began for `run`, and not one that a script began."""
+    return dict(there.tags).get(RUN_TAG) == run.run_id
+
+
 def _bring_texts(there: TrackedRun, tracking: Tracking, run: Run) -> None:
     """Params, tags, datasets, logged models, and the status if the script set one."""
     assert run.job is not None, "a run at a server has a job"
     run_id, runs = run.run_id, tracking.runs
     planned = {item.name for item in run.job.parameters}
     params = tuple((key, value) for key, value in there.params if key not in planned)
-    ours = {**server_tags(run), _RUN_NAME: run.name}
+    ours = {_RUN_NAME: run.name, **(server_tags(run) if is_ours(there, run) else {})}
     # One that was renamed here keeps that name.
-    left = {_PARENT, *(_RUN_NAME for item in run.amendments if item.kind == "name")}
+    left = {PARENT, BEGUN_IN, *(_RUN_NAME for item in run.amendments if item.kind == "name")}
     found = {key: value for key, value in there.tags if key not in left}
     tags = tuple((key, value) for key, value in found.items() if ours.get(key) != value)
     runs.log(run_id, Batch(params=params, tags=tags))
@@ -72,10 +86,18 @@ def _bring_texts(there: TrackedRun, tracking: Tracking, run: Run) -> None:
         runs.update(run_id, status=there.status)
 
 
-def _bring_metrics(server: Server, there: TrackedRun, tracking: Tracking, run_id: str) -> None:
+def _shown(ending: Ending | None) -> Callable[[Metric], bool]:
+    """Which points are those that the server was shown. Their values it may have rounded."""
+    shown = () if ending is None else ending.points
+    places = {(point.key, point.step, point.timestamp) for point in shown}
+    return lambda point: (point.key, point.step, point.timestamp) in places
+
+
+def _bring_metrics(reader: Reader, there: TrackedRun, run_id: str, known: Callable[[Metric], bool]) -> None:
     for metric in there.metrics:
-        for batch in _batches(server.history(there.run_id, metric.key)):
-            tracking.runs.log(run_id, Batch(metrics=batch))
+        points = itertools.filterfalse(known, reader.server.history(there.run_id, metric.key))
+        for batch in _batches(points):
+            reader.tracking.runs.log(run_id, Batch(metrics=batch))
 
 
 def _batches(points: Iterator[Metric]) -> Iterator[tuple[Metric, ...]]:

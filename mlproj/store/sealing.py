@@ -9,17 +9,16 @@ from msgspec.structs import replace
 
 from mlproj.errors import StoreError
 from mlproj.model.events import Progress
-from mlproj.model.moment import timestamp
+from mlproj.model.moment import moment_of
 from mlproj.model.notes import unkept
 from mlproj.model.record import EntryKind, blobs_of_logged, read_document, seal_document
-from mlproj.model.run import Outcome, Run, Status, Usage
+from mlproj.model.run import LEFT_OPEN, Outcome, Run, Status, Usage
 from mlproj.store.database import transaction
 from mlproj.store.gathering import gather_logged
 from mlproj.store.keeping import Kept, Left, keep_beside, keep_outputs, owned_runs
 from mlproj.store.place import Place
 from mlproj.store.writing import close_run, still_open
 
-LEFT_OPEN = "whoever began this run left it open"
 _AT_ONCE = 50
 ENDED = {status.value: status for status in (Status.FINISHED, Status.FAILED, Status.KILLED)}
 """The statuses that a client ends a run with."""
@@ -101,8 +100,8 @@ def seal_begun(
     run = _opened(run_id, name, created, opening)
     status = ENDED.get(logged_status)
     last = time if ended_with is None else ended_with.ended
-    started = _moment(started_ms, run.created)
-    ended = max(started, _moment(ended_ms, last) if status is not None else last)
+    started = moment_of(started_ms, run.created)
+    ended = max(started, moment_of(ended_ms, last) if status is not None else last)
     wall = 0.0 if status is None else max(0, (ended_ms or 0) - (started_ms or 0)) / 1000
     outcome = Outcome(
         status=status or (Status.KILLED if ended_with is None else ended_with.status),
@@ -121,10 +120,3 @@ def _opened(run_id: str, name: str, created: str, opening: bytes | None) -> Run:
         return read_document(opening or b"", name=name)
     except ValueError:
         return Run(run_id=run_id, name=name, created=created, plan=None, job=None)
-
-
-def _moment(milliseconds: int | None, otherwise: str) -> str:
-    try:
-        return otherwise if milliseconds is None else timestamp(milliseconds / 1000)
-    except (ValueError, OverflowError):
-        return otherwise

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,41 @@ entry_points:
     command: "python pipeline.py"
   waits:
     command: "python waits.py"
+  sweep:
+    metrics: [scores.csv]
+    command: "python sweep.py"
+"""
+
+SWEEP = """\
+import json, os
+import mlflow
+from mlflow.tracking import MlflowClient
+
+elsewhere = mlflow.create_experiment(os.environ["ELSEWHERE"])
+ids = []
+with mlflow.start_run() as own:
+    for depth in (1, 2):
+        with mlflow.start_run(nested=True, run_name=f"depth {depth}") as run:
+            ids.append(run.info.run_id)
+            mlflow.log_param("depth", depth)
+            for step in range(3):
+                mlflow.log_metric("loss", depth / (step + 1), step=step)
+            mlflow.set_tag("colour", "red")
+            mlflow.log_text(f"depth {depth}\\n", "note.txt")
+            with mlflow.start_run(nested=True, experiment_id=elsewhere, run_name=f"fold {depth}") as run:
+                ids.append(run.info.run_id)
+    client = MlflowClient()
+    below = client.create_run("0", tags={"mlflow.parentRunId": ids[0]}, run_name="below")
+    ids.append(below.info.run_id)
+    client.set_terminated(below.info.run_id, "FAILED")
+with mlflow.start_run(run_name="apart") as run:
+    ids.append(run.info.run_id)
+left = mlflow.start_run(run_name="left")
+ids.append(left.info.run_id)
+with open("scores.csv", "w") as file:
+    file.write("epoch,accuracy,odd [%]\\n0,0.5,1\\n1,nan,2\\n2,0.75,3\\n")
+print(json.dumps({"own": own.info.run_id, "ids": ids}), flush=True)
+os._exit(0)
 """
 
 PIPELINE = """\
@@ -77,7 +113,13 @@ while not os.path.exists(os.environ["GO"]):
     time.sleep(0.05)
 """
 
-FILES = {"MLproject": PROJECT, "train.py": SCRIPT, "pipeline.py": PIPELINE, "waits.py": WAITS}
+FILES = {
+    "MLproject": PROJECT,
+    "train.py": SCRIPT,
+    "pipeline.py": PIPELINE,
+    "waits.py": WAITS,
+    "sweep.py": SWEEP,
+}
 
 
 @pytest.fixture
@@ -195,6 +237,63 @@ def test_a_pipelines_steps_are_there_below_it(
     # A server of MLflow's own moves no run.
     assert above["experiment"] == "Default"
     assert above["tags"]["mlproj.experiment.asked"] == "of the script"
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_runs_that_a_script_begins_there_are_children_here(
+    line: str, client_python: ClientPython, server_of: ServerOf, project: Path, mlproj: Mlproj
+) -> None:
+    uri = server_of(line)
+    environ = variables(client_python(line), uri, ELSEWHERE=f"elsewhere {uuid.uuid4().hex}")
+    answer = mlproj("run", ".", "-e", "sweep", *LOCAL, cwd=project, variables=environ)
+    assert answer.code == 0, answer.stderr
+    told = json.loads(next(row for row in answer.stdout.splitlines() if row.startswith("{")))
+    own = mlproj("show", "last", "--json").document
+    assert own["server"]["run_id"] == told["own"] and own["server_read"] is True
+    assert sorted(own["children"]) == sorted(told["ids"])
+    runs = {run_id: mlproj("show", run_id, "--json").document for run_id in told["ids"]}
+    by_name = {run["name"]: run for run in runs.values()}
+    assert {name: run["status"] for name, run in by_name.items()} == {
+        **dict.fromkeys(("depth 1", "depth 2", "fold 1", "fold 2", "apart", "left"), "FINISHED"),
+        "below": "FAILED",
+    }
+    assert at_server(uri, by_name["left"]["run_id"])["status"] == "FINISHED"
+    assert all(run["plan"] == own["plan"] and run["parent"] == own["run_id"] for run in runs.values())
+    two = by_name["depth 2"]
+    assert two["parameters"] == {"depth": {"value": "2", "type": "logged", "origin": "logged"}}
+    assert two["metrics"] == {"loss": 2 / 3}
+    (metric,) = two["logged"]["metrics"]
+    assert (metric["step"], metric["count"], metric["maximum"]) == (2, 3, 2.0)
+    assert two["tags"]["colour"] == "red"
+    assert [(item["path"], item["digest"]) for item in two["outputs"]] == [
+        ("artifacts/note.txt", str(Digest.of(b"depth 2\n")))
+    ]
+    assert by_name["fold 1"]["experiment"] == environ["ELSEWHERE"]
+    assert mlproj("verify").code == 0
+    late(uri, two["run_id"], "reviewed", "yes")
+    assert "1 addition" in mlproj("runs", "sync", "last").stderr
+    (found,) = mlproj("runs", "--where", "tags.reviewed = yes", "--json").document["runs"]
+    assert found["run_id"] == two["run_id"]
+
+    # What was read from files is shown there as well, as far as its names are allowed.
+    there = at_server(uri, told["own"])["metrics"]
+    assert there["accuracy"] == 0.75 and len(history(uri, told["own"], "accuracy")) == 3
+    assert own["metrics"] == {"accuracy": 0.75, "odd [%]": 3}
+    assert [note for note in own["notes"] if "`odd [%]` is not shown" in note]
+    assert own["logged"] is None or own["logged"]["metrics"] == []
+
+
+def late(uri: str, run_id: str, key: str, value: str) -> None:
+    with calling(uri) as caller:
+        caller.done("POST", "runs/set-tag", run_id=run_id, key=key, value=value)
+
+
+def history(uri: str, run_id: str, key: str) -> list[dict[str, Any]]:
+    with calling(uri) as caller:
+        found: list[dict[str, Any]] = caller.done(
+            "GET", "metrics/get-history", run_id=run_id, metric_key=key
+        )["metrics"]
+    return found
 
 
 def test_a_server_that_goes_away_meanwhile_is_read_later(

@@ -116,6 +116,32 @@ def test_params_and_tags_are_logged_however_many(server: Server, run: TrackedRun
     assert dict(found.tags)["team"] == "red"
 
 
+def test_points_are_logged_however_many_and_odd(server: Server, run: TrackedRun) -> None:
+    steps = [Metric(key="loss", value=step / 4, timestamp=START, step=step) for step in range(2500)]
+    odd = Metric(key="odd", value=math.nan, timestamp=START, step=3)
+    server.log(run.run_id, metrics=(*steps, odd))
+    latest = {metric.key: metric for metric in server.run(run.run_id).metrics}
+    assert latest["loss"].value == 2499 / 4 and math.isnan(latest["odd"].value)
+    assert sorted(point.step for point in server.history(run.run_id, "loss")) == list(range(2500))
+
+
+def test_runs_begun_in_a_script_are_found_in_every_experiment(server: Server, run: TrackedRun) -> None:
+    def begun(**tags: str) -> str:
+        experiment = server.create_experiment(f"experiment {uuid.uuid4().hex}")
+        named = tuple((key.replace("_", ".", 1), value) for key, value in sorted(tags.items()))
+        new = NewRun(experiment_id=experiment, name="one", user="ada", started=START, tags=named)
+        return server.create_run(new).run_id
+
+    child = begun(mlflow_parentRunId=run.run_id)
+    both = begun(mlflow_parentRunId=run.run_id, mlproj_begun_in=run.run_id)
+    apart = begun(mlproj_begun_in=run.run_id)
+    below = begun(mlflow_parentRunId=child)
+    step = begun(mlflow_parentRunId=run.run_id, mlproj_run_id="other")
+    begun(mlflow_parentRunId=step), begun(mlflow_parentRunId="f" * 32)
+    found = [each.run_id for each in server.begun_in(run.run_id, apart="mlproj.run_id")]
+    assert sorted(found) == sorted([child, both, apart, below])
+
+
 def test_a_run_ends_with_its_status_and_time(server: Server, run: TrackedRun) -> None:
     for status in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.RUNNING):
         server.update(run.run_id, status=status, ended=START + 5000)

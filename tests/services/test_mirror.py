@@ -3,6 +3,7 @@ back, and what is completed later."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,7 @@ from mlproj.model.tracking import (
 from mlproj.ports import Task
 from mlproj.services.artifacts import get_artifact
 from mlproj.services.configured import configured_server, outer_run
+from mlproj.services.mirror import Ending, show_metrics
 from mlproj.services.request import RunRequest
 from mlproj.services.run import run as carry_out
 from mlproj.services.sync import Offices, is_complete, sync
@@ -222,6 +224,137 @@ def test_a_server_that_is_away_at_the_end_is_read_later(world: World) -> None:
     assert sync(world.store, (), offices(world), world.events) == ()
     (again,) = sync(world.store, (run.name,), offices(world), world.events)
     assert again.added == 0 and again.failure is None
+
+
+def sweeping(world: World, *, then: Callable[[], None] = lambda: None) -> Callable[[Task], None]:
+    """A script that begins two runs at the server beside its own, and leaves the second open."""
+
+    def act(task: Task) -> None:
+        train(world.project)(task)
+        server, own = world.server, task.environ["MLFLOW_RUN_ID"]
+        context = tuple(json.loads(task.environ["MLFLOW_RUN_CONTEXT"]).items())
+        parent = (("mlflow.parentRunId", own),)
+        for name, tags in (("nested", (*context, *parent)), ("open", context)):
+            begun = server.create_run(
+                NewRun(experiment_id="0", name=name, user="ada", started=1_700_000_000_000, tags=tags)
+            )
+            server.log(begun.run_id, params=(("alpha", name),))
+            server.log_points(begun.run_id, Metric(key="loss", value=0.5, timestamp=7))
+            if name == "nested":
+                server.update(begun.run_id, status=RunStatus.FAILED, ended=1_700_000_001_000)
+        then()
+
+    return act
+
+
+def test_runs_that_a_script_began_there_are_children_here(world: World) -> None:
+    world.executor.act = sweeping(world)
+    run = mirrored(world)
+    nested, left = world.store.children(run.run_id)
+    assert [child.name for child in (nested, left)] == ["nested", "open"]
+    for child in (nested, left):
+        assert child.plan == run.plan and child.job is not None and child.outcome is not None
+        assert child.job.parent == run.run_id and child.job.parameters == ()
+        assert child.outcome.server_read is True and child.outcome.logged is not None
+        assert child.outcome.logged.params == (("alpha", child.name),)
+        assert child.outcome.logged.tags == ()
+        assert child.outcome.latest == {"loss": 0.5}
+    assert nested.outcome is not None and left.outcome is not None
+    assert (nested.outcome.status, nested.outcome.usage.wall_s) == (Status.FAILED, 1.0)
+    assert left.outcome.status is Status.FINISHED and "left it open" in str(left.outcome.reason)
+    assert {each.status for each in world.server.runs.values()} == {RunStatus.FINISHED, RunStatus.FAILED}
+    assert verify(world.store).sound
+    (again,) = sync(world.store, (run.run_id,), offices(world), world.events)
+    assert again.added == 0 and len(world.store.children(run.run_id)) == 2
+
+
+def test_a_child_that_was_hidden_here_does_not_come_back(world: World) -> None:
+    world.executor.act = sweeping(world)
+    run = mirrored(world)
+    nested, left = world.store.children(run.run_id)
+    world.store.hide(nested.run_id)
+    (again,) = sync(world.store, (run.run_id,), offices(world), world.events)
+    assert again.added == 0 and world.store.children(run.run_id) == (left,)
+
+
+def test_children_are_read_later_where_their_server_is_away(world: World) -> None:
+    def leave() -> None:
+        world.server.failure = StoreError("gone")
+
+    world.executor.act = sweeping(world, then=leave)
+    run = mirrored(world)
+    assert world.store.children(run.run_id) == ()
+    world.server.failure = None
+    (synced,) = sync(world.store, (), offices(world), world.events)
+    assert synced.failure is None and synced.added == 3
+    assert [child.name for child in world.store.children(run.run_id)] == ["nested", "open"]
+    assert dict(world.server.runs[run_there(run)].params) == {"alpha": "0.5", "word": "plain"}
+    assert [metric.key for metric in world.server.runs[run_there(run)].metrics] == ["rmse"]
+    assert verify(world.store).sound
+    assert sync(world.store, (), offices(world), world.events) == ()
+
+
+def test_a_child_that_could_not_be_read_whole_is_completed_with_its_parent(world: World) -> None:
+    class Tired(FakeServer):
+        def history(self, run_id: str, key: str) -> Iterator[Metric]:
+            if key == "loss":
+                raise StoreError("tired")
+            return super().history(run_id, key)
+
+    world.server = Tired()
+    world.executor.act = sweeping(world)
+    run = mirrored(world)
+    assert not is_complete(run)
+    children = world.store.children(run.run_id)
+    assert [child.outcome and child.outcome.server_read for child in children] == [False, False]
+    rested = FakeServer(runs=world.server.runs, points=world.server.points)
+    place = Offices(server=lambda uri: rested, tracking=world.tools.tracking)
+    (synced,) = sync(world.store, (), place, world.events)
+    assert synced.failure is None and all(map(is_complete, world.store.children(run.run_id)))
+    index = world.store.index(children[0].run_id)
+    assert index["metrics"] == {"loss": (0.5, 0, 7, 0.5, 0.5, 1)}
+    assert verify(world.store).sound
+
+
+def run_there(run: Run) -> str:
+    assert run.job is not None and run.job.server is not None
+    return run.job.server.run_id
+
+
+def test_metrics_from_files_are_shown_there_and_are_in_the_record_once(world: World) -> None:
+    world.executor.act = train(world.project)
+    run = mirrored(world)
+    assert run.outcome is not None and run.outcome.metrics != ()
+    there = only(world.server)
+    assert [(metric.key, metric.value) for metric in there.metrics] == list(run.outcome.latest.items())
+    assert run.outcome.logged is None or run.outcome.logged.metrics == ()
+    summary = run.outcome.summaries["rmse"]
+    assert summary.count == 1
+    ending = Ending.of(run.outcome)
+    refused: list[str] = []
+    show_metrics(world.server, there, ending, refused.append)
+    assert refused == [] and only(world.server) == there
+    (again,) = sync(world.store, (run.run_id,), offices(world), world.events)
+    assert again.added == 0
+
+
+def test_a_metric_that_the_server_refuses_is_noted(world: World) -> None:
+    world.server.refusing = ("rmse",)
+    world.executor.act = train(world.project)
+    run = mirrored(world)
+    assert only(world.server).metrics == () and run.outcome is not None
+    assert [note for note in run.outcome.notes if "`rmse` is not shown at the server" in note]
+    assert run.outcome.server_read is True
+
+
+def test_tags_that_a_person_gives_every_run_stay_with_those_of_the_script(world: World) -> None:
+    request = asked(world, {"MLFLOW_RUN_CONTEXT": '{"team": "red"}'}, tracking_uri=URI)
+    carry_out(request, world.tools, world.events)
+    task = world.executor.tasks[-1]
+    assert json.loads(task.environ["MLFLOW_RUN_CONTEXT"]) == {
+        "team": "red",
+        "mlproj.begun_in": task.environ["MLFLOW_RUN_ID"],
+    }
 
 
 def test_what_is_logged_there_after_the_end_can_be_brought_in(world: World) -> None:

@@ -23,15 +23,7 @@ def begin_run(
     parent, owner = _family(connection, new.parent)
     run = Run(run_id=run_id, name=name, created=created, plan=None, job=None)
     if parent is not None and parent.job is not None:
-        job = replace(
-            parent.job,
-            experiment=experiment,
-            user=new.user or parent.job.user,
-            # What is the parent's own is not the child's.
-            parameters=(),
-            tags=(),
-            parent=parent.run_id,
-        )
+        job = parent.job.below(parent.run_id, experiment=experiment, user=new.user)
         run = replace(run, plan=parent.plan, job=job)
     open_run(raw(connection), run, _NOBODY, experiment=experiment)
     columns = {

@@ -14,7 +14,7 @@ from mlproj.errors import NotFound, UsageError
 from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.events import Progress
 from mlproj.model.logged import Logged, LoggedDataset, LoggedMetric, LoggedModelUse, read_points
-from mlproj.model.run import ShownParameter, Status
+from mlproj.model.run import LEFT_OPEN, ShownParameter, Status
 from mlproj.model.tracking import (
     Batch,
     Lifecycle,
@@ -24,7 +24,6 @@ from mlproj.model.tracking import (
 from mlproj.services.verify import verify
 from mlproj.store.closing import REASON
 from mlproj.store.opening import open_store
-from mlproj.store.sealing import LEFT_OPEN
 from mlproj.testing import Recorder
 from tests.store.runs import begun, ended
 from tests.store.tracking.desk import READ, START, Desk, log_everything, point
