@@ -79,6 +79,20 @@ def _is_ready(folder: Path, recipe: Recipe) -> bool:
         return False
 
 
+@pytest.fixture(scope="session")
+def auth_packages(isolation: Path) -> Path:
+    """A folder with what MLflow's server needs to ask for passwords, which its client does without."""
+    folder = Path(os.environ["UV_CACHE_DIR"]).parent / "mlproj-test-clients" / "auth"
+    install = (uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--target", folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_name("auth.lock")):
+        if not (folder / "ready").exists():
+            done = subprocess.run((*install, "Flask-WTF==1.2.2", "WTForms==3.2.1"), timeout=100)
+            need("mlflow clients", done.returncode == 0)
+            (folder / "ready").touch()
+    return folder
+
+
 def _build(recipe: Recipe, folder: Path, probes: Path) -> bool:
     """Whether there is a Python and an index to build the client from."""
     base = _interpreter(recipe.pythons, probes)

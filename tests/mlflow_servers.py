@@ -14,23 +14,34 @@ from pathlib import Path
 
 from tests.mlflow_clients import QUIET
 
+ADMIN, PASSWORD = "admin", "hunter2hunter2/hunter2"
+
 
 @contextlib.contextmanager
-def mlflow_server(python: Path, folder: Path, port: int | None = None) -> Iterator[str]:
-    """The address of the server of `python`'s MLflow, whose data is in `folder`."""
+def mlflow_server(
+    python: Path, folder: Path, port: int | None = None, *, auth: Path | None = None
+) -> Iterator[str]:
+    """The address of the server of `python`'s MLflow, whose data is in `folder`.
+
+    With `auth`, the folder of the packages that this takes beside MLflow, it lets in only who has a password:
+    `ADMIN`, by PASSWORD.
+    """
     port = port or free_port()
+    guarded = () if auth is None else ("--app-name", "basic-auth")
+    variables = {} if auth is None else _locked(folder, auth)
     command = (
         *(python.parent / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
         *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
         *("--default-artifact-root", "mlflow-artifacts:/"),
+        *guarded,
     )
     path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
     with open(folder / "server.log", "wb") as log:
         server = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **QUIET, "PATH": path},
+            env={**os.environ, **QUIET, **variables, "PATH": path},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -42,6 +53,21 @@ def mlflow_server(python: Path, folder: Path, port: int | None = None) -> Iterat
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGTERM)
             server.wait(30)
+
+
+def _locked(folder: Path, packages: Path) -> dict[str, str]:
+    """What has a server know its administrator, and keep what it knows of users in `folder`."""
+    settings = folder / "auth.ini"
+    settings.write_text(
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder / 'auth.db'}\n"
+        f"admin_username = {ADMIN}\nadmin_password = {PASSWORD}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(settings),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of this test",
+        "PYTHONPATH": str(packages),
+    }
 
 
 def free_port() -> int:

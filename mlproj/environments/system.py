@@ -1,13 +1,19 @@
-"""The caller's own environment: whatever `python` is on the PATH, taken as it is and described."""
+"""The caller's own environment: whatever `python` is on the PATH, taken as it is and described.
+
+Within a run that is the environment of the run, where we built it: then its lock says what it is.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mlproj.environments import pyenv
+from mlproj.environments.cache import complaint
+from mlproj.environments.described import described
 from mlproj.environments.probing import Probe, platform_name, probe
 from mlproj.model.environment import (
     Activation,
@@ -36,18 +42,21 @@ class SystemEnvironment:
     ) -> LockedEnvironment:
         """The Python on the PATH with its distributions. Raises nothing: there may be no Python at all."""
         found = self._python(project)
-        described = None if found is None else probe(found[0], self._cache)
+        entered = None if found is None else self._entered(found[0])
+        if entered is not None:
+            return dataclasses.replace(entered, because=f"{spec.because}, within an environment of ours")
+        told = None if found is None else probe(found[0], self._cache)
         python = None
-        if found is not None and described is not None:
+        if found is not None and told is not None:
             python = Interpreter(
                 executable=found[0],
-                version=described.version,
-                implementation=described.implementation,
+                version=told.version,
+                implementation=told.implementation,
                 because=found[1],
             )
         return LockedEnvironment(
             kind="system",
-            lock=installed_lock(self._installed(described)),
+            lock=installed_lock(self._installed(told)),
             python=python,
             platform=platform_name(),
             key=None,
@@ -68,11 +77,18 @@ class SystemEnvironment:
                     return behind, f"`{name}` on the PATH, chosen by pyenv"
         return None
 
-    def _installed(self, described: Probe | None) -> tuple[LockedPackage, ...]:
-        if described is None:
+    def _entered(self, python: Path) -> LockedEnvironment | None:
+        """The environment of ours that the Python belongs to, if it is as it was built."""
+        folder = python.parent.parent
+        if str(folder) != self._environ.get("VIRTUAL_ENV") or folder.parent != self._cache / "environments":
+            return None
+        return described(folder) if complaint(folder) is None else None
+
+    def _installed(self, told: Probe | None) -> tuple[LockedPackage, ...]:
+        if told is None:
             return ()
         extra = self._environ.get("PYTHONPATH", "").split(os.pathsep)
-        return installed((*filter(None, extra), *described.paths))
+        return installed((*filter(None, extra), *told.paths))
 
 
 def on_path(name: str, environ: Mapping[str, str]) -> Iterator[Path]:

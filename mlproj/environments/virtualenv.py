@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mlproj.environments.cache import build_once
+from mlproj.environments.described import describe
 from mlproj.environments.indexes import index_settings
 from mlproj.environments.install import install_with_uv
 from mlproj.environments.interpreters import Interpreters
@@ -92,6 +93,7 @@ class VirtualenvEnvironment:
         with _translated(self._cache):
             folder.parent.mkdir(parents=True, exist_ok=True)
             build_once(folder, lambda: self._fill(folder, locked, project.absolute(), report), report)
+            describe(folder, locked)
         variables = (("VIRTUAL_ENV", str(folder)), ("PYTHONHOME", None))
         return Activation(path=(folder / "bin",), variables=variables)
 

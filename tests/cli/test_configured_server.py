@@ -10,18 +10,21 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from mlproj.model.digest import Digest
-from tests.cli.conftest import LOCAL, Mlproj, single, written
+from mlproj.model.tracking import RunStatus
+from mlproj.remote.server import RemoteServer
+from tests.cli.conftest import LOCAL, Answer, Mlproj, single, written
 from tests.conftest import ProjectMaker, git
-from tests.mlflow_clients import LINES, QUIET, ClientPython
-from tests.mlflow_servers import free_port, mlflow_server
+from tests.mlflow_clients import LINES, QUIET, ClientPython, auth_packages
+from tests.mlflow_servers import ADMIN, PASSWORD, free_port, mlflow_server
 from tests.remote.conftest import ServerOf, client_python, server_of
 from tests.server.calling import calling
 
-__all__ = ["client_python", "server_of"]
+__all__ = ["auth_packages", "client_python", "server_of"]
 
 SCRIPT = """\
 import os, sys
@@ -52,6 +55,8 @@ entry_points:
     command: "python train.py 1 3"
   pipeline:
     command: "python pipeline.py"
+  quiet:
+    command: "true"
   waits:
     command: "python waits.py"
   sweep:
@@ -371,6 +376,58 @@ def test_an_address_of_no_server_is_a_warning_or_an_error(make_project: ProjectM
     assert answer.stderr.count("sqlite:////nowhere/mlflow.db") == 1
     refused = mlproj("run", ".", *LOCAL, "--tracking-uri", "databricks", cwd=project)
     assert refused.code == 2 and "takes the address of a server" in refused.stderr
+
+
+@pytest.mark.parametrize("line", ["2.22", "3"])
+def test_a_server_that_asks_for_a_password(
+    line: str,
+    client_python: ClientPython,
+    auth_packages: Path,
+    project: Path,
+    mlproj: Mlproj,
+    tmp_path: Path,
+) -> None:
+    python, folder, home = client_python(line), tmp_path / "server", tmp_path / "home"
+    folder.mkdir()
+    (home / ".mlflow").mkdir(parents=True)
+    kept = home / ".mlflow" / "credentials"
+    kept.write_text(f"[mlflow]\nmlflow_tracking_username = {ADMIN}\nmlflow_tracking_password = {PASSWORD}\n")
+    told = {"MLFLOW_TRACKING_USERNAME": ADMIN, "MLFLOW_TRACKING_PASSWORD": PASSWORD}
+    shown: list[str] = []
+
+    def begun(entry: str, address: str, **more: str) -> Answer:
+        environ = variables(python, address, **more)
+        answer = mlproj("run", ".", "-e", entry, *LOCAL, cwd=project, variables=environ)
+        shown.extend((answer.stdout, answer.stderr))
+        return answer
+
+    with mlflow_server(python, folder, auth=auth_packages) as uri:
+        in_address = uri.replace("//", f"//{ADMIN}:{quote(PASSWORD, safe='')}@")
+        for entry, address, more in (
+            ("main", uri, told),
+            ("quiet", in_address, {}),
+            ("quiet", uri, {"HOME": str(home)}),
+        ):
+            assert begun(entry, address, **more).code == 0, shown[-1]
+            here = mlproj("show", "last", "--json").document
+            assert here["server_read"] is True and here["server"]["uri"] == uri
+            there = RemoteServer(in_address, {}).run(here["server"]["run_id"])
+            assert there.status is RunStatus.FINISHED
+        (here,) = mlproj("runs", "--where", "metrics.good = 0.25", "--json").document["runs"]
+        assert mlproj("show", here["run_id"], "--json").document["outputs"][0]["digest"] is not None
+        for wrong in ({}, {**told, "MLFLOW_TRACKING_PASSWORD": "another/hunter2"}):
+            refused = begun("quiet", uri, **wrong)
+            assert refused.code == 5
+            assert refused.stderr.startswith(f"error: the tracking server `{uri}` does not let us in (401)")
+            assert (
+                refused.stderr.count("\n") == 2 and "hint: set `MLFLOW_TRACKING_USERNAME`" in refused.stderr
+            )
+    assert len(mlproj("runs", "--json").document["runs"]) == 3
+    shown += [mlproj("show", "last", "--json").stdout, mlproj("logs").stdout]
+    files = [path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file()]
+    for secret in ("hunter2", quote(PASSWORD, safe="")):
+        assert not any(secret in text for text in shown)
+        assert not any(secret.encode() in content for content in files)
 
 
 def test_credentials_are_nowhere_in_what_is_kept_or_shown(

@@ -147,6 +147,45 @@ def test_a_step_is_run_by_mlproj_itself_whatever_lies_in_the_script_s_folder(
     assert step["environment"]["because"] == "--env-manager local"
 
 
+LOCALLY = """\
+import json, os, subprocess, sys, sysconfig
+
+if sys.argv[1:] == ["spoil"]:
+    os.mkdir(os.path.join(sysconfig.get_path("purelib"), "extra-1.0.dist-info"))
+command = json.loads(os.environ["MLPROJ_EXECUTABLE"])
+sys.exit(subprocess.call([*command, "run", "-e", "step", "--env-manager", "local", "."]))
+"""
+
+
+def test_a_step_in_the_parents_own_environment_is_recorded_with_its_lock(
+    make_project: ProjectMaker, mlproj: Mlproj
+) -> None:
+    entry_points = (
+        "python_env: python_env.yaml\nentry_points:\n"
+        "  main: {command: python locally.py}\n  other: {command: python locally.py spoil}\n"
+        "  step: {command: 'python -c 1'}\n"
+    )
+    needs = "dependencies: [six==1.17.0]\n"
+    files = {"MLproject": entry_points, "python_env.yaml": needs, "locally.py": LOCALLY}
+    project = make_project(files)
+    answer = mlproj("run", ".", cwd=project)
+    assert answer.code == 0, answer.stderr
+    parent = mlproj("show", "last", "--json").document
+    (step,) = (mlproj("show", run_id, "--json").document for run_id in parent["children"])
+    environment = step["environment"]
+    assert environment["because"] == "--env-manager local, within an environment of ours"
+    left = {"because"}
+    assert {key: environment[key] for key in environment if key not in left} == {
+        key: value for key, value in parent["environment"].items() if key not in left
+    }
+    assert mlproj("run", ".", "-e", "step", "--json", cwd=project).document["plan"] == step["plan"]
+
+    assert mlproj("run", ".", "-e", "other", cwd=project).code == 0
+    (step,) = mlproj("show", "last", "--json").document["children"]
+    spoilt = mlproj("show", step, "--json").document["environment"]
+    assert (spoilt["kind"], spoilt["packages"]) == ("system", environment["packages"] + 1)
+
+
 NAMING = """\
 import json, os, sys, urllib.request
 

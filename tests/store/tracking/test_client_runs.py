@@ -9,7 +9,7 @@ from mlproj.model.tracking import (
     RunStatus,
 )
 from mlproj.services.verify import verify
-from mlproj.store.sealing import LEFT_OPEN
+from mlproj.model.run import LEFT_OPEN
 from tests.store.runs import begun, ended
 from tests.store.tracking.desk import START, Desk, log_everything
 
