@@ -50,9 +50,17 @@ def mlflow_server(
             wait_for(f"http://127.0.0.1:{port}/health", server, folder / "server.log")
             yield f"http://127.0.0.1:{port}"
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
+            _stop(server)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Ends the server with its workers, which a busy machine may not do in time by itself."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(30)
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait(30)
 
 
 def _locked(folder: Path, packages: Path) -> dict[str, str]:
@@ -62,6 +70,8 @@ def _locked(folder: Path, packages: Path) -> dict[str, str]:
         f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder / 'auth.db'}\n"
         f"admin_username = {ADMIN}\nadmin_password = {PASSWORD}\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+        # Hashing a password takes long, and is done for every request.
+        "auth_cache_ttl_seconds = 60\n"
     )
     return {
         "MLFLOW_AUTH_CONFIG_PATH": str(settings),

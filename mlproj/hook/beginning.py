@@ -8,7 +8,7 @@ import threading
 from typing import Any, Callable, Dict, Optional
 from urllib.parse import urlsplit
 
-from . import addresses, experiments, projects
+from . import addresses, experiments, further, projects
 from .endpoint import Endpoint
 from .importlib_bootstrap import finder
 from .run import Run
@@ -31,11 +31,16 @@ def begin() -> Find:
         "mlflow": lambda module: _note(asked, endpoint),
         "mlflow.tracking._tracking_service.utils": lambda m: addresses.mend_tracking(m, run, endpoint),
         "mlflow.tracking._model_registry.utils": lambda m: addresses.mend_registry(m, endpoint),
-        "mlflow.tracking.client": lambda m: addresses.mend_client(m, run, endpoint),
+        "mlflow.tracking.client": lambda m: _mend_client(m, run, endpoint),
         "mlflow.tracking.fluent": lambda m: experiments.mend(m, run, endpoint),
         "mlflow.projects": lambda m: projects.mend(m, run, endpoint),
     }
     return finder(mends)
+
+
+def _mend_client(module: Any, run: Run, endpoint: Endpoint) -> None:
+    addresses.mend_client(module, run, endpoint)
+    further.mend(module, run)
 
 
 def _note(asked: Optional[str], endpoint: Endpoint) -> None:

@@ -50,7 +50,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 def written(path: Path) -> str:
     """What is in a file, once there is something in it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90  # a busy machine takes that long to import mlflow
     while time.monotonic() < deadline and not (path.exists() and path.read_text().strip()):
         time.sleep(0.02)
     return path.read_text()

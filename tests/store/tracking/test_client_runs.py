@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from mlproj.model.run import Status
+from mlproj.model.run import LEFT_OPEN, Status
 from mlproj.model.tracking import (
     Batch,
     NewRun,
     RunStatus,
 )
 from mlproj.services.verify import verify
-from mlproj.model.run import LEFT_OPEN
 from tests.store.runs import begun, ended
 from tests.store.tracking.desk import START, Desk, log_everything
 
