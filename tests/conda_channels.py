@@ -73,7 +73,7 @@ def reindex(folder: Path) -> None:
     for file in folder.glob("*/repodata.json"):
         told = json.loads(file.read_text())
         for package in told["packages"].values():
-            del package["indexed_timestamp"]
+            package.pop("indexed_timestamp", None)
         file.write_text(json.dumps(told))
 
 

@@ -53,6 +53,8 @@ def _told(error: BaseException, secrets: tuple[str, ...]) -> str:
 def _unsolvable(words: str, file: str) -> EnvironmentFailed:
     explanation = _SOLVER.sub("", words).strip()
     hint = f"look at the names, versions and channels in `{file}`"
+    if "cutoff date" in explanation:
+        hint = "`--as-of` leaves out what came later"
     if "\n" not in explanation:
         return EnvironmentFailed(
             f"the packages of `{file}` cannot be had: {explanation.rstrip('.')}", hint=hint
