@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from mlproj.environments.conda.environment import CondaEnvironment
+from mlproj.environments.conda.failures import translated
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import CondaSpec, DockerSpec, SystemSpec
 from mlproj.model.events import Progress
@@ -414,3 +415,23 @@ print("rattler" in sys.modules, "asyncio" in sys.modules)
 """
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"
+
+
+def test_a_program_of_rattlers_that_breaks_down_is_told(
+    shared_conda: CondaEnvironment, forged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rattler.py").write_text("import os, sys; sys.stderr.write('abort\\n'); os.abort()")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    spec = specification(forged, "acting", "greeting=1.0", "pip")
+    with pytest.raises(EnvironmentFailed, match=r"rattler broke down \(exit code -6\)") as caught:
+        lock(shared_conda, spec, tmp_path)
+    assert caught.value.output == "abort"
+
+
+def test_a_panic_of_rattlers_is_told_as_any_failure() -> None:
+    panic = type("PanicException", (BaseException,), {})
+    told = pytest.raises(EnvironmentFailed, match="it cannot be done, by a fault of rattler's: called `None`")
+    with told, translated("it cannot be done", "conda.yaml", ()):
+        raise panic("called `None`")
+    with pytest.raises(KeyboardInterrupt), translated("it cannot be done", "conda.yaml", ()):
+        raise KeyboardInterrupt

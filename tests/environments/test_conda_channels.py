@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mlproj.environments.conda.channels import Channels, split
-from mlproj.environments.conda.configuration import public, read_configuration
+from mlproj.environments.conda.addresses import name_of, public, split
+from mlproj.environments.conda.channels import Channels
+from mlproj.environments.conda.configuration import read_configuration
 from mlproj.environments.conda.environment import CondaEnvironment
-from mlproj.environments.conda.request import name_of
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import CondaSpec
 from tests.conda_channels import Package, channel

@@ -21,9 +21,10 @@ def test_ten_processes_that_want_one_environment_build_it_once(forged: Path, tmp
     assert len(told) == 1, "a second build would have made another folder of that name"
 
 
-def test_a_build_that_was_killed_poisons_nothing(forged: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_build_that_was_killed_poisons_nothing(forged: Path, tmp_path: Path, alone: bool) -> None:
     script = _script(tmp_path, forged)
-    kill_a_build(script, tmp_path / "cache")
+    kill_a_build(script, tmp_path / "cache", alone=alone)
     folder, *_, said = ask(script)
     assert (Path(folder) / "mlproj.json").exists() and said == "hello"
 

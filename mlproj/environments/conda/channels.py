@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
+from mlproj.environments.conda.addresses import name_of, split
 from mlproj.environments.conda.configuration import Configuration, expanded
+from mlproj.environments.conda.orders import Solving, Tier
+from mlproj.errors import EnvironmentFailed
+from mlproj.model.environment import CondaSpec
+from mlproj.ports import Resolving
 
+_MACHINES = {"x86_64": "64", "amd64": "64", "i686": "32", "i386": "32", "arm64": "arm64"}
 _PLATFORM = re.compile(r"/(?:noarch|(?:linux|osx|win|emscripten|wasi|freebsd|zos)-[a-z0-9]+)/?$")
-
-
-class Tier(NamedTuple):
-    """Channels that rank alike: one, or those that a name such as `defaults` stands for."""
-
-    name: str
-    urls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +28,34 @@ class Channels:
     configuration: Configuration
     folder: Path
     environ: Mapping[str, str]
+
+    def request(self, spec: CondaSpec, cache: Path, resolving: Resolving) -> Solving:
+        """What the specification asks for on this machine. Raises EnvironmentFailed if it is for others."""
+        platform = platform_here()
+        if spec.platforms and platform not in spec.platforms:
+            named = ", ".join(f"`{name}`" for name in spec.platforms)
+            raise EnvironmentFailed(
+                f"`{spec.file}` is for {named}, and this machine is `{platform}`",
+                hint=f"add `{platform}` to its `platforms`",
+            )
+        asked = spec.dependencies
+        if spec.pip and not any(name_of(package) == "python" for package in asked):
+            asked = (*asked, "python")  # conda, too, brings the Python that a `pip:` list needs
+        said = (name for name in sorted(self.environ) if name.startswith("CONDA_OVERRIDE_"))
+        return Solving(
+            file=spec.file,
+            asked=asked,
+            packages=tuple(map(self.specification, asked)),
+            tiers=self.tiers(spec.channels, asked),
+            platform=platform,
+            overrides=tuple((name, self.environ[name]) for name in said),
+            strict=self.configuration.strict,
+            with_pip=self.configuration.with_pip,
+            network=self.configuration.network,
+            folder=str(cache / "conda" / "channels"),
+            as_of=resolving.as_of,
+            refresh=resolving.refresh,
+        )
 
     def tiers(self, named: Sequence[str], specifications: Iterable[str] = ()) -> tuple[Tier, ...]:
         """Where packages come from, the first with the greatest say.
@@ -80,9 +107,8 @@ class Channels:
         return f"{self._url(under)}/{quote(name)}"
 
 
-def split(specification: str) -> tuple[str | None, str]:
-    """The channel that one package is to come from, if one is named, and the rest."""
-    channel, colons, rest = specification.strip().partition("::")
-    if not colons or re.search(r"[\s\[=<>]", channel):
-        return None, specification
-    return channel, rest
+def platform_here() -> str:
+    """This machine in conda's words, such as `linux-64`."""
+    machine = os.uname().machine.lower()
+    system = "osx" if sys.platform == "darwin" else "linux"
+    return f"{system}-{_MACHINES.get(machine, machine)}"

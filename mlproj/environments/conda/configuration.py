@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlproj.environments.conda.orders import Network
 from mlproj.errors import EnvironmentFailed, SpecError
-from mlproj.model.digest import Json
-from mlproj.model.redaction import without_credentials
 from mlproj.spec import documents, text, toml
 
 ALIAS = "https://conda.anaconda.org"
@@ -18,13 +17,12 @@ DEFAULT_CHANNELS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anacond
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _TRUE = ("1", "true", "yes", "on", "y")
-_TOKEN = re.compile(r"(?<=/)t/[^/\s]+/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """`channels` come after those that a file names. `custom` gives single channels the URL they lie under,
-    `groups` are names for several channels, `network` is for rattler: its own keys and their values."""
+    `groups` are names for several channels."""
 
     channels: tuple[str, ...] = ()
     default_channels: tuple[str, ...] = DEFAULT_CHANNELS
@@ -33,13 +31,7 @@ class Configuration:
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     strict: bool = True
     with_pip: bool = True
-    network: tuple[tuple[str, str], ...] = ()
-    files: tuple[Path, ...] = ()
-
-    @property
-    def identity(self) -> list[Json]:
-        """What of it a solution depends on besides the channels' URLs."""
-        return [self.strict, self.with_pip]
+    network: Network = field(default_factory=Network)
 
 
 def read_configuration(environ: Mapping[str, str]) -> Configuration:
@@ -58,19 +50,13 @@ def read_configuration(environ: Mapping[str, str]) -> Configuration:
         groups=_groups(options),
         strict=str(options.get("channel_priority", "strict")).lower() not in ("disabled", "false"),
         with_pip=_is_true(options.get("add_pip_as_python_dependency", True)),
-        network=tuple(_network(options)),
-        files=rattler,
+        network=Network(files=tuple(map(str, rattler)), settings=tuple(_network(options))),
     )
 
 
 def expanded(value: str, environ: Mapping[str, str]) -> str:
     """A text with `$NAME` and `${NAME}` replaced where there is such a variable, as conda does."""
     return _VARIABLE.sub(lambda found: environ.get(found["braced"] or found["bare"], found[0]), value)
-
-
-def public(url: str) -> str:
-    """The URL of a channel or package without user, password or the token in its path."""
-    return _TOKEN.sub("", without_credentials(url))
 
 
 def _condarc_files(environ: Mapping[str, str]) -> Iterable[Path]:

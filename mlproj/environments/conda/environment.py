@@ -14,9 +14,10 @@ from types import ModuleType
 
 from mlproj.environments.cache import build_once
 from mlproj.environments.conda.activation import keep_activation, kept_activation
-from mlproj.environments.conda.channels import Channels
+from mlproj.environments.conda.calling import Rattler
+from mlproj.environments.conda.channels import Channels, platform_here
 from mlproj.environments.conda.configuration import read_configuration
-from mlproj.environments.conda.request import Request, request
+from mlproj.environments.conda.orders import Linking, Solving
 from mlproj.environments.indexes import index_settings
 from mlproj.environments.install import install_with_uv
 from mlproj.environments.locks import LockCache
@@ -55,6 +56,7 @@ class CondaEnvironment:
         self._uv = None if uv is None else Uv(program=uv, environ=environ)
         self._locks = LockCache(folder=cache / "locks")
         self._settings = index_settings(environ)
+        self._rattler = Rattler()
 
     def lock(
         self, spec: EnvironmentSpec, project: Path, report: Report, resolving: Resolving
@@ -88,18 +90,20 @@ class CondaEnvironment:
         if locked.lock is None or locked.key is None:
             raise EnvironmentFailed("the environment is not resolved yet, and cannot be built")
         folder = self._folder(locked.key)
+        # What somebody changed in an environment may be the package cache's own, by way of a hard link.
+        filling = _Filling(locked=locked, project=project.absolute(), again=folder.exists(), report=report)
         with translated(self._cache):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            build_once(folder, lambda: self._fill(folder, locked, project.absolute(), report), report)
+            build_once(folder, lambda: self._fill(folder, filling), report)
         return kept_activation(folder)
 
-    def _request(self, spec: CondaSpec, project: Path, resolving: Resolving) -> Request:
+    def _request(self, spec: CondaSpec, project: Path, resolving: Resolving) -> Solving:
         channels = Channels(
             configuration=read_configuration(self._environ),
             folder=(project / spec.file).parent,
             environ=self._environ,
         )
-        return request(spec, channels, cache=self._cache, as_of=resolving.as_of, refresh=resolving.refresh)
+        return channels.request(spec, self._cache, resolving)
 
     def _committed(self, wanted: _Wanted) -> Lock | None:
         """The lock that lies in the project, which wins over resolving; None where it cannot be used."""
@@ -115,7 +119,7 @@ class CondaEnvironment:
         try:
             lock = self._locks.get_or_resolve(
                 Digest.of(canonical(parts)).hex,
-                lambda: _committing().read_committed(path, wanted.project),
+                lambda: _committing().read_committed(path, wanted.project, self._rattler),
                 refresh=False,
             )
         except ValueError as error:
@@ -131,9 +135,9 @@ class CondaEnvironment:
         asked = wanted.request
         return self._kept(wanted, asked.identity, lambda: self._solve(asked, wanted.report))
 
-    def _solve(self, asked: Request, report: Report) -> Lock:
+    def _solve(self, asked: Solving, report: Report) -> Lock:
         report(Started(stage="resolve", detail=f"the packages of `{asked.file}`"))
-        lock: Lock = importlib.import_module("mlproj.environments.conda.solver").solve(asked)
+        lock = self._rattler.locked(asked, report)
         report(Ended(stage="resolve", detail=_counted(lock)))
         return lock
 
@@ -183,26 +187,29 @@ class CondaEnvironment:
             return self._locks.get(specification)
         return self._locks.get_or_resolve(specification, resolve, refresh=wanted.resolving.refresh)
 
-    def _fill(self, folder: Path, locked: LockedEnvironment, project: Path, report: Report) -> None:
-        lock = locked.lock
+    def _fill(self, folder: Path, filling: _Filling) -> None:
+        locked, report, lock = filling.locked, filling.report, filling.locked.lock
         assert lock is not None
         parts = parted(lock.text.decode())
         report(Started(stage="install", detail=_counted(lock)))
-        importlib.import_module("mlproj.environments.conda.installer").install(
-            parts.conda,
-            folder,
-            cache=self._cache,
-            configuration=read_configuration(self._environ),
+        linking = Linking(
+            lock=parts.conda,
+            platform=platform_here(),
+            prefix=str(folder),
             origins=tuple(url.removeprefix(_CHANNEL) for url in locked.origins if url.startswith(_CHANNEL)),
-            report=report,
+            network=read_configuration(self._environ).network,
+            folder=str(self._cache / "conda" / "packages"),
+            thorough=filling.again,
         )
+        self._rattler.carry_out(linking, report)
+        self._rattler.close()
         if parts.pylock is not None:
             packages = tuple(package for package in lock.packages if "=" not in package.version)
             install_with_uv(
                 Lock(format="pylock", packages=packages, text=parts.pylock.encode()),
                 folder,
                 uv=self._found_uv(),
-                project=project,
+                project=filling.project,
                 settings=self._settings,
                 origins=tuple(url for url in locked.origins if not url.startswith(_CHANNEL)),
                 report=report,
@@ -248,7 +255,7 @@ class _Wanted:
 
     spec: CondaSpec
     project: Path
-    request: Request
+    request: Solving
     resolving: Resolving
     report: Report
 
@@ -260,6 +267,16 @@ class _Wanted:
     def committed(self) -> Path:
         """The lock that an author keeps beside the environment's file."""
         return self.file.with_name(COMMITTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filling:
+    """One call of `build`: what goes into the folder, and whether something is, or was, there."""
+
+    locked: LockedEnvironment
+    project: Path
+    again: bool
+    report: Report
 
 
 def _conda(spec: EnvironmentSpec) -> CondaSpec:

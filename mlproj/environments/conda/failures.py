@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from rattler import exceptions
 
-from mlproj.environments.conda.configuration import public
-from mlproj.environments.uv import last_lines
+from mlproj.environments.conda.addresses import public
 from mlproj.errors import EnvironmentFailed
 
 _PANIC = "PanicException"
@@ -60,7 +59,7 @@ def _unsolvable(words: str, file: str) -> EnvironmentFailed:
             f"the packages of `{file}` cannot be had: {explanation.rstrip('.')}", hint=hint
         )
     return EnvironmentFailed(
-        f"the packages that `{file}` asks for do not go together", hint=hint, output=last_lines(explanation)
+        f"the packages that `{file}` asks for do not go together", hint=hint, output=explanation
     )
 
 
@@ -72,4 +71,4 @@ def _failure(what: str, words: str) -> EnvironmentFailed:
     elif _NETWORK.search(words):
         hint = "look at the network, and at the channels that the file or `.condarc` names"
     because = first if not causes else f"{first}: {causes[-1]}"
-    return EnvironmentFailed(f"{what}: {because}", hint=hint, output=last_lines(words) if causes else "")
+    return EnvironmentFailed(f"{what}: {because}", hint=hint, output=words if causes else "")

@@ -3,75 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import rattler
 
-from mlproj.environments.conda.configuration import Configuration, public
+from mlproj.environments.conda.addresses import public
 from mlproj.environments.conda.failures import translated
 from mlproj.environments.conda.network import client, rattler_config
-from mlproj.environments.conda.request import platform_here
+from mlproj.environments.conda.orders import Linking
 from mlproj.environments.conda.solver import locked_records
 from mlproj.errors import EnvironmentFailed
 from mlproj.files import digest_of
-from mlproj.model.events import Ended, Note, Progress, Report
+from mlproj.model.events import Progress
 
 
-def install(
-    text: str,
-    folder: Path,
-    *,
-    cache: Path,
-    configuration: Configuration,
-    origins: tuple[str, ...],
-    report: Report,
-) -> None:
-    """Makes `folder` the environment of the lock file `text`, for this platform.
+def install(order: Linking, tell: Callable[[Progress], None]) -> tuple[str, ...]:
+    """Makes a folder the environment of a lock file; returns what a person should know of it.
 
-    `origins` are channels with credentials. Raises EnvironmentFailed, also where an archive has another hash.
+    Raises EnvironmentFailed, also where an archive is not the one that was locked.
     """
-    with translated("the packages of the lock cannot be installed", "conda.lock", origins):
-        records = _records(text, origins)
-        config = rattler_config(configuration)
+    with translated("the packages of the lock cannot be installed", "conda.lock", order.origins):
+        records = _records(order)
+        config = rattler_config(order.network)
         for record in records:
             _check_local(record)
-        asyncio.run(_linked(records, folder, cache / "conda" / "packages", config, report))
-    if config.run_post_link_scripts != "insecure":
-        _tell_of_scripts(folder, report)
+        asyncio.run(_linked(order, records, config, tell))
+    return () if config.run_post_link_scripts == "insecure" else tuple(_left_out(Path(order.prefix)))
 
 
 async def _linked(
-    records: list[rattler.RepoDataRecord], folder: Path, cache: Path, config: rattler.Config, report: Report
+    order: Linking,
+    records: list[rattler.RepoDataRecord],
+    config: rattler.Config,
+    tell: Callable[[Progress], None],
 ) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
+    packages = Path(order.folder)
+    packages.mkdir(parents=True, exist_ok=True)
+    mode = rattler.ValidationMode.full() if order.thorough else rattler.ValidationMode.fast()
     await rattler.install(
         records,
-        folder,
-        # A file that somebody changed in an environment may be the cache's own, by way of a hard link.
+        order.prefix,
         package_cache=rattler.PackageCache.from_layers(
-            [rattler.PackageCacheLayer(cache).with_validation_mode(rattler.ValidationMode.full())]
+            [rattler.PackageCacheLayer(packages).with_validation_mode(mode)]
         ),
         client=client(config),
         config=config,
         show_progress=False,
         # Only those of its methods are called that there are.
-        reporter=cast(rattler.InstallerReporter, _Teller(report)),
+        reporter=cast(rattler.InstallerReporter, _Teller(tell)),
     )
 
 
-def _records(text: str, origins: tuple[str, ...]) -> list[rattler.RepoDataRecord]:
-    with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
-        path = Path(folder, "conda.lock")
-        path.write_text(text, encoding="utf-8")
-        records = locked_records(path, platform_here())
+def _records(order: Linking) -> list[rattler.RepoDataRecord]:
+    records = locked_records(order.lock, order.platform)
     if records is None:
-        raise EnvironmentFailed(f"the lock holds nothing for this machine, which is `{platform_here()}`")
+        raise EnvironmentFailed(f"the lock holds nothing for this machine, which is `{order.platform}`")
     for record in records:
-        for origin in origins:
+        for origin in order.origins:
             told = public(origin)
             if record.url.startswith(f"{told.rstrip('/')}/"):
                 record.url = f"{origin}{record.url.removeprefix(told)}"
@@ -91,23 +82,20 @@ def _check_local(record: rattler.RepoDataRecord) -> None:
         )
 
 
-def _tell_of_scripts(folder: Path, report: Report) -> None:
-    scripts: Iterable[Path] = sorted((folder / "bin").glob(".*-post-link.sh"))
-    for script in scripts:
+def _left_out(prefix: Path) -> Iterator[str]:
+    for script in sorted((prefix / "bin").glob(".*-post-link.sh")):
         name = script.name.removeprefix(".").removesuffix("-post-link.sh")
-        report(
-            Note(
-                message=f"`{name}` has a script to be run once it is installed, which was not run: set"
-                ' `run-post-link-scripts = "insecure"` in rattler\'s configuration to have such scripts run'
-            )
+        yield (
+            f"`{name}` has a script to be run once it is installed, which was not run: set"
+            ' `run-post-link-scripts = "insecure"` in rattler\'s configuration to have such scripts run'
         )
 
 
 class _Teller:
     """Tells how many bytes came and how many packages are linked."""
 
-    def __init__(self, report: Report) -> None:
-        self._report = report
+    def __init__(self, tell: Callable[[Progress], None]) -> None:
+        self._tell = tell
         self._total = 0
         self._linked = 0
         self._came: dict[int, int] = {}
@@ -125,10 +113,8 @@ class _Teller:
         self._came[download_idx] = progress
         self._expected[download_idx] = total or progress
         came, expected = sum(self._came.values()), sum(self._expected.values())
-        self._report(Progress(stage="download", done=came, total=expected, unit="bytes"))
+        self._tell(Progress(stage="download", done=came, total=expected, unit="bytes"))
 
     def on_link_complete(self, index: int) -> None:
         self._linked += 1
-        if self._linked == self._total and self._came:
-            self._report(Ended(stage="download"))
-        self._report(Progress(stage="install", done=self._linked, total=self._total, unit="packages"))
+        self._tell(Progress(stage="install", done=self._linked, total=self._total, unit="packages"))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import rattler
 
-from mlproj.environments.conda.configuration import Configuration
+from mlproj.environments.conda.orders import Network
 from mlproj.version import __version__
 
 
-def rattler_config(configuration: Configuration) -> rattler.Config:
+def rattler_config(network: Network) -> rattler.Config:
     """What rattler's own files say, and on top of that what `.condarc` does. Raises rattler's ConfigError."""
-    config = rattler.Config.load_from_locations([(file, True) for file in configuration.files])
-    for key, value in configuration.network:
+    config = rattler.Config.load_from_locations([(file, True) for file in network.files])
+    for key, value in network.settings:
         config.set(key, value)
     return config
 

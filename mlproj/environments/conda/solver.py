@@ -10,11 +10,10 @@ from pathlib import Path
 
 import rattler
 
-from mlproj.environments.conda.channels import Tier
-from mlproj.environments.conda.configuration import public
+from mlproj.environments.conda.addresses import public
 from mlproj.environments.conda.failures import translated
 from mlproj.environments.conda.network import client, rattler_config
-from mlproj.environments.conda.request import Request
+from mlproj.environments.conda.orders import Reading, Solving, Tier
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Lock, LockedPackage
 
@@ -22,7 +21,7 @@ ENVIRONMENT = "default"
 """What the environment is called in a lock file that could hold several."""
 
 
-def solve(request: Request) -> Lock:
+def solve(request: Solving) -> Lock:
     """The lock of what was asked for. Raises EnvironmentFailed with the solver's explanation."""
     packages = [
         _specification(text, asked, request)
@@ -46,12 +45,24 @@ def packages_of(records: Iterable[rattler.RepoDataRecord]) -> tuple[LockedPackag
     )
 
 
-def locked_records(path: Path, platform: str) -> list[rattler.RepoDataRecord] | None:
+def read(order: Reading) -> Lock:
+    """The packages of a lock file. Raises EnvironmentFailed where it cannot be read or has none for us."""
+    with translated("it cannot be read", "conda.lock", ()):
+        records = locked_records(order.lock, order.platform)
+    if records is None:
+        raise EnvironmentFailed(f"it holds nothing for `{order.platform}`")
+    return Lock(format="conda", packages=packages_of(records), text=order.lock.encode())
+
+
+def locked_records(text: str, platform: str) -> list[rattler.RepoDataRecord] | None:
     """The packages that a lock file has for a platform, None where it has none for that.
 
     Raises rattler's errors; a panic of its code, too, for a file that is odd enough.
     """
-    lock_file = rattler.LockFile.from_path(path)
+    with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
+        path = Path(folder, "conda.lock")
+        path.write_text(text, encoding="utf-8")
+        lock_file = rattler.LockFile.from_path(path)
     environment = lock_file.environment(ENVIRONMENT)
     if environment is None:
         return None
@@ -61,7 +72,7 @@ def locked_records(path: Path, platform: str) -> list[rattler.RepoDataRecord] | 
     return None
 
 
-def _specification(text: str, asked: str, request: Request) -> rattler.MatchSpec:
+def _specification(text: str, asked: str, request: Solving) -> rattler.MatchSpec:
     try:
         return rattler.MatchSpec(text, strict=False)
     except Exception as error:
@@ -72,7 +83,7 @@ def _specification(text: str, asked: str, request: Request) -> rattler.MatchSpec
         ) from None
 
 
-def _machine(request: Request) -> list[rattler.VirtualPackage]:
+def _machine(request: Solving) -> list[rattler.VirtualPackage]:
     """What stands for the machine (`__glibc`, `__cuda`) among the packages."""
     kinds = {"osx": "OSX", "libc": "GLIBC", "cuda": "CUDA", "archspec": "ARCHSPEC"}
     said = dict(request.overrides)
@@ -86,17 +97,15 @@ def _machine(request: Request) -> list[rattler.VirtualPackage]:
 
 
 async def _solved(
-    request: Request, packages: list[rattler.MatchSpec], machine: list[rattler.VirtualPackage]
+    request: Solving, packages: list[rattler.MatchSpec], machine: list[rattler.VirtualPackage]
 ) -> list[rattler.RepoDataRecord]:
-    config = rattler_config(request.configuration)
+    config = rattler_config(request.network)
     gateway = rattler.Gateway(
-        cache_dir=request.cache / "conda" / "channels",
+        cache_dir=Path(request.folder),
         default_config=rattler.SourceConfig(cache_action="no-cache" if request.refresh else "cache-or-fetch"),
         client=client(config),
     )
-    priority = (
-        rattler.ChannelPriority.Strict if request.configuration.strict else rattler.ChannelPriority.Disabled
-    )
+    priority = rattler.ChannelPriority.Strict if request.strict else rattler.ChannelPriority.Disabled
     return await rattler.solve(
         [_source(tier) for tier in request.tiers],
         packages,
@@ -106,7 +115,7 @@ async def _solved(
         exclude_newer=_instant(request.as_of),
         # What one channel says of others would bring packages that the file names no channel for.
         channel_relations="disabled",
-        add_pip_as_python_dependency=request.configuration.with_pip,
+        add_pip_as_python_dependency=request.with_pip,
     )
 
 
@@ -123,7 +132,7 @@ def _instant(as_of: str | None) -> datetime.datetime | None:
 
 
 def _lock(
-    request: Request, records: list[rattler.RepoDataRecord], machine: list[rattler.VirtualPackage]
+    request: Solving, records: list[rattler.RepoDataRecord], machine: list[rattler.VirtualPackage]
 ) -> Lock:
     platform = rattler.LockPlatform(request.platform, virtual_packages=sorted(map(_named, machine)))
     lock_file = rattler.LockFile([platform])
