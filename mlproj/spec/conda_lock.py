@@ -57,10 +57,14 @@ def parted(text: str) -> Parts:
     if found is None:
         return Parts(conda=text)
     pylock = found["pylock"]
+    try:
+        variables = msgspec.json.decode(found["variables"] or "{}", type=dict[str, str])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"its variables cannot be read: {error}") from error
     return Parts(
         conda=text[: found.start()] + text[found.end() :],
         pylock=None if pylock is None else re.sub(r"^    ", "", pylock, flags=re.M),
-        variables=tuple(msgspec.json.decode(found["variables"] or "{}", type=dict[str, str]).items()),
+        variables=tuple(variables.items()),
     )
 
 

@@ -133,7 +133,10 @@ def _installed(text: str) -> Iterable[LockedPackage]:
 
 
 def _of_conda(text: str) -> Iterable[LockedPackage]:
-    parts = parted(text)
+    try:
+        parts = parted(text)
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
     yield from (LockedPackage(name=name, version=version) for name, version in conda_packages(parts.conda))
     if parts.pylock is not None:
         packages = parse_pylock(parts.pylock.encode()).packages

@@ -168,6 +168,27 @@ def test_a_pip_list_is_locked_beside_what_conda_brings(
     assert python_in(activation, "import own; print(own.word)") == "changed"
 
 
+def test_a_file_in_a_folder_of_its_own_has_its_paths_there(
+    shared_conda: CondaEnvironment, forged: Path, tmp_path: Path
+) -> None:
+    package = tmp_path / "package"
+    (tmp_path / "environments").mkdir()
+    package.mkdir()
+    (tmp_path / "environments" / "more.txt").write_text("../package\n")
+    (package / "pyproject.toml").write_text('[project]\nname = "own"\nversion = "1"\n')
+    (package / "own.py").write_text("word = 'mine'\n")
+    spec = replace(specification(forged, pip=("-r more.txt",)), file="environments/conda.yaml")
+    locked, activation = lock_and_build(shared_conda, spec, tmp_path)
+    assert locked.lock is not None and 'path = "package"' in locked.lock.text.decode()
+    assert python_in(activation, "import own; print(own.word)") == "mine"
+    (tmp_path / "environments" / "conda.lock").write_bytes(
+        locked.lock.text.replace(b'"package"', b'"../package"')
+    )
+    committed = lock(shared_conda, spec, tmp_path)
+    assert committed.lock is not None and committed.key == locked.key
+    assert 'path = "package"' in committed.lock.text.decode()
+
+
 def test_a_pip_list_brings_python_and_may_replace_what_conda_brings(
     conda_cache: Path, forged: Path, tmp_path: Path, report: Recorder
 ) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,20 @@ def test_a_download_that_was_killed_poisons_no_package(forged: Path, tmp_path: P
     script, archives = _script(tmp_path, forged), tmp_path / "cache" / "conda" / "packages"
     assert kill_once(script, lambda: any(archives.glob("*")))
     assert ask(script)[-1] == "hello"
+
+
+def test_a_build_that_was_interrupted_leaves_nobody_writing(forged: Path, tmp_path: Path) -> None:
+    environments = tmp_path / "cache" / "environments"
+    process = subprocess.Popen((sys.executable, _script(tmp_path, forged)), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not any(environments.glob("*/lib")) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    left = sorted(path.name for path in environments.iterdir())
+    time.sleep(0.5)
+    assert sorted(path.name for path in environments.iterdir()) == left
+    assert [name for name in left if not name.endswith(".lock")] == []
 
 
 def _script(folder: Path, source: Path) -> Path:

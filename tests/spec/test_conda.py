@@ -11,7 +11,7 @@ from mlproj.model.environment import CondaSpec
 from mlproj.model.project import Finding
 from mlproj.spec import conda
 from mlproj.spec.conda_lock import Parts, parted
-from mlproj.spec.locks import packages_in
+from mlproj.spec.locks import Unreadable, packages_in
 
 
 def read(folder: Path, content: str | bytes, file: str = "conda.yaml") -> tuple[CondaSpec, list[Finding]]:
@@ -144,6 +144,12 @@ PYLOCK = 'lock-version = "1.0"\ncreated-by = "uv"\n\n[[packages]]\nname = "Six"\
 )
 def test_a_lock_is_taken_apart_as_it_was_put_together(parts: Parts) -> None:
     assert parted(parts.joined()) == parts
+
+
+@pytest.mark.parametrize("variables", ["{}}", "{A: b}", '{"A": 1}'])
+def test_a_lock_with_variables_that_are_none_is_unreadable(variables: str) -> None:
+    with pytest.raises(Unreadable, match="variables"):
+        packages_in(f"{LOCK}mlproj:\n  variables: {variables}\n".encode(), "conda")
 
 
 def test_packages_of_a_lock_are_told_with_their_builds() -> None:
