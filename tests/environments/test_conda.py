@@ -243,6 +243,22 @@ def test_what_cannot_be_had_is_named(
     assert "Traceback" not in caught.value.output
 
 
+def test_an_export_with_builds_gives_exactly_those_packages(tmp_path: Path) -> None:
+    builds = {f"package-{number}": f"h{number:07x}_{number % 3}" for number in range(170)}
+    made = (
+        Package(name=name, version=version, build=build)
+        for name, build in builds.items()
+        for version in ("1.0", "2.0")
+    )
+    source = Path(channel(tmp_path / "channel", *made).removeprefix("file://"))
+    environment = CondaEnvironment(tmp_path / "cache")
+    pinned = [f"{name}=1.0={build}" for name, build in builds.items()]
+    locked = lock(environment, specification(source, *pinned), tmp_path)
+    assert packages(locked) == {name: f"1.0={build}" for name, build in builds.items()}
+    with pytest.raises(EnvironmentFailed, match=r"found for package-7 ==1\.0 elsewhere_0"):
+        lock(environment, specification(source, *pinned, "package-7=1.0=elsewhere_0"), tmp_path)
+
+
 def test_a_channel_that_is_not_there_is_named(shared_conda: CondaEnvironment, tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailed, match="nowhere") as caught:
         lock(shared_conda, specification(tmp_path / "nowhere", "python"), tmp_path)
