@@ -218,7 +218,7 @@ def test_packages_that_do_not_go_together_are_explained(
         lock(shared_conda, specification(forged, "old-fashioned", "modern"), tmp_path)
     told = caught.value.output
     assert "old-fashioned 1.0 would require" in told and "greeting 1.*" in told and "greeting 2.*" in told
-    assert "conda.yaml" in str(caught.value.hint)
+    assert "conda.yaml" in str(caught.value.hint) and forged.as_uri() in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

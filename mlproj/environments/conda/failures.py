@@ -21,15 +21,17 @@ _NO_ACCESS = re.compile(r"401 Unauthorized|403 Forbidden")
 
 
 @contextlib.contextmanager
-def translated(what: str, file: str, secrets: tuple[str, ...]) -> Iterator[None]:
+def translated(
+    what: str, file: str, secrets: tuple[str, ...], looked_in: tuple[str, ...] = ()
+) -> Iterator[None]:
     """Turns what rattler raises while it does `what` into EnvironmentFailed, with no credentials in it.
 
-    `file` is where a person looks when it fails, `secrets` are URLs that hold some.
+    `file` is where a person looks when it fails, `secrets` are URLs that hold some, `looked_in` are channels.
     """
     try:
         yield
     except exceptions.SolverError as error:
-        raise _unsolvable(_told(error, secrets), file) from None
+        raise _unsolvable(_told(error, secrets), file, looked_in) from None
     except EnvironmentFailed:
         raise
     except Exception as error:
@@ -49,9 +51,10 @@ def _told(error: BaseException, secrets: tuple[str, ...]) -> str:
     return public(words)
 
 
-def _unsolvable(words: str, file: str) -> EnvironmentFailed:
+def _unsolvable(words: str, file: str, looked_in: tuple[str, ...]) -> EnvironmentFailed:
     explanation = _SOLVER.sub("", words).strip()
-    hint = f"look at the names, versions and channels in `{file}`"
+    places = "".join(f", `{public(name)}`" for name in looked_in).removeprefix(",")
+    hint = f"look at the names, versions and channels in `{file}`; looked in{places}"
     if "cutoff date" in explanation:
         hint = "`--as-of` leaves out what came later"
     if "\n" not in explanation:
@@ -70,5 +73,7 @@ def _failure(what: str, words: str) -> EnvironmentFailed:
         hint = "put credentials into `~/.rattler/credentials.json`, the keyring or `.netrc`"
     elif _NETWORK.search(words):
         hint = "look at the network, and at the channels that the file or `.condarc` names"
-    because = first if not causes else f"{first}: {causes[-1]}"
+    # In between stand the library's own steps; the one with an address says what could not be reached.
+    telling = next((cause for cause in (first, *causes) if "://" in cause), first)
+    because = ": ".join(dict.fromkeys((telling, *causes[-1:])))
     return EnvironmentFailed(f"{what}: {because}", hint=hint, output=words if causes else "")

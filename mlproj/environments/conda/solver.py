@@ -28,7 +28,9 @@ def solve(request: Solving) -> Lock:
         for text, asked in zip(request.packages, request.asked, strict=True)
     ]
     machine = _machine(request)
-    with translated(f"the packages of `{request.file}` cannot be looked up", request.file, request.origins):
+    what = f"the packages of `{request.file}` cannot be looked up"
+    names = tuple(tier.name for tier in request.tiers)
+    with translated(what, request.file, request.origins, names):
         records = asyncio.run(_solved(request, packages, machine))
     return _lock(request, records, machine)
 
