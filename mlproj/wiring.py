@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlproj.errors import ProjectError, RunNotFound, SourceError
-from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
+from mlproj.model.environment import CondaSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
@@ -55,6 +55,7 @@ SOURCES = ("sources.folder:FolderSource", "sources.git:GitSource", "sources.arch
 ENVIRONMENTS: dict[type[EnvironmentSpec], str] = {
     SystemSpec: "environments.system:SystemEnvironment",
     VirtualenvSpec: "environments.virtualenv:VirtualenvEnvironment",
+    CondaSpec: "environments.conda.environment:CondaEnvironment",
 }
 
 

@@ -1,7 +1,7 @@
 """Builds an environment once, however many ask, and notices one that is not as it was built.
 
-A virtualenv's scripts name its folder, so it is built in the folder where it stays, under a lock, and a
-marker is written last: a folder without one is a build that was cut short, and is built anew.
+Its scripts name its folder, so it is built in the folder where it stays, under a lock, and a marker is
+written last: a folder without one is a build that was cut short, and is built anew.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _USED = "last-used"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Built:
-    """What an environment was when its build had ended: its base Python and what lay in its folders.
+    """What an environment was when its build had ended: its base Python, if any, and what lay in its folders.
 
     A file counts by its size, a folder by being there; both are named relative to the environment.
     """
 
-    base: tuple[str, int, int]
+    base: tuple[str, int, int] | None
     entries: dict[str, dict[str, int]]
 
 
@@ -56,7 +56,7 @@ def complaint(folder: Path) -> str | None:
     except (OSError, msgspec.MsgspecError):
         return "it is not complete"
     try:
-        if stamp_of(folder / "bin" / "python") != built.base:
+        if built.base is not None and stamp_of(folder / "bin" / "python") != built.base:
             return "its Python was replaced"
         for name, entries in built.entries.items():
             changed = _difference(entries, _entries(folder / name))
@@ -75,10 +75,10 @@ def _build(folder: Path, fill: Callable[[], None], found: str, report: Report) -
     try:
         fill()
         (folder / _USED).touch()
-        sites = [path.relative_to(folder) for path in folder.glob("lib/python*/site-packages")]
+        python = folder / "bin" / "python"
         built = _Built(
-            base=stamp_of(folder / "bin" / "python"),
-            entries={str(name): _entries(folder / name) for name in (Path("bin"), *sites)},
+            base=stamp_of(python) if os.path.lexists(python) else None,
+            entries={str(path.relative_to(folder)): _entries(path) for path in _telling(folder)},
         )
         write_atomically(folder / _MARKER, msgspec.json.encode(built))
     except BaseException:
@@ -97,14 +97,27 @@ def _discard(folder: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _telling(folder: Path) -> tuple[Path, ...]:
+    """The folders by whose entries a change is noticed."""
+    own = (folder / name for name in ("bin", "lib", "conda-meta"))
+    return (*filter(Path.is_dir, own), *folder.glob("lib/python*/site-packages"))
+
+
 def _entries(folder: Path) -> dict[str, int]:
     """What lies in a folder: sizes of files, -1 for folders. What Python adds by itself does not count."""
     with os.scandir(folder) as entries:
         return {
-            entry.name: -1 if entry.is_dir() else entry.stat().st_size
+            entry.name: -1 if entry.is_dir() else _size(entry)
             for entry in entries
             if entry.name != "__pycache__"
         }
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:
+        return -2  # a link to nothing, of which some packages have one
 
 
 def _difference(built: dict[str, int], now: dict[str, int]) -> str | None:

@@ -24,14 +24,16 @@ def install_with_uv(
     settings: IndexSettings,
     origins: tuple[str, ...],
     report: Report,
+    beside: bool = False,
 ) -> None:
     """Installs exactly the packages of the lock, whose paths are relative to `project`.
 
-    `origins` are servers with credentials, from which requirement lines download. Raises EnvironmentFailed
-    with the end of uv's output.
+    `origins` are servers with credentials, from which requirement lines download. With `beside` those that
+    are there already stay. Raises EnvironmentFailed with the end of uv's output.
     """
     variables = _variables(settings, origins)
-    options = ["--preview-features", "pylock", "--allow-empty-requirements", "--python", str(folder)]
+    options = ["--preview-features", "pylock", "--python", str(folder)]
+    options += ["--break-system-packages"] if beside else ["--allow-empty-requirements"]
     # uv takes a folder for unchanged as long as its `pyproject.toml` is, and looks again only when online.
     fresh = [f"--refresh-package={package.name}" for package in lock.packages if package.version == LOCAL]
     # Out of its cache alone uv takes a fifth of the time: online, it asks for every file anew.
@@ -41,7 +43,7 @@ def install_with_uv(
         file.write_text(with_absolute_paths(lock.text.decode(), project), encoding="utf-8")
         for attempt in attempts:
             done = uv.run(
-                ("pip", "sync", *options, *attempt, file),
+                ("pip", *(("install", "-r", file) if beside else ("sync", file)), *options, *attempt),
                 directory=project,
                 variables=variables,
                 report=report,

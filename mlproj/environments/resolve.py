@@ -74,10 +74,18 @@ def foretell(question: Question, uv: Uv) -> Lock | None:
 
 def read_committed(path: Path, python: Interpreter, project: Path) -> Lock:
     """The lock in a file that lies in the project. Raises ValueError where it cannot be used, and OSError."""
-    text = read_regular(path)
-    moved = with_moved_paths(without_credentials(text.decode(errors="replace")), path.parent, project)
-    packages = _reader().read_pylock(text, python, path.parent)
+    return committed_lock(read_regular(path), python, path.parent, project)
+
+
+def committed_lock(text: bytes, python: Interpreter, folder: Path, project: Path) -> Lock:
+    """The packages of a lock file's text, whose paths are relative to `folder`. Raises ValueError."""
+    moved = with_moved_paths(without_credentials(text.decode(errors="replace")), folder, project)
+    packages = _reader().read_pylock(text, python, folder)
     return Lock(format="pylock", packages=packages, text=moved.encode())
+
+
+def _seeds(question: Question, names: frozenset[str]) -> tuple[str, ...]:
+    return seeds(names, question.python) if question.seeded else ()
 
 
 def seeds(names: frozenset[str], python: Interpreter) -> tuple[str, ...]:
@@ -102,7 +110,7 @@ def _names(line: str, question: Question) -> frozenset[str]:
 
 def _resolved(question: Question, lines: Sequence[str], uv: Uv | None, report: Report) -> Lock:
     requirements = read_requirements(lines, question.project, question.environ)
-    wanted = (*requirements.lines, *seeds(requirements.names, question.python))
+    wanted = (*requirements.lines, *_seeds(question, requirements.names))
     if uv is None:
         text = importlib.import_module("mlproj.environments.pip").resolve_with_pip(
             wanted, question.project, question.python, question.cache, question.environ, report
@@ -127,10 +135,12 @@ def _compiled(
 def _compile(
     question: Question, lines: Sequence[str], more: Sequence[str], directory: Path, uv: Uv, report: Report
 ) -> Completed:
-    options = ["--quiet", "--no-header", "--no-annotate", "--format", "pylock.toml"]
+    options = ["--no-header", "--no-annotate", "--format", "pylock.toml"]
+    # Of files without an upload time uv tells in warnings alone.
+    options += ["--quiet"] if question.as_of is None else ["--exclude-newer", question.as_of]
     options += ["--python", str(question.python.executable), "--no-python-downloads"]
     return uv.run(
-        ("pip", "compile", "-", *options, *question.settings.arguments, *more),
+        ("pip", "compile", "-", *options, *question.settings.arguments, *question.arguments, *more),
         directory=directory,
         variables=dict((*question.settings.variables, *question.settings.resolving)),
         report=report,

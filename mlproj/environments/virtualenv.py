@@ -6,11 +6,10 @@ When nothing has changed, a run takes a few file reads; what is slow to load is 
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +21,7 @@ from mlproj.environments.interpreters import Interpreters
 from mlproj.environments.locks import LockCache
 from mlproj.environments.probing import platform_name
 from mlproj.environments.question import Question, identity
+from mlproj.environments.refusals import translated
 from mlproj.environments.requirements import Requirements
 from mlproj.environments.resolve import foretell, read_committed
 from mlproj.environments.resolve import resolve as resolve_specification
@@ -70,7 +70,7 @@ class VirtualenvEnvironment:
         Raises EnvironmentFailed.
         """
         chosen, project = _virtualenv(spec), project.absolute()
-        with _translated(self._cache):
+        with translated(self._cache):
             python = self._interpreters.find(chosen.python, project, report)
             question = Question(
                 spec=chosen,
@@ -90,7 +90,7 @@ class VirtualenvEnvironment:
         if locked.lock is None or locked.python is None or locked.key is None:
             raise EnvironmentFailed("the environment is not resolved yet, and cannot be built")
         folder = self._cache / "environments" / locked.key
-        with _translated(self._cache):
+        with translated(self._cache):
             folder.parent.mkdir(parents=True, exist_ok=True)
             build_once(folder, lambda: self._fill(folder, locked, project.absolute(), report), report)
             describe(folder, locked)
@@ -199,10 +199,10 @@ def _virtualenv(spec: EnvironmentSpec) -> VirtualenvSpec:
     match spec:
         case VirtualenvSpec():
             return spec
-        case CondaSpec() | DockerSpec():
+        case DockerSpec():
             raise not_yet(spec)
-        case SystemSpec():
-            raise EnvironmentFailed("the caller's own environment is not built")
+        case SystemSpec() | CondaSpec():
+            raise EnvironmentFailed("the caller's own environment, or one of conda's, is no virtualenv")
         case _:
             unreachable(spec)
 
@@ -239,20 +239,3 @@ def _counted(lock: Lock) -> str:
 
 def _with_pip() -> ModuleType:
     return importlib.import_module("mlproj.environments.pip")
-
-
-@contextlib.contextmanager
-def _translated(cache: Path) -> Iterator[None]:
-    """Turns what the machine refuses into an error that a person can act on."""
-    try:
-        yield
-    except ProgramMissing as error:
-        raise EnvironmentFailed(str(error)) from error
-    except OSError as error:
-        place = f" (`{error.filename}`)" if error.filename else ""
-        hint = f"`MLPROJ_CACHE_DIR` chooses another folder than `{cache}`"
-        if error.errno == errno.ENOSPC:
-            hint = f"free some space; {hint}"
-        raise EnvironmentFailed(
-            f"the environment cannot be put into the cache: {error.strerror or error}{place}", hint=hint
-        ) from error

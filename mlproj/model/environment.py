@@ -35,12 +35,18 @@ class VirtualenvSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CondaSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A conda environment as its file asks for it; `pip` are the lines of the nested `pip:` list."""
+    """A conda environment as its file asks for it.
+
+    `pip` are the lines of the nested `pip:` list, of a requirements file in the folder of `file`. `platforms`
+    are conda's names of those that it is for, none where it is for any. `variables` are pairs.
+    """
 
     file: str
     channels: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     pip: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
     because: str
 
 
@@ -73,7 +79,8 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """The exact content of an environment. `text` is the lock file verbatim, `format` its notation."""
 
     format: str
-    """`pylock` (PEP 751), `uv`, or `installed` (the packages found in an environment that is not ours)."""
+    """`pylock` (PEP 751), `conda` (rattler's, with the pylock of a `pip:` list), `uv`, or `installed` (the
+    packages found in an environment that is not ours)."""
     packages: tuple[LockedPackage, ...]
     text: bytes
 
@@ -103,6 +110,7 @@ class LockedEnvironment:
     `lock` is None where nothing was resolved yet (only a dry run may see that). `python` is None where the
     machine has none on its PATH. `key` names the built environment in the cache, None for the caller's own.
     `origins` are servers as URLs with the credentials that building needs: never shown, recorded or compared.
+    `as_of` is the instant that nothing in the lock is newer than, where one was asked for and counted.
     """
 
     kind: str
@@ -112,6 +120,7 @@ class LockedEnvironment:
     platform: str
     key: str | None
     because: str
+    as_of: str | None = None
     origins: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
 

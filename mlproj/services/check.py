@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -70,21 +70,28 @@ def _of_environment(project: Project) -> Iterator[Finding]:
     """What can be told of the environment without resolving it."""
     specification, place = project.environment, Location(file=project.file or "MLproject")
     match specification:
-        case CondaSpec() | DockerSpec():
-            kind = "conda" if isinstance(specification, CondaSpec) else "Docker"
-            message = f"this version cannot build {kind} environments yet"
+        case CondaSpec():
+            yield from _of_requirements(specification.pip, Location(file=specification.file))
+        case DockerSpec():
+            message = "this version cannot build Docker environments yet"
             hint = "`--env-manager local` runs the project in the current environment"
             yield Finding(severity="note", message=message, location=place, hint=hint)
         case VirtualenvSpec():
             file = Location(file=specification.files[0]) if specification.files else place
-            for line in (*specification.build_dependencies, *specification.dependencies):
-                if _is_no_requirement(line):
-                    message = f"`{line}` is no requirement that pip or uv can read"
-                    yield Finding(severity="error", message=message, location=file, hint=_instead_of(line))
+            yield from _of_requirements(
+                (*specification.build_dependencies, *specification.dependencies), file
+            )
         case SystemSpec():
             return
         case _:
             unreachable(specification)
+
+
+def _of_requirements(lines: Iterable[str], place: Location) -> Iterator[Finding]:
+    for line in lines:
+        if _is_no_requirement(line):
+            message = f"`{line}` is no requirement that pip or uv can read"
+            yield Finding(severity="error", message=message, location=place, hint=_instead_of(line))
 
 
 def _is_no_requirement(line: str) -> bool:

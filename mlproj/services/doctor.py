@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 import shutil
@@ -42,6 +43,7 @@ def diagnose(
         Check(name="mlproj", state="ok", detail=f"{__version__} on Python {platform.python_version()}"),
         *(_program(name, command, hint) for name, command, hint in PROGRAMS),
         _uv(uv()),
+        _rattler(),
         _cache(cache),
         _store(open_store),
     )
@@ -70,6 +72,15 @@ def _uv(path: Path | None) -> Check:
             hint="`pip install uv` beside mlproj",
         )
     return Check(name="uv", state="ok", detail=str(path))
+
+
+def _rattler() -> Check:
+    try:
+        version = importlib.metadata.version("py-rattler")
+    except importlib.metadata.PackageNotFoundError:
+        hint = "`pip install py-rattler` beside mlproj: only needed for projects with a `conda_env`"
+        return Check(name="rattler", state="missing", detail="no conda environment can be built", hint=hint)
+    return Check(name="rattler", state="ok", detail=f"{version}: conda environments need no conda")
 
 
 def _cache(cache: Path) -> Check:

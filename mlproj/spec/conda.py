@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mlproj.model.environment import CondaSpec
 from mlproj.model.project import Finding
-from mlproj.spec import fields, text
-from mlproj.spec.documents import Entry, Listing, Node, Scalar, Table, failure, is_null, parse
+from mlproj.spec import fields, requirements, text
+from mlproj.spec.documents import Entry, Listing, Node, Scalar, Table, failure, is_null, parse, printed
 
 KEYS = ("name", "channels", "dependencies", "prefix", "variables", "platforms", "category")
 
@@ -21,23 +22,29 @@ def read(directory: Path, file: str, because: str, findings: list[Finding]) -> C
         raise failure(f"`{file}` must be a mapping, not {fields.kind(root)}", root.location)
     findings.extend(fields.unknown_keys(root, KEYS, "a conda environment"))
     packages, pip = _dependencies(root.find("dependencies"))
+    requirements.referenced(directory, _from(os.path.dirname(file), pip), file)
     return CondaSpec(
         file=file,
         channels=fields.texts(root, "channels", "channels"),
         dependencies=packages,
-        pip=pip,
+        pip=tuple(line for _, line in pip),
+        platforms=fields.texts(root, "platforms", "platforms"),
+        variables=_variables(root.find("variables")),
         because=because,
     )
 
 
-def _dependencies(entry: Entry | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+_Line = tuple[int | None, str]
+
+
+def _dependencies(entry: Entry | None) -> tuple[tuple[str, ...], tuple[_Line, ...]]:
     if entry is None or is_null(entry.value):
         return (), ()
     if not isinstance(entry.value, Listing):
         message = f"`dependencies` must be a list, not {fields.kind(entry.value)}"
         raise failure(message, entry.location)
     packages: list[str] = []
-    pip: list[str] = []
+    pip: list[_Line] = []
     for item in entry.value.items:
         if isinstance(item, Scalar) and not is_null(item):
             packages.append(item.text)
@@ -46,8 +53,39 @@ def _dependencies(entry: Entry | None) -> tuple[tuple[str, ...], tuple[str, ...]
     return tuple(packages), tuple(pip)
 
 
-def _pip(item: Node) -> tuple[str, ...]:
+def _pip(item: Node) -> tuple[_Line, ...]:
     if not isinstance(item, Table) or [entry.key for entry in item.entries] != ["pip"]:
         message = f"`dependencies` holds {fields.kind(item)} where a package or a `pip:` list is expected"
         raise failure(message, item.location)
-    return fields.texts(item, "pip", "pip")
+    line = item.location.line
+    return tuple(
+        (line, inner) for outer in fields.texts(item, "pip", "pip") for _, inner in requirements.lines(outer)
+    )
+
+
+def _from(folder: str, pip: tuple[_Line, ...]) -> tuple[_Line, ...]:
+    """The requirement files that the list names, relative to the project's folder instead of the file's."""
+    found = ((line, requirements.inclusion(text)) for line, text in pip)
+    return tuple(
+        (line, f"{inner.option} {os.path.join(folder, inner.file)}")
+        for line, inner in found
+        if inner is not None and inner.is_plain
+    )
+
+
+def _variables(entry: Entry | None) -> tuple[tuple[str, str], ...]:
+    if entry is None or is_null(entry.value):
+        return ()
+    if not isinstance(entry.value, Table):
+        message = f"`variables` must be a mapping of names to texts, not {fields.kind(entry.value)}"
+        raise failure(message, entry.location)
+    return tuple(_variable(variable) for variable in entry.value.entries)
+
+
+def _variable(entry: Entry) -> tuple[str, str]:
+    if not isinstance(entry.value, Scalar) or is_null(entry.value):
+        message = f"the variable `{entry.key}` must be a text, not {fields.kind(entry.value)}"
+        raise failure(message, entry.location)
+    if not entry.key or "=" in entry.key or "\0" in entry.key + entry.value.text:
+        raise failure(f"`{entry.key}` cannot be set: no variable has such a name or value", entry.location)
+    return entry.key, printed(entry.value)

@@ -9,6 +9,7 @@ import msgspec
 from mlproj.errors import one_line
 from mlproj.model.environment import EDITABLE, LOCAL, Lock, LockedPackage
 from mlproj.spec import toml
+from mlproj.spec.conda_lock import conda_packages, parted
 from mlproj.spec.requirements import normalized
 
 
@@ -101,6 +102,8 @@ def packages_in(text: bytes, lock_format: str | None) -> tuple[LockedPackage, ..
     match lock_format:
         case "installed":
             return tuple(_installed(text.decode("utf-8", "replace")))
+        case "conda":
+            return tuple(_of_conda(text.decode("utf-8", "replace")))
         case "uv":
             return tuple(_locked(package.name, package.version) for package in _parse_uv(text).package)
         case _:
@@ -127,6 +130,17 @@ def _installed(text: str) -> Iterable[LockedPackage]:
         name, _, version = line.partition("==")
         if name.strip():
             yield _locked(name.strip(), version.strip())
+
+
+def _of_conda(text: str) -> Iterable[LockedPackage]:
+    try:
+        parts = parted(text)
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
+    yield from (LockedPackage(name=name, version=version) for name, version in conda_packages(parts.conda))
+    if parts.pylock is not None:
+        packages = parse_pylock(parts.pylock.encode()).packages
+        yield from (_locked(package.name, package.shown_version) for package in packages)
 
 
 def _locked(name: str, version: str) -> LockedPackage:

@@ -78,11 +78,11 @@ class Arena:
 def open_arena(folder: Path) -> Arena:
     """Lays out the projects in `folder`, each a git repository with one commit."""
     arena = Arena(folder=folder, environ=_environ(folder))
-    _repository(arena.trivial, {"MLproject": TRIVIAL})
+    repository(arena.trivial, {"MLproject": TRIVIAL})
     for name, requirements in REQUIREMENTS.items():
         lines = "".join(f"  - {requirement}\n" for requirement in requirements)
         files = {"MLproject": WITH_ENVIRONMENT, "python_env.yaml": f"dependencies:\n{lines}"}
-        _repository(arena.project(name), files)
+        repository(arena.project(name), files)
     return arena
 
 
@@ -124,7 +124,8 @@ def _environ(folder: Path) -> dict[str, str]:
     }
 
 
-def _repository(folder: Path, files: Mapping[str, str]) -> None:
+def repository(folder: Path, files: Mapping[str, str]) -> None:
+    """Puts files, by their names, into a new folder and commits them."""
     folder.mkdir()
     for name, text in files.items():
         (folder / name).write_text(text)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mlproj.environments.conda.environment import CondaEnvironment
 from mlproj.environments.system import SystemEnvironment
 from mlproj.environments.virtualenv import VirtualenvEnvironment
-from mlproj.model.environment import EnvironmentSpec, LockedEnvironment, SystemSpec, VirtualenvSpec
+from mlproj.model.environment import (
+    CondaSpec,
+    EnvironmentSpec,
+    LockedEnvironment,
+    SystemSpec,
+    VirtualenvSpec,
+)
 from mlproj.model.events import Event
 from mlproj.ports import Environment, Resolving
+from tests.conda_channels import forge
 from tests.environments.conftest import python_in
 
 
@@ -19,9 +28,23 @@ def silent(event: Event) -> None:
     pass
 
 
-SPECIFICATIONS: dict[str, EnvironmentSpec] = {
-    "system": SystemSpec(because="asked for"),
-    "virtualenv": VirtualenvSpec(python=None, dependencies=("six==1.16.0",), because="asked for"),
+Specify = Callable[[pytest.TempPathFactory], EnvironmentSpec]
+KINDS: dict[str, tuple[Callable[[Path], Environment], Specify]] = {
+    "system": (SystemEnvironment, lambda _: SystemSpec(because="asked for")),
+    "virtualenv": (
+        VirtualenvEnvironment,
+        lambda _: VirtualenvSpec(python=None, dependencies=("six==1.16.0",), because="asked for"),
+    ),
+    "conda": (
+        CondaEnvironment,
+        lambda factory: CondaSpec(
+            file="conda.yaml",
+            channels=(forge(factory).as_uri(), "nodefaults"),
+            dependencies=("python", "greeting"),
+            pip=("six==1.16.0",),
+            because="asked for",
+        ),
+    ),
 }
 
 
@@ -30,35 +53,40 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture(params=sorted(SPECIFICATIONS))
+@pytest.fixture(params=sorted(KINDS))
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
 def environment(kind: str, cache: Path) -> Environment:
-    return SystemEnvironment(cache) if kind == "system" else VirtualenvEnvironment(cache)
+    return KINDS[kind][0](cache)
 
 
 @pytest.fixture
-def locked(environment: Environment, kind: str, tmp_path: Path) -> LockedEnvironment:
-    return environment.lock(SPECIFICATIONS[kind], tmp_path, silent, Resolving())
+def specification(kind: str, tmp_path_factory: pytest.TempPathFactory) -> EnvironmentSpec:
+    return KINDS[kind][1](tmp_path_factory)
+
+
+@pytest.fixture
+def locked(environment: Environment, specification: EnvironmentSpec, tmp_path: Path) -> LockedEnvironment:
+    return environment.lock(specification, tmp_path, silent, Resolving())
 
 
 def test_a_locked_environment_is_complete(locked: LockedEnvironment, kind: str) -> None:
     assert locked.kind == kind
     assert locked.lock is not None and locked.lock.packages
     assert locked.python is not None
-    assert locked.python.executable.is_absolute() and locked.python.executable.exists()
+    assert locked.python.executable.is_absolute()
     assert locked.platform.startswith(sys.platform)
     assert "asked for" in locked.because
 
 
 def test_locking_again_is_the_same_lock(
-    environment: Environment, locked: LockedEnvironment, kind: str, tmp_path: Path
+    environment: Environment, locked: LockedEnvironment, specification: EnvironmentSpec, tmp_path: Path
 ) -> None:
     for resolve in (True, False):
-        again = environment.lock(SPECIFICATIONS[kind], tmp_path, silent, Resolving(resolve=resolve))
+        again = environment.lock(specification, tmp_path, silent, Resolving(resolve=resolve))
         assert again == locked
 
 
@@ -73,7 +101,7 @@ def test_the_built_environment_runs_the_locked_python(
     environment: Environment, locked: LockedEnvironment, tmp_path: Path
 ) -> None:
     activation = environment.build(locked, tmp_path, silent)
-    assert locked.python is not None
+    assert locked.python is not None and locked.python.executable.exists()
     assert all(folder.is_absolute() and folder.is_dir() for folder in activation.path)
     assert (
         python_in(activation, "import sys; print('%d.%d.%d' % sys.version_info[:3])") == locked.python.version

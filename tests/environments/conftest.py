@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mlproj.environments.virtualenv import VirtualenvEnvironment
-from mlproj.model.environment import Activation, LockedEnvironment, VirtualenvSpec
+from mlproj.model.environment import Activation, EnvironmentSpec, LockedEnvironment, VirtualenvSpec
 from mlproj.model.events import Event, Note, Started
-from mlproj.ports import Resolving
+from mlproj.ports import Environment, Resolving
 from tests.conftest import need
 
 Enter = Callable[..., str]
@@ -53,19 +53,21 @@ def specification(
 
 
 def lock(
-    environment: VirtualenvEnvironment,
-    spec: VirtualenvSpec,
+    environment: Environment,
+    spec: EnvironmentSpec,
     project: Path,
     report: Recorder | None = None,
     *,
     refresh: bool = False,
     resolve: bool = True,
+    as_of: str | None = None,
 ) -> LockedEnvironment:
-    return environment.lock(spec, project, report or Recorder(), Resolving(refresh=refresh, resolve=resolve))
+    resolving = Resolving(refresh=refresh, resolve=resolve, as_of=as_of)
+    return environment.lock(spec, project, report or Recorder(), resolving)
 
 
 def lock_and_build(
-    environment: VirtualenvEnvironment, spec: VirtualenvSpec, project: Path, report: Recorder | None = None
+    environment: Environment, spec: EnvironmentSpec, project: Path, report: Recorder | None = None
 ) -> tuple[LockedEnvironment, Activation]:
     locked = lock(environment, spec, project, report)
     return locked, environment.build(locked, project, report or Recorder())

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from msgspec.structs import replace
 from mlproj.environments.resolve import PIPS
 from mlproj.environments.virtualenv import VirtualenvEnvironment
 from mlproj.errors import EnvironmentFailed, NotSupportedYet
-from mlproj.model.environment import CondaSpec, DockerSpec
+from mlproj.model.environment import DockerSpec
 from mlproj.ports import Resolving
 from tests.conftest import ProjectMaker
 from tests.environments.conftest import (
@@ -30,6 +28,7 @@ from tests.environments.conftest import (
     run_in,
     specification,
 )
+from tests.environments.storming import ask, ask_at_once, kill_a_build
 
 SIX = specification("six==1.16.0")
 LOCAL_PACKAGE = """
@@ -307,38 +306,21 @@ def test_a_changed_folder_that_a_uv_lock_names_gives_a_new_environment(
 def test_kinds_that_cannot_be_built_are_told_in_one_sentence(
     shared: VirtualenvEnvironment, tmp_path: Path
 ) -> None:
-    for spec in (CondaSpec(file="conda.yaml", because=""), DockerSpec(image="x", because="")):
-        with pytest.raises(NotSupportedYet, match="cannot build") as caught:
-            shared.lock(spec, tmp_path, Recorder(), Resolving())
-        assert "--env-manager local" in str(caught.value.hint)
+    with pytest.raises(NotSupportedYet, match="cannot build") as caught:
+        shared.lock(DockerSpec(image="x", because=""), tmp_path, Recorder(), Resolving())
+    assert "--env-manager local" in str(caught.value.hint)
 
 
 def test_ten_processes_that_want_one_environment_build_it_once(tmp_path: Path) -> None:
     script = _script(tmp_path)
-    processes = [
-        subprocess.Popen((sys.executable, script), stdout=subprocess.PIPE, text=True) for _ in range(10)
-    ]
-    told = {process.communicate()[0] for process in processes}
-    assert [process.returncode for process in processes] == [0] * 10
+    told = ask_at_once(script)
     assert len(told) == 1, "a second build would have made another folder of that name"
 
 
 def test_a_build_that_was_killed_poisons_nothing(tmp_path: Path) -> None:
-    script, environments = _script(tmp_path), tmp_path / "cache" / "environments"
-    for _ in range(10):  # on a busy machine a build may end before it is killed
-        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
-        process = subprocess.Popen((sys.executable, script), stdout=subprocess.PIPE, start_new_session=True)
-        deadline = time.monotonic() + 30
-        while not any(environments.glob("*/lib")) and time.monotonic() < deadline:
-            time.sleep(0.001)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if process.returncode == -signal.SIGKILL and not any(environments.glob("*/mlproj.json")):
-            break
-    else:
-        pytest.fail("no build could be killed in its midst")
-    done = subprocess.run((sys.executable, script), capture_output=True, text=True, check=True)
-    assert (Path(done.stdout.split()[0]) / "mlproj.json").exists()
+    script = _script(tmp_path)
+    kill_a_build(script, tmp_path / "cache")
+    assert (Path(ask(script)[0]) / "mlproj.json").exists()
 
 
 @pytest.mark.parametrize("damage", ["bin/python", "six.py", "six-1.16.0.dist-info", "mlproj.json", "emptied"])

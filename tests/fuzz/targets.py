@@ -137,7 +137,7 @@ def _used(found: Requirements) -> None:
 
 
 def _lock(data: bytes, trial: Trial) -> None:
-    for lock_format in ("pylock", "uv", "installed"):
+    for lock_format in ("pylock", "uv", "conda", "installed"):
         trial.attempt(partial(packages_in, data, lock_format))
     python = Interpreter(
         executable=Path("/bin/python"), version="3.11.7", implementation="cpython", because=""

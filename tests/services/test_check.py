@@ -208,9 +208,16 @@ def test_a_requirement_that_nobody_can_read_is_an_error(
     assert found == ({severity} if severity else set())
 
 
-@pytest.mark.parametrize("key", ["conda_env: c.yaml", "docker_env: {image: x}"])
-def test_an_environment_of_a_later_version_is_a_note_and_no_fault(tmp_path: Path, key: str) -> None:
-    (tmp_path / "c.yaml").write_text("dependencies: [python=3.9]\n")
-    (tmp_path / "MLproject").write_text(f"name: n\n{key}\nentry_points: {{main: {{command: echo}}}}\n")
+@pytest.mark.parametrize("line", ["six=1.16", "six==1.16"])
+def test_lines_of_a_pip_list_are_looked_at_too(tmp_path: Path, line: str) -> None:
+    (tmp_path / "c.yaml").write_text(f"dependencies: [python=3.9, pip: ['{line}']]\n")
+    (tmp_path / "MLproject").write_text("conda_env: c.yaml\nentry_points: {main: {command: echo}}\n")
+    errors = [finding for finding in check(tmp_path) if finding.severity == "error"]
+    assert [finding.location.file for finding in errors] == ([] if "==" in line else ["c.yaml"])
+
+
+def test_an_environment_of_a_later_version_is_a_note_and_no_fault(tmp_path: Path) -> None:
+    text = "name: n\ndocker_env: {image: x}\nentry_points: {main: {command: echo}}\n"
+    (tmp_path / "MLproject").write_text(text)
     (finding,) = check(tmp_path)
     assert finding.severity == "note" and "cannot build" in finding.message

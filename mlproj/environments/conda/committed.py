@@ -1,0 +1,33 @@
+"""Reads the lock that an author keeps in the project, which says which packages an environment has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlproj.environments.conda.addresses import public
+from mlproj.environments.conda.calling import Rattler
+from mlproj.environments.conda.channels import platform_here
+from mlproj.environments.conda.orders import Reading
+from mlproj.environments.resolve import committed_lock
+from mlproj.errors import EnvironmentFailed
+from mlproj.files import read_regular
+from mlproj.model.environment import Lock
+from mlproj.model.events import silent
+from mlproj.spec.conda_lock import combined, interpreter, parted
+
+
+def read_committed(path: Path, project: Path, rattler: Rattler) -> Lock:
+    """The packages for this machine in the lock file `path`; its paths are made relative to `project`.
+
+    Raises ValueError where it cannot be used, and OSError.
+    """
+    parts = parted(public(read_regular(path).decode(errors="replace")))
+    try:
+        lock = rattler.locked(Reading(lock=parts.conda, platform=platform_here()), silent)
+    except EnvironmentFailed as error:
+        raise ValueError(error.message.removeprefix("it cannot be read: ")) from error
+    python = interpreter(lock, project)
+    if parts.pylock is None or python is None:
+        return lock
+    pylock = committed_lock(parts.pylock.encode(), python, path.parent, project)
+    return combined(lock, pylock, ())
