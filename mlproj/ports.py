@@ -67,6 +67,10 @@ class Observer(Protocol):
         """The state of the tree and the files in it, submodules and nested repositories included."""
         ...
 
+    def commit_date(self, checkout: Checkout, report: Report) -> str | None:
+        """When the commit that is checked out was made (RFC 3339); None where there is none."""
+        ...
+
     def changed(self, snapshot: Snapshot) -> tuple[str, ...]:
         """The paths of the snapshot's files that are no longer what they were."""
         ...
@@ -90,7 +94,8 @@ class Observer(Protocol):
 
 class Resolving(msgspec.Struct, frozen=True, kw_only=True):
     """How a lock is come by. With `refresh` an earlier one is not reused; without `resolve` nothing is
-    resolved anew, and there may be none. `as_of` (RFC 3339) has nothing newer than that instant in it."""
+    resolved anew, and there may be none. `as_of` (RFC 3339) has nothing newer than that instant in it, and
+    stands in what is locked where it counted: what lies locked in the project outranks it."""
 
     refresh: bool = False
     resolve: bool = True

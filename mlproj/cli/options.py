@@ -7,6 +7,15 @@ from typing import Annotated
 import typer
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object on stdout.")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        envvar="MLPROJ_AS_OF",
+        help="Resolve with nothing newer than DATE (a day ends in UTC), or than the source's `commit`.",
+    ),
+]
 StoreOption = Annotated[
     str | None,
     typer.Option(

@@ -247,6 +247,8 @@ def _environment_rows(job: Job) -> Iterator[Row]:
     yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")
     yield ("platform", environment.platform)
     yield ("lock", f"{environment.lock or 'not resolved'} ({counted(environment.packages, 'package')})")
+    if environment.as_of is not None:
+        yield ("as of", environment.as_of)
     if environment.key is not None:
         yield ("key", environment.key)
 

@@ -11,7 +11,7 @@ import typer
 from mlproj import wiring
 from mlproj.cli.documents import plan_document, print_document, project_document, run_document
 from mlproj.cli.loading import load
-from mlproj.cli.options import JsonOption, StoreOption
+from mlproj.cli.options import AsOfOption, JsonOption, StoreOption
 from mlproj.cli.pages import plan_page, project_page, run_summary
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
@@ -23,6 +23,7 @@ from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan as plan_run
 from mlproj.services.run import run as carry_out
 from mlproj.spec.duration import seconds
+from mlproj.spec.instant import instant
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -132,6 +133,7 @@ def run(
         bool, typer.Option("--no-hook", help="Mend nothing in the script's MLflow as it is imported.")
     ] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Resolve the environment's lock anew.")] = False,
+    as_of: AsOfOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
     help_project: Annotated[
         bool, typer.Option("--help-project", help="Print the project's entry points and parameters.")
@@ -180,6 +182,7 @@ def run(
         keep=tuple(keep or ()),
         storage=storage_dir,
         refresh=refresh,
+        as_of=None if as_of is None else instant(as_of),
         require_clean=require_clean,
         experiment_given=_is_given(context, "experiment_name") or _is_given(context, "experiment_id"),
         tracking=not no_tracking,

@@ -29,7 +29,8 @@ _UV_CONFIGURATION = ("pyproject.toml", "uv.toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A specification in its project, for one Python. `refresh` wants an answer from today."""
+    """A specification in its project, for one Python. `refresh` wants an answer from today, `as_of` (RFC
+    3339) one with nothing in it that is newer."""
 
     spec: VirtualenvSpec
     project: Path
@@ -38,6 +39,7 @@ class Question:
     environ: Mapping[str, str]
     cache: Path
     refresh: bool = False
+    as_of: str | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -74,6 +76,7 @@ def identity(
         sorted(_digest(path) for path in files.values()),
         [[package.editable, content_of(package)] for package in local],
         list(question.settings.identity),
+        *([question.as_of] if question.as_of and lock_file is None else []),
     ]
     return Digest.of(canonical(parts)).hex
 

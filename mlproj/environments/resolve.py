@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from mlproj.environments import uploads
 from mlproj.environments.indexes import redacted
 from mlproj.environments.paths import with_moved_paths
 from mlproj.environments.question import Question
@@ -33,6 +34,7 @@ _ATTEMPTS = (("--offline",), (), ("--no-config",))
 """How pip is looked for: quickly, on the project's indexes, and without what a project says of all packages,
 such as a day that they must not be newer than."""
 
+_UNTOLD = re.compile(r"`([^`\s]+)` is missing an upload date")
 _CONTRADICTION = re.compile(r"No solution found|incompatible|unsatisfiable|conflict", re.IGNORECASE)
 
 
@@ -104,12 +106,20 @@ def _resolved(question: Question, lines: Sequence[str], uv: Uv | None, report: R
     requirements = read_requirements(lines, question.project, question.environ)
     wanted = (*requirements.lines, *seeds(requirements.names, question.python))
     if uv is None:
-        text = importlib.import_module("mlproj.environments.pip").resolve_with_pip(
-            wanted, question.project, question.python, question.cache, question.environ, report
-        )
+        text = importlib.import_module("mlproj.environments.pip").resolve_with_pip(wanted, question, report)
     else:
         text = _compiled(question, requirements, wanted, uv, report)
+    if question.as_of is not None:
+        _check_uploads(text, question.as_of, report, told=uv is not None)
     return _lock(question, text)
+
+
+def _check_uploads(text: str, as_of: str, report: Report, *, told: bool) -> None:
+    """`told` says that the lock holds upload times; pip, whose reports have none, has looked at them."""
+    if told:
+        uploads.check_uploads(text, as_of)
+    for name in uploads.from_repositories(text):
+        report(Note(message=f"`{name}` comes out of a repository: `--as-of` says nothing of its age"))
 
 
 def _compiled(
@@ -120,14 +130,27 @@ def _compiled(
     done = _compile(question, wanted, refresh, question.project, uv, report)
     if done.code != 0:
         words = redacted(done.complaint, question.environ, *wanted, *requirements.addresses)
+        unknown = _UNTOLD.search(words)
+        if unknown is not None:
+            raise uploads.untold(_distribution(unknown[1]))
         raise _failure(question, words.replace("`-`", f"`{question.where}`"))
+    if question.as_of is not None:
+        for name in dict.fromkeys(map(_distribution, _UNTOLD.findall(done.stderr.decode(errors="replace")))):
+            report(Note(message=f"files of `{name}` without an upload time were passed over"))
     return done.stdout.decode()
+
+
+def _distribution(file: str) -> str:
+    """What a wheel or an archive is of, by its name."""
+    return re.split(r"-(?=\d)", file, maxsplit=1)[0]
 
 
 def _compile(
     question: Question, lines: Sequence[str], more: Sequence[str], directory: Path, uv: Uv, report: Report
 ) -> Completed:
-    options = ["--quiet", "--no-header", "--no-annotate", "--format", "pylock.toml"]
+    options = ["--no-header", "--no-annotate", "--format", "pylock.toml"]
+    # Of files without an upload time uv tells in warnings alone.
+    options += ["--quiet"] if question.as_of is None else ["--exclude-newer", question.as_of]
     options += ["--python", str(question.python.executable), "--no-python-downloads"]
     return uv.run(
         ("pip", "compile", "-", *options, *question.settings.arguments, *more),

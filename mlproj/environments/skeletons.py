@@ -27,6 +27,9 @@ from mlproj.model.environment import Interpreter
 _OLDEST_FOR_VIRTUALENV = (3, 8)
 """virtualenv leaves a start-up file behind that older Pythons cannot read; their own `venv` serves them."""
 
+_OLDEST_TO_SEED = (3, 9)
+"""virtualenv brings no pip for older ones."""
+
 _ABANDONED = 3600.0
 """Seconds after which nobody can still be making a skeleton."""
 
@@ -90,7 +93,7 @@ def make_virtualenv(python: Interpreter, folder: Path, cache: Path, *, seeded: b
     options = ("--quiet", "--no-periodic-update", "--activators", "", *seeds)
     if os.path.realpath(python.executable) == os.path.realpath(sys.executable):
         importlib.import_module("mlproj.environments.bare").make_bare(folder, app_data, options)
-    elif version < _OLDEST_FOR_VIRTUALENV:
+    elif version < (_OLDEST_TO_SEED if seeded else _OLDEST_FOR_VIRTUALENV):
         _run(python, (python.executable, "-I", "-m", "venv", *(() if seeded else ("--without-pip",)), folder))
     else:
         program = (sys.executable, "-m", "virtualenv", "--app-data", app_data)

@@ -11,6 +11,7 @@ import importlib
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -79,9 +80,14 @@ class VirtualenvEnvironment:
                 environ=self._environ,
                 cache=self._cache,
                 refresh=resolving.refresh,
+                as_of=resolving.as_of if chosen.uv_lock is None else None,
             )
             requirements = question.requirements
-            lock, reason = self._lock(question, requirements, report, resolve=resolving.resolve)
+            committed = self._committed_lock(question, requirements, report)
+            if committed is not None:
+                return _locked(replace(question, as_of=None), *committed)
+            lock = self._resolved_lock(question, requirements, report, resolve=resolving.resolve)
+        reason = "" if question.as_of is None else f"; nothing in it is newer than {question.as_of}"
         return _locked(question, lock, f"{chosen.because}{reason}")
 
     def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
@@ -95,26 +101,27 @@ class VirtualenvEnvironment:
         variables = (("VIRTUAL_ENV", str(folder)), ("PYTHONHOME", None))
         return Activation(path=(folder / "bin",), variables=variables)
 
-    def _lock(
-        self, question: Question, requirements: Requirements, report: Report, *, resolve: bool
-    ) -> tuple[Lock | None, str]:
+    def _committed_lock(
+        self, question: Question, requirements: Requirements, report: Report
+    ) -> tuple[Lock, str] | None:
         committed = _committed_file(question)
-        if committed is not None:
-            lock = self._committed(question, committed, requirements, report)
-            if lock is not None:
-                return (
-                    lock,
-                    f"; the committed `{committed.relative_to(question.project)}` says which packages",
-                )
+        lock = None if committed is None else self._committed(question, committed, requirements, report)
+        if committed is None or lock is None:
+            return None
+        name = committed.relative_to(question.project)
+        return lock, f"{question.spec.because}; the committed `{name}` says which packages"
+
+    def _resolved_lock(
+        self, question: Question, requirements: Requirements, report: Report, *, resolve: bool
+    ) -> Lock | None:
         uv_lock = None if question.spec.uv_lock is None else question.project / question.spec.uv_lock
         tool = "pip" if self._uv is None else "uv"
         specification = identity(question, requirements, tool=tool, lock_file=uv_lock)
         if not resolve:
-            return self._locks.get(specification), ""
-        lock = self._locks.get_or_resolve(
+            return self._locks.get(specification)
+        return self._locks.get_or_resolve(
             specification, lambda: self._resolved(question, report), refresh=question.refresh
         )
-        return lock, ""
 
     def _committed(
         self, question: Question, path: Path, requirements: Requirements, report: Report
@@ -176,6 +183,7 @@ class VirtualenvEnvironment:
                 project=project,
                 settings=self._settings,
                 origins=locked.origins,
+                as_of=locked.as_of,
                 report=report,
             )
         report(Ended(stage="install"))
@@ -189,6 +197,7 @@ def _locked(question: Question, lock: Lock | None, because: str) -> LockedEnviro
         platform=platform_name(),
         key=None if lock is None else _key(lock, question.python, question.project),
         because=because,
+        as_of=question.as_of,
         origins=question.requirements.origins,
     )
 

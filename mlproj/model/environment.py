@@ -103,6 +103,7 @@ class LockedEnvironment:
     `lock` is None where nothing was resolved yet (only a dry run may see that). `python` is None where the
     machine has none on its PATH. `key` names the built environment in the cache, None for the caller's own.
     `origins` are servers as URLs with the credentials that building needs: never shown, recorded or compared.
+    `as_of` is the instant that nothing in the lock is newer than, where one was asked for and counted.
     """
 
     kind: str
@@ -112,6 +113,7 @@ class LockedEnvironment:
     platform: str
     key: str | None
     because: str
+    as_of: str | None = None
     origins: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
 

@@ -169,6 +169,7 @@ class Attempt:
             "MLPROJ_OUTPUT_DIR": str(self._artifacts),
             "MLPROJ_STORE": str(self._store.root),
             CLAIMS: self._claim.value,
+            "MLPROJ_AS_OF": self._request.as_of,
         }
         if office is not None:
             inner = patched(environ, patch)

@@ -9,8 +9,7 @@ import msgspec
 
 from mlproj.errors import Refused
 from mlproj.model.digest import Digest
-from mlproj.model.environment import EnvironmentSpec, LockedEnvironment
-from mlproj.model.events import Ended, Started
+from mlproj.model.environment import LockedEnvironment
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.plan import Plan, Value
 from mlproj.model.project import EntryPoint, Project
@@ -21,9 +20,10 @@ from mlproj.planning.command import render
 from mlproj.planning.entry import find_entry_point
 from mlproj.planning.paths import fill, usual_outputs
 from mlproj.planning.plan import Facts, plan_run
-from mlproj.ports import Environment, Resolving, SnapshotRules
+from mlproj.ports import Environment, SnapshotRules
 from mlproj.services.background import Background
 from mlproj.services.inputs import bound, observed
+from mlproj.services.locking import locked_environment
 from mlproj.services.request import Context
 from mlproj.spec import environment_for, read_project
 from mlproj.version import __version__
@@ -70,7 +70,7 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
         outputs=written, keep=request.keep, size_limit=limits.file, total_limit=limits.snapshot
     )
     observing = Background(lambda: tools.observer.source(context.checkout, rules, context.report))
-    locked = _locked(context, environment, specification, resolve=storage is not None)
+    locked = locked_environment(context, environment, specification, resolve=storage is not None)
     inputs = observed(context, entry, values)
     source, snapshot = observing.result()
     if request.require_clean:
@@ -95,16 +95,6 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
         environment=environment,
         locked=locked,
     )
-
-
-def _locked(
-    context: Context, environment: Environment, specification: EnvironmentSpec, *, resolve: bool
-) -> LockedEnvironment:
-    context.report(Started(stage="lock", detail=specification.because))
-    resolving = Resolving(refresh=context.request.refresh, resolve=resolve)
-    locked = environment.lock(specification, context.checkout.directory, context.report, resolving)
-    context.report(Ended(stage="lock"))
-    return locked
 
 
 def _job(
@@ -182,6 +172,7 @@ def _environment_state(locked: LockedEnvironment) -> EnvironmentState:
         packages=0 if lock is None else len(lock.packages),
         key=locked.key,
         because=locked.because,
+        as_of=locked.as_of,
     )
 
 
