@@ -15,7 +15,7 @@ from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import without_credentials
-from mlproj.ports import Copied, Endpoint, Environment, RunStore, Source
+from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import cache_folder, limits
 from mlproj.tracking_ports import Server, Tracking
@@ -73,6 +73,12 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
         raise part("environments.unsupported:not_yet")(spec)
     environment: Environment = part(name)(cache, environ)
     return environment
+
+
+def environment_cache(environ: Mapping[str, str]) -> EnvironmentCache:
+    """Where built environments of every kind lie."""
+    cache: EnvironmentCache = part("environments.catalogue:EnvironmentCatalogue")(cache_folder(environ))
+    return cache
 
 
 def endpoint_for(

@@ -9,7 +9,7 @@ from mlproj.cli.words import content, counted, duration, number, short, shortene
 from mlproj.model.logged import LOGGED, Logged
 from mlproj.model.plan import Plan
 from mlproj.model.project import Project
-from mlproj.model.run import Job, Outcome, Output, Run, Status
+from mlproj.model.run import EnvironmentState, Job, Outcome, Output, Run, Status
 
 _MOST_OMITTED = 20
 """So many files that a snapshot does not hold are shown one by one."""
@@ -192,7 +192,7 @@ def _job_sections(job: Job, plan: Plan | None, logged: Logged | None = None) -> 
         Section(title="job", rows=tuple(rows)),
         Section(title="parameters", rows=parameters),
         Section(title="source", rows=tuple(_source_rows(job))),
-        Section(title="environment", rows=tuple(_environment_rows(job))),
+        Section(title="environment", rows=tuple(environment_rows(job.environment))),
         Section(title="data", rows=inputs),
         Section(title="host", rows=tuple(_host_rows(job))),
         Section(title="variables", rows=variables),
@@ -240,8 +240,8 @@ def _source_rows(job: Job) -> Iterator[Row]:
         yield ("left out", f"more still: all that were digested stand in {source.omitted_manifest}")
 
 
-def _environment_rows(job: Job) -> Iterator[Row]:
-    environment = job.environment
+def environment_rows(environment: EnvironmentState) -> Iterator[Row]:
+    """What is known of an environment, a row each."""
     yield ("kind", environment.kind)
     yield ("because", environment.because)
     yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")

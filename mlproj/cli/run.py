@@ -11,7 +11,15 @@ import typer
 from mlproj import wiring
 from mlproj.cli.documents import plan_document, print_document, project_document, run_document
 from mlproj.cli.loading import load
-from mlproj.cli.options import AsOfOption, JsonOption, StoreOption
+from mlproj.cli.options import (
+    AsOfOption,
+    JsonOption,
+    ManagerOption,
+    RefreshOption,
+    RevisionOption,
+    StoreOption,
+    UriArgument,
+)
 from mlproj.cli.pages import plan_page, project_page, run_summary
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
@@ -31,10 +39,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command()
 def run(
     context: typer.Context,
-    uri: Annotated[
-        str,
-        typer.Argument(metavar="URI", help="A folder, a git URL or a zip file; `#sub/folder` may follow."),
-    ] = ".",
+    uri: UriArgument = ".",
     entry_point: Annotated[
         str,
         typer.Option("--entry-point", "-e", metavar="NAME", help="The entry point, or a .py or .sh file."),
@@ -43,18 +48,8 @@ def run(
         list[str] | None,
         typer.Option("--param-list", "-P", metavar="NAME=VALUE", help="A parameter's value; repeatable."),
     ] = None,
-    version: Annotated[
-        str | None, typer.Option("--version", "-v", metavar="REV", help="A git branch, tag or commit.")
-    ] = None,
-    env_manager: Annotated[
-        str | None,
-        typer.Option(
-            "--env-manager",
-            metavar="NAME",
-            envvar="MLPROJ_ENV_MANAGER",
-            help="local, virtualenv, uv, conda or docker; else as the project says.",
-        ),
-    ] = None,
+    version: RevisionOption = None,
+    env_manager: ManagerOption = None,
     experiment_name: Annotated[
         str | None,
         typer.Option(
@@ -132,7 +127,7 @@ def run(
     no_hook: Annotated[
         bool, typer.Option("--no-hook", help="Mend nothing in the script's MLflow as it is imported.")
     ] = False,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Resolve the environment's lock anew.")] = False,
+    refresh: RefreshOption = False,
     as_of: AsOfOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
     help_project: Annotated[

@@ -24,13 +24,15 @@ from mlproj.model.redaction import without_credentials
 _NOTATION = "2"
 """Counts up when the answer to the same question is to be another one."""
 
+COMMITTED = "pylock.toml"
 _UV_CONFIGURATION = ("pyproject.toml", "uv.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A specification in its project, for one Python. `refresh` wants an answer from today, `as_of` (RFC
-    3339) one with nothing in it that is newer."""
+    3339) one with nothing in it that is newer. `pinned` is a lock (PEP 751) that was the answer before, and
+    whose versions are kept where they will do."""
 
     spec: VirtualenvSpec
     project: Path
@@ -40,6 +42,7 @@ class Question:
     cache: Path
     refresh: bool = False
     as_of: str | None = None
+    pinned: str | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -53,6 +56,15 @@ class Question:
     @property
     def requirements(self) -> Requirements:
         return read_requirements(self.lines, self.project, self.environ)
+
+
+def committed_file(question: Question) -> Path | None:
+    """A lock file beside the environment's file, else in the project's folder; a `uv.lock` is one itself."""
+    if question.spec.uv_lock is not None:
+        return None
+    beside = [(question.project / name).parent for name in question.spec.files[:1]]
+    paths = (folder / COMMITTED for folder in (*beside, question.project))
+    return next((path for path in paths if path.is_file() and path.is_relative_to(question.project)), None)
 
 
 def identity(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,7 +128,17 @@ def _compiled(
 ) -> str:
     """uv's lock. The lines go in by standard input and the project's folder, where they are at home."""
     refresh = ["--refresh"] if question.refresh else []
-    done = _compile(question, wanted, refresh, question.project, uv, report)
+    with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
+        pinned = [] if question.pinned is None else ["--output-file", f"{folder}/pylock.toml"]
+        if question.pinned is not None:
+            # uv keeps the versions of a lock that it is to write anew.
+            moved = with_moved_paths(question.pinned, question.project, Path(folder))
+            Path(folder, "pylock.toml").write_text(moved, encoding="utf-8")
+        done = _compile(question, wanted, [*refresh, *pinned], question.project, uv, report)
+        text = done.stdout.decode()
+        if pinned and done.code == 0:
+            written = Path(folder, "pylock.toml").read_text(encoding="utf-8")
+            text = with_moved_paths(written, Path(folder), question.project)
     if done.code != 0:
         words = redacted(done.complaint, question.environ, *wanted, *requirements.addresses)
         unknown = _UNTOLD.search(words)
@@ -137,7 +148,7 @@ def _compiled(
     if question.as_of is not None:
         for name in dict.fromkeys(map(_distribution, _UNTOLD.findall(done.stderr.decode(errors="replace")))):
             report(Note(message=f"files of `{name}` without an upload time were passed over"))
-    return done.stdout.decode()
+    return text
 
 
 def _distribution(file: str) -> str:

@@ -48,7 +48,10 @@ class Skeletons:
 
     def put(self, python: Interpreter, folder: Path) -> None:
         """Makes `folder` a bare virtualenv of this Python. Raises EnvironmentFailed."""
-        shutil.copytree(self._made(python), folder, symlinks=True)
+        made = self._made(python)
+        shutil.copytree(made, folder, symlinks=True)
+        with contextlib.suppress(OSError):
+            os.utime(made)  # says that it is wanted
 
     def _quietly(self, python: Interpreter) -> None:
         # Whoever needs the skeleton tries again, and tells of the failure.

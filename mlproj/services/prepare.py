@@ -8,13 +8,12 @@ from pathlib import Path
 import msgspec
 
 from mlproj.errors import Refused
-from mlproj.model.digest import Digest
 from mlproj.model.environment import LockedEnvironment
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.plan import Plan, Value
 from mlproj.model.project import EntryPoint, Project
 from mlproj.model.redaction import MASK
-from mlproj.model.run import EnvironmentState, Job, ShownParameter
+from mlproj.model.run import Job, ShownParameter
 from mlproj.model.source import Snapshot, SourceState
 from mlproj.planning.command import render
 from mlproj.planning.entry import find_entry_point
@@ -23,7 +22,7 @@ from mlproj.planning.plan import Facts, plan_run
 from mlproj.ports import Environment, SnapshotRules
 from mlproj.services.background import Background
 from mlproj.services.inputs import bound, observed
-from mlproj.services.locking import locked_environment
+from mlproj.services.locking import environment_state, locked_environment
 from mlproj.services.request import Context
 from mlproj.spec import environment_for, read_project
 from mlproj.version import __version__
@@ -113,7 +112,7 @@ def _job(
         user=tools.user(),
         parameters=tuple(_shown(value, entry) for value in values),
         source=facts.source,
-        environment=_environment_state(facts.environment),
+        environment=environment_state(facts.environment),
         inputs=facts.inputs,
         host=tools.observer.host(),
         variables=facts.variables.recorded,
@@ -156,23 +155,6 @@ def _shown(value: Value, entry: EntryPoint) -> ShownParameter:
         origin=value.origin.value,
         base=value.base,
         description=None if declared is None else declared.description,
-    )
-
-
-def _environment_state(locked: LockedEnvironment) -> EnvironmentState:
-    lock, python = locked.lock, locked.python
-    return EnvironmentState(
-        kind=locked.kind,
-        python=None if python is None else python.version,
-        executable=None if python is None else str(python.executable),
-        platform=locked.platform,
-        lock=None if lock is None else lock.digest,
-        lock_format=None if lock is None else lock.format,
-        lock_file=None if lock is None else Digest.of(lock.text),
-        packages=0 if lock is None else len(lock.packages),
-        key=locked.key,
-        because=locked.because,
-        as_of=locked.as_of,
     )
 
 
