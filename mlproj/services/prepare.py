@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from mlproj.errors import Refused
-from mlproj.model.environment import LockedEnvironment
+from mlproj.model.environment import DockerSpec, LockedEnvironment, SystemSpec
+from mlproj.model.events import Note
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.plan import Plan, Value
 from mlproj.model.project import EntryPoint, Project
@@ -61,6 +62,8 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
     metrics = tuple(fill(template, values, entry) for template in entry.metrics)
     outputs = _unique(*(fill(template, values, entry) for template in (*entry.outputs, *request.outputs)))
     specification = environment_for(project, directory, request.environment_manager)
+    if isinstance(project.environment, DockerSpec) and isinstance(specification, SystemSpec):
+        context.report(Note(message="the project names a container image, and runs outside of it, as asked"))
     environment = tools.environments(specification)
 
     written = _unique(*outputs, *metrics, *_outputs_of_others(project, entry))
