@@ -81,6 +81,12 @@ def environment_cache(environ: Mapping[str, str]) -> EnvironmentCache:
     return cache
 
 
+def secret_variables(variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of those whose name or value is that of a secret."""
+    by_name, by_value = (part(f"provenance.redaction:looks_secret_{what}") for what in ("name", "value"))
+    return tuple(name for name, value in variables.items() if by_name(name) or by_value(value))
+
+
 def endpoint_for(
     store: RunStore, run_id: str, movable: bool, unexpected: Callable[[Exception], None]
 ) -> Endpoint:

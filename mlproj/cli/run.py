@@ -10,6 +10,7 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.documents import plan_document, print_document, project_document, run_document
+from mlproj.cli.env_file import take_env_files, with_env_files
 from mlproj.cli.loading import load
 from mlproj.cli.options import (
     AsOfOption,
@@ -129,6 +130,16 @@ def run(
     ] = False,
     refresh: RefreshOption = False,
     as_of: AsOfOption = None,
+    env_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--env-file",
+            metavar="FILE",
+            is_eager=True,
+            callback=take_env_files,
+            help="Variables, in dotenv's notation, for those that are not set; repeatable, the last wins.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
     help_project: Annotated[
         bool, typer.Option("--help-project", help="Print the project's entry points and parameters.")
@@ -157,11 +168,12 @@ def run(
         if text is not None and not is_text(text):
             raise UsageError(f"`{option}` is no text in UTF-8, and a record holds nothing else")
     caller = wiring.current_folder()
-    tools = wiring.tools(os.environ, caller, store)
+    environ, secrets = with_env_files(context)
+    tools = wiring.tools(environ, caller, store)
     request = RunRequest(
         uri=uri,
         caller=caller,
-        environ=dict(os.environ),
+        environ=environ,
         entry_point=entry_point,
         parameters=parse_assignments(tuple(parameter or ())),
         revision=version,
@@ -185,6 +197,7 @@ def run(
         script_tracking=script_tracking,
         hook=not no_hook,
         parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),
+        secrets=secrets,
     )
     if help_project:
         return _describe(request, tools, as_json)

@@ -146,8 +146,10 @@ def _compiled(
             raise uploads.untold(_distribution(unknown[1]))
         raise _failure(question, words.replace("`-`", f"`{question.where}`"))
     if question.as_of is not None:
-        for name in dict.fromkeys(map(_distribution, _UNTOLD.findall(done.stderr.decode(errors="replace")))):
-            report(Note(message=f"files of `{name}` without an upload time were passed over"))
+        untold = dict.fromkeys(map(_distribution, _UNTOLD.findall(done.stderr.decode(errors="replace"))))
+        if untold:
+            names = ", ".join(f"`{name}`" for name in untold)
+            report(Note(message=f"files without an upload time were passed over: of {names}"))
     return text
 
 

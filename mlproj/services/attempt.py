@@ -175,6 +175,7 @@ class Attempt:
             "MLPROJ_STORE": str(self._store.root),
             CLAIMS: self._claim.value,
             "MLPROJ_AS_OF": self._request.as_of,
+            "MLPROJ_SECRETS": ",".join(self._request.secrets) or None,
         }
         if office is not None:
             inner = patched(environ, patch)
@@ -186,7 +187,7 @@ class Attempt:
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
             descriptors=(*self._claim.descriptors, *descriptors),
-            secrets=secrets_of(office, environ),
+            secrets=secrets_of(office, environ, self._request.secrets),
         )
 
     def _hear(self, event: Event) -> None:

@@ -29,7 +29,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     With `tracking` the script can log to the run; with `script_tracking` it may log to a server of its own
     choice instead; without `hook` nothing is mended in its MLflow. `tracking_uri` is the server where a
     person wants the run to be; `run_id` and `experiment_id` are that server's then. `parent` is the run that
-    this one is a step of.
+    this one is a step of. `secrets` are names of variables whose values are shown to nobody.
     """
 
     uri: str
@@ -58,6 +58,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     script_tracking: bool = False
     hook: bool = True
     parent: str | None = None
+    secrets: tuple[str, ...] = ()
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):

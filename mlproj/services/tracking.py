@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -18,6 +18,8 @@ EXECUTABLE = (sys.executable, "-c", _LAUNCH)
 """How the steps of a pipeline call us: by our own Python, for the `mlproj` on the script's PATH may be
 another, and without the modules in the script's folder, which would come before those that we import."""
 
+_SHORT = 3
+"""Characters of a value that is no secret worth hiding."""
 _OWN_ADDRESS = ("127.0.0.1", "localhost")
 _NO_LINKS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 """Where the client says that a run can be looked at, nobody answers any more once the run has ended."""
@@ -67,11 +69,16 @@ def tracking_variables(
     }
 
 
-def secrets_of(office: Office | None, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What of addresses nobody is shown: the run's own, and that of the run which began it."""
+def secrets_of(
+    office: Office | None, environ: Mapping[str, str], named: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """What nobody is shown: of addresses, the run's own and that of the run which began it; and the values of
+    the variables that are `named`, save short ones, which would be taken out of innocent text, too."""
+    values = (environ.get(name, "") for name in named)
     outer = ENDPOINT.search(environ.get("MLPROJ_TRACKING_URI", ""))
     own = None if office is None else office.secret
-    return tuple(filter(None, (own, None if outer is None else outer["token"])))
+    found = (own, None if outer is None else outer["token"], *(text for text in values if len(text) > _SHORT))
+    return tuple(filter(None, found))
 
 
 def _without_proxy(environ: Mapping[str, str], name: str) -> str:
