@@ -81,6 +81,15 @@ def environment_cache(environ: Mapping[str, str]) -> EnvironmentCache:
     return cache
 
 
+def pythons(environ: Mapping[str, str]) -> Any:
+    """The Pythons that are here for environments, as `services.doctor.Pythons`."""
+    own = part("environments.system:SystemEnvironment")(cache_folder(environ), environ).python(Path("/"))
+    return part("services.doctor:Pythons")(
+        on_path=None if own is None else (own.version, own.executable),
+        of_pyenv=tuple(version for version, _ in part("environments.pyenv:versions")(environ)),
+    )
+
+
 def secret_variables(variables: Mapping[str, str]) -> tuple[str, ...]:
     """The names of those whose name or value is that of a secret."""
     by_name, by_value = (part(f"provenance.redaction:looks_secret_{what}") for what in ("name", "value"))
