@@ -48,15 +48,17 @@ def as_virtualenv(spec: CondaSpec, numbers: Sequence[int | None], because: str) 
 
     Raises EnvironmentFailed, which names every package with its line that cannot be had so.
     """
-    lines, faults, builds, python = list[str](), list[str](), list[str](), None
-    names = list[str]()
+    lines, builds, within, python = list[str](), list[str](), list[str](), None
+    names, faults = list[str](), list[str]()
     for text, line in zip(spec.dependencies, numbers, strict=True):
         try:
             dependency = read(text)
             if dependency.name == _PYTHON:
                 python = _interpreter(dependency)
                 continue
-            lines += _requirement(dependency)
+            wanted = _requirement(dependency)
+            lines += wanted
+            within += [] if wanted else [dependency.name]
             builds += [dependency.name] if dependency.build else []
         except _Untranslatable as fault:
             place = spec.file if line is None else f"{spec.file}:{line}"
@@ -66,6 +68,7 @@ def as_virtualenv(spec: CondaSpec, numbers: Sequence[int | None], because: str) 
         raise _failure(spec, names, faults)
     folder = os.path.dirname(spec.file)
     dropped = f"; without the builds that it names of {', '.join(builds)}" if builds else ""
+    dropped += f"; what wheels bring themselves is left out: {', '.join(within)}" if within else ""
     return VirtualenvSpec(
         python=python,
         build_dependencies=tuple(lines),

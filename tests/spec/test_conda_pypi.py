@@ -125,7 +125,9 @@ def test_builds_that_are_left_out_are_told() -> None:
 
 
 def test_what_wheels_bring_along_is_not_asked_for() -> None:
-    assert translated("nomkl", "libgfortran5", "numpy").build_dependencies == ("numpy",)
+    spec = translated("nomkl", "libgfortran5", "numpy")
+    assert spec.build_dependencies == ("numpy",)
+    assert "what wheels bring themselves is left out: nomkl, libgfortran5" in spec.because
 
 
 @pytest.mark.parametrize("manager", ["virtualenv", "uv"])
