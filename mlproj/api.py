@@ -15,6 +15,7 @@ from mlproj.ports import RunStore
 from mlproj.services import run as service
 from mlproj.services.request import RunRequest
 from mlproj.spec import read_project
+from mlproj.spec.instant import instant
 
 
 def run(
@@ -27,6 +28,7 @@ def run(
     experiment_name: str | None = None,
     run_name: str | None = None,
     timeout: float | None = None,
+    as_of: str | None = None,
     tracking_uri: str | None = None,
     store: str | None = None,
     report: Report = silent,
@@ -34,9 +36,9 @@ def run(
     """Runs an entry point and returns the sealed run, also one that failed (its `status` says so).
 
     `uri` is a folder, a git URL or a zip file; `parameters` are passed as their text; `timeout` is in
-    seconds; `tracking_uri` names an MLflow server to have the run at, too; `store` a folder (else found as
-    the command line finds it); `report` gets events, the child's output among them. Raises MlprojError where
-    nothing could be run.
+    seconds; with `as_of` (a date, or `commit`) nothing in the environment is newer; `tracking_uri` names an
+    MLflow server to have the run at, too; `store` a folder (else found as the command line finds it);
+    `report` gets events, the child's output among them. Raises MlprojError where nothing could be run.
     """
     request = RunRequest(
         uri=uri,
@@ -49,6 +51,7 @@ def run(
         experiment=experiment_name,
         run_name=run_name,
         timeout=timeout,
+        as_of=None if as_of is None else instant(as_of),
         tracking_uri=tracking_uri,
         experiment_given=experiment_name is not None,
         parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),

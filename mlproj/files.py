@@ -67,9 +67,20 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
 
     A shared one may be held by many, an exclusive one by one alone.
     """
-    with _opened(path) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    with lasting_lock(path, shared=shared):
         yield
+
+
+@contextlib.contextmanager
+def lasting_lock(path: Path, *, shared: bool = False) -> Iterator[int]:
+    """As `locked`, but yields a descriptor: a program that is given it holds the lock too, for as long as it
+    goes on."""
+    while True:
+        with _opened(path) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            if _is_there(descriptor):
+                yield descriptor
+                return
 
 
 @contextlib.contextmanager
@@ -86,16 +97,26 @@ def inheritable_lock(path: Path, *, shared: bool = False) -> Iterator[int | None
     A program that is given the descriptor holds the lock too, and goes on to where we are killed. At the end
     of the `with` it is nobody's any more.
     """
-    with _opened(path) as descriptor:
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
+    while True:
+        with _opened(path) as descriptor:
+            try:
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            if not _is_there(descriptor):
+                continue
+            try:
+                yield descriptor
+            finally:
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
             return
-        try:
-            yield descriptor
-        finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def _is_there(descriptor: int) -> bool:
+    """Whether a lock on an open file counts: whoever held it alone may have removed the file meanwhile, and
+    others lock the one that is there since."""
+    return os.fstat(descriptor).st_nlink > 0
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from mlproj.model.digest import Digest
-from mlproj.model.environment import Activation, EnvironmentSpec, LockedEnvironment
+from mlproj.model.environment import Activation, BuiltEnvironment, EnvironmentSpec, LockedEnvironment
 from mlproj.model.events import Report, silent
 from mlproj.model.provenance import Host, InputState, Variables
 from mlproj.model.record import Entry
@@ -68,6 +68,10 @@ class Observer(Protocol):
         """The state of the tree and the files in it, submodules and nested repositories included."""
         ...
 
+    def commit_date(self, checkout: Checkout, report: Report) -> str | None:
+        """When the commit that is checked out was made (RFC 3339); None where there is none."""
+        ...
+
     def changed(self, snapshot: Snapshot) -> tuple[str, ...]:
         """The paths of the snapshot's files that are no longer what they were."""
         ...
@@ -91,11 +95,16 @@ class Observer(Protocol):
 
 class Resolving(msgspec.Struct, frozen=True, kw_only=True):
     """How a lock is come by. With `refresh` an earlier one is not reused; without `resolve` nothing is
-    resolved anew, and there may be none. `as_of` (RFC 3339) has nothing newer than that instant in it."""
+    resolved anew, and there may be none. `as_of` (RFC 3339) has nothing newer than that instant in it, and
+    stands in what is locked where it counted: what lies locked in the project outranks it.
+
+    `to_commit` asks for the lock that is to lie in the project, as a `LockedEnvironment.file`: what lies
+    there is not taken as it stands, and gives, unless `refresh` is wanted, the versions to stay with."""
 
     refresh: bool = False
     resolve: bool = True
     as_of: str | None = None
+    to_commit: bool = False
 
 
 class Environment(Protocol):
@@ -112,6 +121,43 @@ class Environment(Protocol):
 
         Raises EnvironmentFailed with the tool's own output in the message.
         """
+        ...
+
+
+class Leftover(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in the cache that serves nobody: `kind` says in words what it is, `size` is in bytes."""
+
+    path: Path
+    kind: str
+    size: int
+
+
+class Staying(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays in the cache beside environments: the locks that `locks` names or that were wanted since
+    `locks_since`, and what only saves time and was wanted since `caches_since` (seconds since the epoch)."""
+
+    locks: frozenset[Digest] = frozenset()
+    locks_since: float = 0.0
+    caches_since: float = 0.0
+
+
+class EnvironmentCache(Protocol):
+    """Where built environments of every kind are kept for all projects."""
+
+    def environments(self) -> tuple[BuiltEnvironment, ...]:
+        """All that were built to their end, by their keys."""
+        ...
+
+    def remove(self, key: str) -> bool:
+        """Removes an environment; False where somebody uses or builds it."""
+        ...
+
+    def leftovers(self, staying: Staying) -> tuple[Leftover, ...]:
+        """What is no environment and does not stay, with what was cut short or is held by nobody."""
+        ...
+
+    def clear(self, leftover: Leftover) -> bool:
+        """Removes it; False where somebody has come to want it."""
         ...
 
 

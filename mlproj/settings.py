@@ -51,6 +51,12 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("mlproj"))
 
 
+def use_lock(cache: Path, key: str) -> Path:
+    """The file whose lock is held, shared, by whoever uses the environment `key` of the cache, and alone by
+    whoever removes it."""
+    return cache / "environments" / f"{key}.use"
+
+
 def limits(environ: Mapping[str, str]) -> Limits:
     """The limits that the variables set, in bytes or with a unit (`64MiB`, `2 GB`). Raises UsageError."""
     chosen = {

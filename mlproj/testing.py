@@ -80,6 +80,9 @@ class FakeObserver:
         state = SourceState(uri=checkout.uri, dirty=False, snapshot=snapshot.digest, files=len(files))
         return state, snapshot
 
+    def commit_date(self, checkout: Checkout, report: Report) -> str | None:
+        return MOMENT
+
     def changed(self, snapshot: Snapshot) -> tuple[str, ...]:
         return self.changing
 

@@ -16,7 +16,7 @@ from mlproj.model.environment import CondaSpec, EnvironmentSpec, SystemSpec, Vir
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
-from mlproj.ports import Copied, Endpoint, Environment, RunStore, Source
+from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import cache_folder, limits
 from mlproj.tracking_ports import Server, Tracking
@@ -75,6 +75,27 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
         raise part("environments.unsupported:not_yet")(spec)
     environment: Environment = part(name)(cache, environ)
     return environment
+
+
+def environment_cache(environ: Mapping[str, str]) -> EnvironmentCache:
+    """Where built environments of every kind lie."""
+    cache: EnvironmentCache = part("environments.catalogue:EnvironmentCatalogue")(cache_folder(environ))
+    return cache
+
+
+def pythons(environ: Mapping[str, str]) -> Any:
+    """The Pythons that are here for environments, as `services.doctor.Pythons`."""
+    own = part("environments.system:SystemEnvironment")(cache_folder(environ), environ).python(Path("/"))
+    return part("services.doctor:Pythons")(
+        on_path=None if own is None else (own.version, own.executable),
+        of_pyenv=tuple(version for version, _ in part("environments.pyenv:versions")(environ)),
+    )
+
+
+def secret_variables(variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of those whose name or value is that of a secret."""
+    by_name, by_value = (part(f"provenance.redaction:looks_secret_{what}") for what in ("name", "value"))
+    return tuple(name for name, value in variables.items() if by_name(name) or by_value(value))
 
 
 def endpoint_for(

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "rm": "Hide a run, or bring a hidden one back",
     "gc": "Take away hidden runs, and whatever nothing names",
     "prune": "Take away runs that a rule does not keep",
+    "env": "List, build, lock and take away environments",
     "store": "Back up, restore or move the store",
     "verify": "Check that what was recorded is still what was recorded",
     "doctor": "Tell what this machine can do for mlproj",

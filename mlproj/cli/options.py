@@ -7,6 +7,31 @@ from typing import Annotated
 import typer
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one versioned JSON object on stdout.")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        envvar="MLPROJ_AS_OF",
+        help="Resolve with nothing newer than DATE (a day ends in UTC), or than the source's `commit`.",
+    ),
+]
+ManagerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--env-manager",
+        metavar="NAME",
+        envvar="MLPROJ_ENV_MANAGER",
+        help="local, virtualenv, uv, conda or docker; else as the project says.",
+    ),
+]
+RefreshOption = Annotated[bool, typer.Option("--refresh", help="Resolve the environment's lock anew.")]
+RevisionOption = Annotated[
+    str | None, typer.Option("--version", "-v", metavar="REV", help="A git branch, tag or commit.")
+]
+UriArgument = Annotated[
+    str, typer.Argument(metavar="URI", help="A folder, a git URL or a zip file; `#sub/folder` may follow.")
+]
 StoreOption = Annotated[
     str | None,
     typer.Option(

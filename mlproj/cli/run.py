@@ -10,8 +10,17 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.documents import plan_document, print_document, project_document, run_document
+from mlproj.cli.env_file import take_env_files, with_env_files
 from mlproj.cli.loading import load
-from mlproj.cli.options import JsonOption, StoreOption
+from mlproj.cli.options import (
+    AsOfOption,
+    JsonOption,
+    ManagerOption,
+    RefreshOption,
+    RevisionOption,
+    StoreOption,
+    UriArgument,
+)
 from mlproj.cli.pages.job import plan_page
 from mlproj.cli.pages.project import project_page
 from mlproj.cli.pages.summary import run_summary
@@ -25,6 +34,7 @@ from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan as plan_run
 from mlproj.services.run import run as carry_out
 from mlproj.spec.duration import seconds
+from mlproj.spec.instant import instant
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -32,10 +42,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command()
 def run(
     context: typer.Context,
-    uri: Annotated[
-        str,
-        typer.Argument(metavar="URI", help="A folder, a git URL or a zip file; `#sub/folder` may follow."),
-    ] = ".",
+    uri: UriArgument = ".",
     entry_point: Annotated[
         str,
         typer.Option("--entry-point", "-e", metavar="NAME", help="The entry point, or a .py or .sh file."),
@@ -44,18 +51,8 @@ def run(
         list[str] | None,
         typer.Option("--param-list", "-P", metavar="NAME=VALUE", help="A parameter's value; repeatable."),
     ] = None,
-    version: Annotated[
-        str | None, typer.Option("--version", "-v", metavar="REV", help="A git branch, tag or commit.")
-    ] = None,
-    env_manager: Annotated[
-        str | None,
-        typer.Option(
-            "--env-manager",
-            metavar="NAME",
-            envvar="MLPROJ_ENV_MANAGER",
-            help="local, virtualenv, uv, conda or docker; else as the project says.",
-        ),
-    ] = None,
+    version: RevisionOption = None,
+    env_manager: ManagerOption = None,
     experiment_name: Annotated[
         str | None,
         typer.Option(
@@ -133,7 +130,18 @@ def run(
     no_hook: Annotated[
         bool, typer.Option("--no-hook", help="Mend nothing in the script's MLflow as it is imported.")
     ] = False,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Resolve the environment's lock anew.")] = False,
+    refresh: RefreshOption = False,
+    as_of: AsOfOption = None,
+    env_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--env-file",
+            metavar="FILE",
+            is_eager=True,
+            callback=take_env_files,
+            help="Variables, in dotenv's notation, for those that are not set; repeatable, the last wins.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
     help_project: Annotated[
         bool, typer.Option("--help-project", help="Print the project's entry points and parameters.")
@@ -162,11 +170,12 @@ def run(
         if text is not None and not is_text(text):
             raise UsageError(f"`{option}` is no text in UTF-8, and a record holds nothing else")
     caller = wiring.current_folder()
-    tools = wiring.tools(os.environ, caller, store)
+    environ, secrets = with_env_files(context)
+    tools = wiring.tools(environ, caller, store)
     request = RunRequest(
         uri=uri,
         caller=caller,
-        environ=dict(os.environ),
+        environ=environ,
         entry_point=entry_point,
         parameters=parse_assignments(tuple(parameter or ())),
         revision=version,
@@ -182,6 +191,7 @@ def run(
         keep=tuple(keep or ()),
         storage=storage_dir,
         refresh=refresh,
+        as_of=None if as_of is None else instant(as_of),
         require_clean=require_clean,
         experiment_given=_is_given(context, "experiment_name") or _is_given(context, "experiment_id"),
         tracking=not no_tracking,
@@ -189,6 +199,7 @@ def run(
         script_tracking=script_tracking,
         hook=not no_hook,
         parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),
+        secrets=secrets,
     )
     if help_project:
         return _describe(request, tools, as_json)

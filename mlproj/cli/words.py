@@ -31,6 +31,16 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
+def age(seconds: float) -> str:
+    """`12 s`, `5 min`, `3 h`, `40 d`: how long ago something was, in its largest unit."""
+    amount, unit = max(seconds, 0.0), "s"
+    for length, larger in ((60, "min"), (60, "h"), (24, "d")):
+        if amount < length:
+            break
+        amount, unit = amount / length, larger
+    return f"{int(amount)} {unit}"
+
+
 def counted(number: int, thing: str, things: str | None = None) -> str:
     """`1 file`, `2 files`."""
     return f"{number} {thing if number == 1 else things or thing + 's'}"

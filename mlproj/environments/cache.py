@@ -18,42 +18,76 @@ import msgspec
 
 from mlproj.environments.probing import stamp_of
 from mlproj.files import locked, write_atomically
+from mlproj.model.environment import LockedEnvironment
 from mlproj.model.events import Ended, Note, Report, Started
 
-_MARKER = "mlproj.json"
-_USED = "last-used"
+MARKER = "mlproj.json"
+USED = "last-used"
+DISCARDED = ".discarded-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
+class About:
+    """What a list of environments tells of one: its `LockedEnvironment.kind`, the version of its Python, the
+    digest of its lock and how many packages that names."""
+
+    kind: str
+    python: str | None = None
+    lock: str | None = None
+    packages: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
     """What an environment was when its build had ended: its base Python, if any, and what lay in its folders.
 
-    A file counts by its size, a folder by being there; both are named relative to the environment.
+    A file counts by its size, a folder by being there; both are named relative to the environment. Those
+    that earlier versions built are not described.
     """
 
     base: tuple[str, int, int] | None
     entries: dict[str, dict[str, int]]
+    about: About | None = None
 
 
-def build_once(folder: Path, fill: Callable[[], None], report: Report) -> None:
+def about(locked: LockedEnvironment) -> About:
+    """The description of an environment that is built of what was locked."""
+    return About(
+        kind=locked.kind,
+        python=None if locked.python is None else locked.python.version,
+        lock=None if locked.lock is None else str(locked.lock.digest),
+        packages=0 if locked.lock is None else len(locked.lock.packages),
+    )
+
+
+def read_marker(folder: Path) -> Built | None:
+    """What was noted when the build of `folder` had ended, None where it never did."""
+    try:
+        return msgspec.json.decode((folder / MARKER).read_bytes(), type=Built)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def build_once(
+    folder: Path, fill: Callable[[], None], report: Report, description: About | None = None
+) -> None:
     """Has a whole environment in `folder`; `fill` makes it where there is none.
 
-    What `fill` raises is passed on, and nothing is left of the attempt.
+    It is listed as `description` says. What `fill` raises is passed on, and nothing is left of the attempt.
     """
     if complaint(folder) is not None:
         with locked(folder.with_name(f"{folder.name}.lock")):
             found = complaint(folder)
             if found is not None:
-                _build(folder, fill, found, report)
+                _build(folder, fill, found, report, description)
     with contextlib.suppress(OSError):
-        os.utime(folder / _USED)
+        os.utime(folder / USED)
 
 
 def complaint(folder: Path) -> str | None:
     """What is wrong with the environment in `folder`, None where it is whole. Runs nothing."""
-    try:
-        built = msgspec.json.decode((folder / _MARKER).read_bytes(), type=_Built)
-    except (OSError, msgspec.MsgspecError):
+    built = read_marker(folder)
+    if built is None:
         return "it is not complete"
     try:
         if built.base is not None and stamp_of(folder / "bin" / "python") != built.base:
@@ -67,32 +101,35 @@ def complaint(folder: Path) -> str | None:
     return None
 
 
-def _build(folder: Path, fill: Callable[[], None], found: str, report: Report) -> None:
-    if (folder / _MARKER).exists():
+def _build(
+    folder: Path, fill: Callable[[], None], found: str, report: Report, description: About | None
+) -> None:
+    if (folder / MARKER).exists():
         report(Note(message=f"the environment {folder.name} is built anew: {found}"))
     report(Started(stage="create", detail=folder.name))
-    _discard(folder)
+    discard(folder)
     try:
         fill()
-        (folder / _USED).touch()
+        (folder / USED).touch()
         python = folder / "bin" / "python"
-        built = _Built(
+        built = Built(
             base=stamp_of(python) if os.path.lexists(python) else None,
             entries={str(path.relative_to(folder)): _entries(path) for path in _telling(folder)},
+            about=description,
         )
-        write_atomically(folder / _MARKER, msgspec.json.encode(built))
+        write_atomically(folder / MARKER, msgspec.json.encode(built))
     except BaseException:
-        _discard(folder)
+        discard(folder)
         raise
     report(Ended(stage="create", detail=folder.name))
 
 
-def _discard(folder: Path) -> None:
+def discard(folder: Path) -> None:
     """Takes a folder away at once, so that nobody takes it for an environment while it is being removed."""
-    for leftover in folder.parent.glob(f".discarded-{folder.name}-*"):
+    for leftover in folder.parent.glob(f"{DISCARDED}{folder.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     if os.path.lexists(folder):
-        aside = Path(tempfile.mkdtemp(prefix=f".discarded-{folder.name}-", dir=folder.parent))
+        aside = Path(tempfile.mkdtemp(prefix=f"{DISCARDED}{folder.name}-", dir=folder.parent))
         os.rename(folder, aside / "environment")
         shutil.rmtree(aside, ignore_errors=True)
 

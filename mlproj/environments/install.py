@@ -23,17 +23,20 @@ def install_with_uv(
     project: Path,
     settings: IndexSettings,
     origins: tuple[str, ...],
+    as_of: str | None,
     report: Report,
     beside: bool = False,
 ) -> None:
     """Installs exactly the packages of the lock, whose paths are relative to `project`.
 
-    `origins` are servers with credentials, from which requirement lines download. With `beside` those that
-    are there already stay. Raises EnvironmentFailed with the end of uv's output.
+    `origins` are servers with credentials, from which requirement lines download; what packages are built
+    with is not newer than `as_of`. With `beside` those that are there already stay. Raises EnvironmentFailed
+    with the end of uv's output.
     """
-    variables = _variables(settings, origins)
+    variables = _variables(settings, origins, resolving=as_of is not None)
     options = ["--preview-features", "pylock", "--python", str(folder)]
     options += ["--break-system-packages"] if beside else ["--allow-empty-requirements"]
+    options += ["--exclude-newer", as_of] if as_of else []
     # uv takes a folder for unchanged as long as its `pyproject.toml` is, and looks again only when online.
     fresh = [f"--refresh-package={package.name}" for package in lock.packages if package.version == LOCAL]
     # Out of its cache alone uv takes a fifth of the time: online, it asks for every file anew.
@@ -56,8 +59,15 @@ def install_with_uv(
         raise tool_failure("uv could not install the environment", words)
 
 
-def _variables(settings: IndexSettings, origins: tuple[str, ...]) -> Mapping[str, str]:
-    """uv looks up the credentials of a download among its indexes, so that each server counts as one here."""
+def _variables(settings: IndexSettings, origins: tuple[str, ...], *, resolving: bool) -> Mapping[str, str]:
+    """uv looks up the credentials of a download among its indexes, so that each server counts as one here.
+
+    With `resolving` it looks for what packages are built with as for the packages themselves: the first
+    index that has it may hold nothing that is old enough.
+    """
     variables = dict(settings.variables)
+    if resolving:
+        # Constraints are for what is resolved: with a lock uv refuses them.
+        variables |= {name: value for name, value in settings.resolving if name != "UV_CONSTRAINT"}
     indexes = " ".join(filter(None, (variables.get("UV_INDEX", ""), *origins)))
     return {**variables, **({"UV_INDEX": indexes} if indexes else {})}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,13 @@ from mlproj.files import locked, write_atomically
 from mlproj.model.environment import Lock
 
 
+def read_lock(path: Path) -> Lock | None:
+    """The lock in a file of the cache, None where it holds none."""
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(path.read_bytes(), type=Lock)
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockCache:
     """Locks by the digest of what they were resolved from."""
@@ -20,9 +28,13 @@ class LockCache:
     folder: Path
 
     def get(self, specification: str) -> Lock | None:
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode(self._path(specification).read_bytes(), type=Lock)
-        return None
+        """The lock that is kept, if one is; that it was wanted is noted by the time of its file."""
+        path = self._path(specification)
+        lock = read_lock(path)
+        if lock is not None:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+        return lock
 
     def get_or_resolve(self, specification: str, resolve: Callable[[], Lock], *, refresh: bool) -> Lock:
         """The lock that is kept, else the one that `resolve` returns, which is kept from then on.

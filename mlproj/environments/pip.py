@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,9 @@ import msgspec
 
 from mlproj import process
 from mlproj.environments.indexes import redacted
+from mlproj.environments.question import Question
 from mlproj.environments.skeletons import make_virtualenv
+from mlproj.environments.uploads import untold
 from mlproj.environments.uv import tool_failure
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import Interpreter
@@ -44,34 +47,52 @@ class _Installation:
     install: list[_Item] = field(default_factory=list)
 
 
-def resolve_with_pip(
-    lines: Sequence[str],
-    project: Path,
-    python: Interpreter,
-    cache: Path,
-    environ: Mapping[str, str],
-    report: Report,
-) -> str:
-    """The lock (PEP 751) of what pip would install for some requirement lines.
+def resolve_with_pip(lines: Sequence[str], question: Question, report: Report) -> str:
+    """The lock (PEP 751) of what pip would install for some requirement lines, all that the question asks.
 
-    Raises EnvironmentFailed, in pip's words; so it does where the Python's pip is older than 22.2.
+    Raises EnvironmentFailed, in pip's words; so it does where the Python's pip is older than 22.2, and for
+    a lock as of an instant where it is older than 26.
     """
+    project, python, cache, environ = question.project, question.python, question.cache, question.environ
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".resolving-", dir=cache) as name:
         folder = Path(name)
         make_virtualenv(python, folder / "virtualenv", cache, seeded=True)
         (folder / "requirements.txt").write_text("".join(f"{_rooted(line, project)}\n" for line in lines))
         options = ("--dry-run", "--ignore-installed", "--quiet", "--report", folder / "report.json")
-        command = (*_pip(folder / "virtualenv"), *options, "-r", folder / "requirements.txt")
+        as_of = (f"--uploaded-prior-to={question.as_of}",) if question.as_of else ()
+        command = (*_pip(folder / "virtualenv"), *options, *as_of, "-r", folder / "requirements.txt")
         done = process.run(
             command, directory=project, patch=_PATCH, on_line=_teller(report, "resolve", environ)
         )
         if done.code != 0:
             words = redacted(done.complaint, environ, *lines)
-            if "no such option: --dry-run" in words or "no such option: --report" in words:
-                words = "its pip is older than 22.2, and uv, which could do it, is not installed"
+            unknown = _UNTOLD.search(words)
+            if unknown is not None:
+                raise untold(unknown["name"])
+            missing = next((needed for option, needed in _NEEDED.items() if option in words), None)
+            if missing is not None:
+                words = f"its pip is older than {missing}, and uv, which could do it, is not installed"
             raise tool_failure(f"the environment cannot be resolved for Python {python.version}", words)
-        return _pylock(msgspec.json.decode((folder / "report.json").read_bytes(), type=_Installation))
+        found = msgspec.json.decode((folder / "report.json").read_bytes(), type=_Installation)
+        if question.as_of:
+            _check_origins(found)
+        return _pylock(found)
+
+
+_UNTOLD = re.compile(r"Index \S*?(?P<name>[^/\s]+)/? does not provide upload-time")
+_NEEDED = {
+    "no such option: --dry-run": "22.2",
+    "no such option: --report": "22.2",
+    "no such option: --uploaded-prior-to": "26.0",
+}
+
+
+def _check_origins(found: _Installation) -> None:
+    """pip asks indexes for upload times, and takes files out of folders whatever their age."""
+    for item in found.install:
+        if not item.is_direct and item.download_info.url.startswith("file:"):
+            raise untold(str(item.metadata["name"]))
 
 
 def install_with_pip(

@@ -86,6 +86,13 @@ def probe(executable: Path, cache: Path) -> Probe | None:
     return found
 
 
+def kept_path(kept: Path) -> str | None:
+    """The executable that an answer in the cache is about, None where there is none in that file."""
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(kept.read_bytes(), type=_Answer).path
+    return None
+
+
 def _ask(executable: Path) -> Probe | None:
     try:
         # `-E -s` rather than `-I`, which Python 2 does not know.

@@ -24,6 +24,7 @@ from mlproj.model.redaction import without_credentials
 _NOTATION = "2"
 """Counts up when the answer to the same question is to be another one."""
 
+COMMITTED = "pylock.toml"
 _UV_CONFIGURATION = ("pyproject.toml", "uv.toml")
 
 
@@ -31,7 +32,8 @@ _UV_CONFIGURATION = ("pyproject.toml", "uv.toml")
 class Question:
     """A specification in its project, for one Python. `refresh` wants an answer from today, `as_of` (RFC
     3339) one with nothing in it that is newer. `arguments` are uv's, for an environment that holds packages
-    already; it is `seeded` where it is to hold a pip of its own."""
+    already; it is `seeded` where it is to hold a pip of its own. `pinned` is a lock (PEP 751) that was the
+    answer before, and whose versions are kept where they will do."""
 
     spec: VirtualenvSpec
     project: Path
@@ -43,6 +45,7 @@ class Question:
     as_of: str | None = None
     arguments: tuple[str, ...] = ()
     seeded: bool = True
+    pinned: str | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -56,6 +59,15 @@ class Question:
     @property
     def requirements(self) -> Requirements:
         return read_requirements(self.lines, self.project, self.environ)
+
+
+def committed_file(question: Question) -> Path | None:
+    """A lock file beside the environment's file, else in the project's folder; a `uv.lock` is one itself."""
+    if question.spec.uv_lock is not None:
+        return None
+    beside = [(question.project / name).parent for name in question.spec.files[:1]]
+    paths = (folder / COMMITTED for folder in (*beside, question.project))
+    return next((path for path in paths if path.is_file() and path.is_relative_to(question.project)), None)
 
 
 def identity(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import re
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from mlproj.environments import uploads
 from mlproj.environments.indexes import redacted
 from mlproj.environments.paths import with_moved_paths
 from mlproj.environments.question import Question
@@ -33,6 +35,7 @@ _ATTEMPTS = (("--offline",), (), ("--no-config",))
 """How pip is looked for: quickly, on the project's indexes, and without what a project says of all packages,
 such as a day that they must not be newer than."""
 
+_UNTOLD = re.compile(r"`([^`\s]+)` is missing an upload date")
 _CONTRADICTION = re.compile(r"No solution found|incompatible|unsatisfiable|conflict", re.IGNORECASE)
 
 
@@ -112,12 +115,20 @@ def _resolved(question: Question, lines: Sequence[str], uv: Uv | None, report: R
     requirements = read_requirements(lines, question.project, question.environ)
     wanted = (*requirements.lines, *_seeds(question, requirements.names))
     if uv is None:
-        text = importlib.import_module("mlproj.environments.pip").resolve_with_pip(
-            wanted, question.project, question.python, question.cache, question.environ, report
-        )
+        text = importlib.import_module("mlproj.environments.pip").resolve_with_pip(wanted, question, report)
     else:
         text = _compiled(question, requirements, wanted, uv, report)
+    if question.as_of is not None:
+        _check_uploads(text, question.as_of, report, told=uv is not None)
     return _lock(question, text)
+
+
+def _check_uploads(text: str, as_of: str, report: Report, *, told: bool) -> None:
+    """`told` says that the lock holds upload times; pip, whose reports have none, has looked at them."""
+    if told:
+        uploads.check_uploads(text, as_of)
+    for name in uploads.from_repositories(text):
+        report(Note(message=f"`{name}` comes out of a repository: `--as-of` says nothing of its age"))
 
 
 def _compiled(
@@ -125,11 +136,34 @@ def _compiled(
 ) -> str:
     """uv's lock. The lines go in by standard input and the project's folder, where they are at home."""
     refresh = ["--refresh"] if question.refresh else []
-    done = _compile(question, wanted, refresh, question.project, uv, report)
+    with tempfile.TemporaryDirectory(prefix="mlproj-") as folder:
+        pinned = [] if question.pinned is None else ["--output-file", f"{folder}/pylock.toml"]
+        if question.pinned is not None:
+            # uv keeps the versions of a lock that it is to write anew.
+            moved = with_moved_paths(question.pinned, question.project, Path(folder))
+            Path(folder, "pylock.toml").write_text(moved, encoding="utf-8")
+        done = _compile(question, wanted, [*refresh, *pinned], question.project, uv, report)
+        text = done.stdout.decode()
+        if pinned and done.code == 0:
+            written = Path(folder, "pylock.toml").read_text(encoding="utf-8")
+            text = with_moved_paths(written, Path(folder), question.project)
     if done.code != 0:
         words = redacted(done.complaint, question.environ, *wanted, *requirements.addresses)
+        unknown = _UNTOLD.search(words)
+        if unknown is not None:
+            raise uploads.untold(_distribution(unknown[1]))
         raise _failure(question, words.replace("`-`", f"`{question.where}`"))
-    return done.stdout.decode()
+    if question.as_of is not None:
+        untold = dict.fromkeys(map(_distribution, _UNTOLD.findall(done.stderr.decode(errors="replace"))))
+        if untold:
+            names = ", ".join(f"`{name}`" for name in untold)
+            report(Note(message=f"files without an upload time were passed over: of {names}"))
+    return text
+
+
+def _distribution(file: str) -> str:
+    """What a wheel or an archive is of, by its name."""
+    return re.split(r"-(?=\d)", file, maxsplit=1)[0]
 
 
 def _compile(

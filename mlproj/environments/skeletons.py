@@ -27,6 +27,9 @@ from mlproj.model.environment import Interpreter
 _OLDEST_FOR_VIRTUALENV = (3, 8)
 """virtualenv leaves a start-up file behind that older Pythons cannot read; their own `venv` serves them."""
 
+_OLDEST_TO_SEED = (3, 9)
+"""virtualenv brings no pip for older ones."""
+
 _ABANDONED = 3600.0
 """Seconds after which nobody can still be making a skeleton."""
 
@@ -45,7 +48,10 @@ class Skeletons:
 
     def put(self, python: Interpreter, folder: Path) -> None:
         """Makes `folder` a bare virtualenv of this Python. Raises EnvironmentFailed."""
-        shutil.copytree(self._made(python), folder, symlinks=True)
+        made = self._made(python)
+        shutil.copytree(made, folder, symlinks=True)
+        with contextlib.suppress(OSError):
+            os.utime(made)  # says that it is wanted
 
     def _quietly(self, python: Interpreter) -> None:
         # Whoever needs the skeleton tries again, and tells of the failure.
@@ -90,7 +96,7 @@ def make_virtualenv(python: Interpreter, folder: Path, cache: Path, *, seeded: b
     options = ("--quiet", "--no-periodic-update", "--activators", "", *seeds)
     if os.path.realpath(python.executable) == os.path.realpath(sys.executable):
         importlib.import_module("mlproj.environments.bare").make_bare(folder, app_data, options)
-    elif version < _OLDEST_FOR_VIRTUALENV:
+    elif version < (_OLDEST_TO_SEED if seeded else _OLDEST_FOR_VIRTUALENV):
         _run(python, (python.executable, "-I", "-m", "venv", *(() if seeded else ("--without-pip",)), folder))
     else:
         program = (sys.executable, "-m", "virtualenv", "--app-data", app_data)

@@ -46,22 +46,19 @@ class SystemEnvironment:
         if entered is not None:
             return dataclasses.replace(entered, because=f"{spec.because}, within an environment of ours")
         told = None if found is None else probe(found[0], self._cache)
-        python = None
-        if found is not None and told is not None:
-            python = Interpreter(
-                executable=found[0],
-                version=told.version,
-                implementation=told.implementation,
-                because=found[1],
-            )
         return LockedEnvironment(
             kind="system",
             lock=installed_lock(self._installed(told)),
-            python=python,
+            python=_interpreter(found, told),
             platform=platform_name(),
             key=None,
             because=spec.because,
         )
+
+    def python(self, project: Path) -> Interpreter | None:
+        """The Python that commands in the folder `project` run with, None where there is none."""
+        found = self._python(project)
+        return _interpreter(found, None if found is None else probe(found[0], self._cache))
 
     def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
         """Nothing to build, nothing to enter."""
@@ -89,6 +86,17 @@ class SystemEnvironment:
             return ()
         extra = self._environ.get("PYTHONPATH", "").split(os.pathsep)
         return installed((*filter(None, extra), *told.paths))
+
+
+def _interpreter(found: tuple[Path, str] | None, described: Probe | None) -> Interpreter | None:
+    if found is None or described is None:
+        return None
+    return Interpreter(
+        executable=found[0],
+        version=described.version,
+        implementation=described.implementation,
+        because=found[1],
+    )
 
 
 def on_path(name: str, environ: Mapping[str, str]) -> Iterator[Path]:

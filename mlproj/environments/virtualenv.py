@@ -6,21 +6,23 @@ When nothing has changed, a run takes a few file reads; what is slow to load is 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from mlproj.environments.cache import build_once
+from mlproj.environments.cache import about, build_once
 from mlproj.environments.described import describe
 from mlproj.environments.indexes import index_settings
 from mlproj.environments.install import install_with_uv
 from mlproj.environments.interpreters import Interpreters
 from mlproj.environments.locks import LockCache
 from mlproj.environments.probing import platform_name
-from mlproj.environments.question import Question, identity
+from mlproj.environments.question import Question, committed_file, identity
 from mlproj.environments.refusals import translated
 from mlproj.environments.requirements import Requirements
 from mlproj.environments.resolve import foretell, read_committed
@@ -45,8 +47,6 @@ from mlproj.model.environment import (
 from mlproj.model.events import Ended, Note, Report, Started, silent
 from mlproj.ports import Resolving
 from mlproj.process import ProgramMissing
-
-_COMMITTED = "pylock.toml"
 
 
 class VirtualenvEnvironment:
@@ -80,9 +80,16 @@ class VirtualenvEnvironment:
                 environ=self._environ,
                 cache=self._cache,
                 refresh=resolving.refresh,
+                as_of=resolving.as_of if chosen.uv_lock is None else None,
             )
             requirements = question.requirements
-            lock, reason = self._lock(question, requirements, report, resolve=resolving.resolve)
+            if resolving.to_commit:
+                return self._to_commit(question, report)
+            committed = self._committed_lock(question, requirements, report)
+            if committed is not None:
+                return _locked(replace(question, as_of=None), *committed)
+            lock = self._resolved_lock(question, requirements, report, resolve=resolving.resolve)
+        reason = "" if question.as_of is None else f"; nothing in it is newer than {question.as_of}"
         return _locked(question, lock, f"{chosen.because}{reason}")
 
     def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
@@ -92,31 +99,42 @@ class VirtualenvEnvironment:
         folder = self._cache / "environments" / locked.key
         with translated(self._cache):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            build_once(folder, lambda: self._fill(folder, locked, project.absolute(), report), report)
+            fill = functools.partial(self._fill, folder, locked, project.absolute(), report)
+            build_once(folder, fill, report, about(locked))
             describe(folder, locked)
         variables = (("VIRTUAL_ENV", str(folder)), ("PYTHONHOME", None))
         return Activation(path=(folder / "bin",), variables=variables)
 
-    def _lock(
+    def _to_commit(self, question: Question, report: Report) -> LockedEnvironment:
+        """The lock for the project's own file, whose versions stay where they will do."""
+        committing = importlib.import_module("mlproj.environments.committing")
+        pinned = None if question.refresh else committing.pinned(question)
+        lock = self._resolved(replace(question, pinned=pinned), report, ahead=False)
+        reason = "" if question.as_of is None else f"; nothing in it is newer than {question.as_of}"
+        locked = _locked(question, lock, f"{question.spec.because}{reason}")
+        return replace(locked, file=committing.lock_file(question, lock))
+
+    def _committed_lock(
+        self, question: Question, requirements: Requirements, report: Report
+    ) -> tuple[Lock, str] | None:
+        committed = committed_file(question)
+        lock = None if committed is None else self._committed(question, committed, requirements, report)
+        if committed is None or lock is None:
+            return None
+        name = committed.relative_to(question.project)
+        return lock, f"{question.spec.because}; the committed `{name}` says which packages"
+
+    def _resolved_lock(
         self, question: Question, requirements: Requirements, report: Report, *, resolve: bool
-    ) -> tuple[Lock | None, str]:
-        committed = _committed_file(question)
-        if committed is not None:
-            lock = self._committed(question, committed, requirements, report)
-            if lock is not None:
-                return (
-                    lock,
-                    f"; the committed `{committed.relative_to(question.project)}` says which packages",
-                )
+    ) -> Lock | None:
         uv_lock = None if question.spec.uv_lock is None else question.project / question.spec.uv_lock
         tool = "pip" if self._uv is None else "uv"
         specification = identity(question, requirements, tool=tool, lock_file=uv_lock)
         if not resolve:
-            return self._locks.get(specification), ""
-        lock = self._locks.get_or_resolve(
+            return self._locks.get(specification)
+        return self._locks.get_or_resolve(
             specification, lambda: self._resolved(question, report), refresh=question.refresh
         )
-        return lock, ""
 
     def _committed(
         self, question: Question, path: Path, requirements: Requirements, report: Report
@@ -138,11 +156,11 @@ class VirtualenvEnvironment:
             report(Note(message=f"`{name}` does not hold what is asked for: {', '.join(missing)}"))
         return lock
 
-    def _resolved(self, question: Question, report: Report) -> Lock:
+    def _resolved(self, question: Question, report: Report, *, ahead: bool = True) -> Lock:
         report(Started(stage="resolve", detail=f"the environment for Python {question.python.version}"))
         for note in self._settings.notes:
             report(Note(message=note))
-        if self._uv is not None:
+        if self._uv is not None and ahead:
             threading.Thread(target=self._build_ahead, args=(question, self._uv)).start()
         lock = resolve_specification(question, self._uv, report)
         report(Ended(stage="resolve", detail=_counted(lock)))
@@ -178,6 +196,7 @@ class VirtualenvEnvironment:
                 project=project,
                 settings=self._settings,
                 origins=locked.origins,
+                as_of=locked.as_of,
                 report=report,
             )
         report(Ended(stage="install"))
@@ -191,6 +210,7 @@ def _locked(question: Question, lock: Lock | None, because: str) -> LockedEnviro
         platform=platform_name(),
         key=None if lock is None else _key(lock, question.python, question.project),
         because=because,
+        as_of=question.as_of,
         origins=question.requirements.origins,
     )
 
@@ -205,15 +225,6 @@ def _virtualenv(spec: EnvironmentSpec) -> VirtualenvSpec:
             raise EnvironmentFailed("the caller's own environment, or one of conda's, is no virtualenv")
         case _:
             unreachable(spec)
-
-
-def _committed_file(question: Question) -> Path | None:
-    """A lock file beside the environment's file, else in the project's folder; a `uv.lock` is one itself."""
-    if question.spec.uv_lock is not None:
-        return None
-    beside = [(question.project / name).parent for name in question.spec.files[:1]]
-    paths = (folder / _COMMITTED for folder in (*beside, question.project))
-    return next((path for path in paths if path.is_file() and path.is_relative_to(question.project)), None)
 
 
 def _key(lock: Lock, python: Interpreter, project: Path) -> str:

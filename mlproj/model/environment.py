@@ -103,6 +103,15 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
     because: str
 
 
+class LockFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A lock as it is committed: `path` is relative to the project folder, `text` what is to stand there.
+    `is_current` says that what stands there already is the same lock."""
+
+    path: str
+    text: bytes
+    is_current: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedEnvironment:
     """Everything decided about an environment before it is built.
@@ -110,7 +119,8 @@ class LockedEnvironment:
     `lock` is None where nothing was resolved yet (only a dry run may see that). `python` is None where the
     machine has none on its PATH. `key` names the built environment in the cache, None for the caller's own.
     `origins` are servers as URLs with the credentials that building needs: never shown, recorded or compared.
-    `as_of` is the instant that nothing in the lock is newer than, where one was asked for and counted.
+    `as_of` is the instant that nothing in the lock is newer than, where one was asked for and counted. `file`
+    is there where the lock was asked for to be committed; a kind that has no such file leaves it out.
     """
 
     kind: str
@@ -121,7 +131,25 @@ class LockedEnvironment:
     key: str | None
     because: str
     as_of: str | None = None
+    file: LockFile | None = None
     origins: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+
+class BuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment in the cache. `python` is a version, of two parts where it was not noted; `built` and
+    `used` (last) are RFC 3339. `complaint` says what is wrong with it: it is built anew then."""
+
+    key: str
+    kind: str
+    python: str
+    lock: Digest | None
+    packages: int
+    path: Path
+    size: int
+    built: str
+    used: str
+    in_use: bool
+    complaint: str | None
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,7 +49,8 @@ class ShownParameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentState(msgspec.Struct, frozen=True, kw_only=True):
-    """Which environment a run ran in, and why that one. `lock` names the lock file's bytes in the store."""
+    """Which environment a run ran in, and why that one. `lock_file` names the lock file's bytes in the store;
+    `as_of` is the instant that nothing in the lock is newer than, where one was asked for and counted."""
 
     kind: str
     python: str | None
@@ -61,6 +62,7 @@ class EnvironmentState(msgspec.Struct, frozen=True, kw_only=True):
     packages: int = 0
     key: str | None = None
     because: str
+    as_of: str | None = None
 
 
 class ServerRun(msgspec.Struct, frozen=True, kw_only=True):

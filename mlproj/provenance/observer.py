@@ -15,7 +15,7 @@ from mlproj.provenance.changes import changed_files
 from mlproj.provenance.data import observed_data
 from mlproj.provenance.host import observed_host
 from mlproj.provenance.redaction import looks_secret_value
-from mlproj.provenance.source import observed_source
+from mlproj.provenance.source import date_of_commit, observed_source
 from mlproj.provenance.variables import observed_variables
 
 _PATIENCE = 3.0
@@ -33,6 +33,9 @@ class Observer:
         self, checkout: Checkout, rules: SnapshotRules, report: Report
     ) -> tuple[SourceState, Snapshot]:
         return observed_source(checkout, rules, self._cache, report)
+
+    def commit_date(self, checkout: Checkout, report: Report) -> str | None:
+        return date_of_commit(checkout, report)
 
     def changed(self, snapshot: Snapshot) -> tuple[str, ...]:
         return changed_files(snapshot, self._cache)

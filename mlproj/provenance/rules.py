@@ -45,7 +45,7 @@ CONDA = "a conda environment"
 
 _EXAMPLES = (".example", ".sample", ".template", ".dist", ".defaults")
 _SECRET_NAMES = (
-    *(".env", ".env.*", ".envrc", ".netrc", "_netrc", ".pypirc", ".npmrc", ".pgpass", ".htpasswd"),
+    *(".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".pypirc", ".npmrc", ".pgpass", ".htpasswd"),
     *(".git-credentials", ".dockercfg", "kubeconfig", "secrets.toml", "secrets.y*ml", "secrets.json"),
     *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ed25519_sk", "id_ecdsa_sk"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.ppk", "*.jks", "*.keystore", "*.kdbx"),

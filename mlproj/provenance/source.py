@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from mlproj.model.digest import Digest, readable
 from mlproj.model.events import Note, Report
+from mlproj.model.moment import timestamp
 from mlproj.model.source import LISTED, Checkout, OmittedFile, Snapshot, SourceState, Submodule
 from mlproj.ports import SnapshotRules
 from mlproj.process import ProgramMissing
@@ -50,6 +51,18 @@ def observed_source(
         except (GitFailed, ProgramMissing) as error:
             report(Note(message=f"the repository at `{tree.root}` is not looked at: {error}"))
     return _without_git(checkout, rules, cache, report)
+
+
+def date_of_commit(checkout: Checkout, report: Report) -> str | None:
+    """When the commit was made that the project's folder is at (RFC 3339); None where it is at none."""
+    tree = find_work_tree(checkout, report)
+    if tree is None:
+        return None
+    done = tree.ask("log", "-1", "--format=%ct", "HEAD", directory=checkout.directory)
+    untracked = not tree.ask("ls-files", "--", ".", directory=checkout.directory).text
+    if done.code != 0 or (untracked and is_ignored(tree, checkout.directory)):
+        return None
+    return timestamp(float(done.text))
 
 
 class _NotOfTheRepository(Exception):

@@ -22,6 +22,7 @@ from mlproj.services.collect import Marks, collect, is_written, mark
 from mlproj.services.further import bring_in, further_runs
 from mlproj.services.metrics import read_metrics
 from mlproj.services.mirror import Ending, Mirror
+from mlproj.services.occupancy import in_use
 from mlproj.services.prepare import SHELL, Prepared
 from mlproj.services.readback import Reader, read_back
 from mlproj.services.request import Context
@@ -64,13 +65,17 @@ class Attempt:
 
     def carry_out(self) -> None:
         """Everything between the opening row and the seal. Raises MlprojError or Interrupted."""
-        activation = self._build()
+        with in_use(self._tools.cache, self._prepared.locked.key) as descriptors:
+            self._execute(self._build(), descriptors)
+
+    def _execute(self, activation: Activation, descriptors: tuple[int, ...]) -> None:
+        """`descriptors` are to be the child's, too, and hold its environment where we are killed."""
         for folder in (self._logs, self._artifacts):
             folder.mkdir(parents=True, exist_ok=True)
         marks = mark(self._directory, self._prepared.products)
         self._report(Started(stage="run", detail=self._prepared.job.command))
         with self._office() as office:
-            task = self._task(activation, office)
+            task = self._task(activation, office, descriptors)
             self._execution = self._tools.executor().execute(task, self._hear)
         self._report(Ended(stage="run"))
         self._report(Started(stage="collect"))
@@ -171,7 +176,7 @@ class Attempt:
                     f"what the script logged met a fault of mlproj's own, and may be incomplete: {told}"
                 )
 
-    def _task(self, activation: Activation, office: Office | None) -> Task:
+    def _task(self, activation: Activation, office: Office | None, descriptors: tuple[int, ...]) -> Task:
         environ = self._request.environ
         path = os.pathsep.join([*map(str, activation.path), environ.get("PATH", os.defpath)])
         patch: dict[str, str | None] = {
@@ -182,6 +187,8 @@ class Attempt:
             "MLPROJ_OUTPUT_DIR": str(self._artifacts),
             "MLPROJ_STORE": str(self._store.root),
             CLAIMS: self._claim.value,
+            "MLPROJ_AS_OF": self._request.as_of,
+            "MLPROJ_SECRETS": ",".join(self._request.secrets) or None,
         }
         if office is not None:
             inner = patched(environ, patch)
@@ -192,8 +199,8 @@ class Attempt:
             environ=patched(environ, patch),
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
-            descriptors=self._claim.descriptors,
-            secrets=secrets_of(office, environ),
+            descriptors=(*self._claim.descriptors, *descriptors),
+            secrets=secrets_of(office, environ, self._request.secrets),
         )
 
     def _hear(self, event: Event) -> None:

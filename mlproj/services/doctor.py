@@ -35,13 +35,27 @@ PROGRAMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pythons:
+    """What `--env-manager local` runs with (version and path, if any), and the versions that pyenv has."""
+
+    on_path: tuple[str, Path] | None = None
+    of_pyenv: tuple[str, ...] = ()
+
+
 def diagnose(
-    cache: Path, uv: Callable[[], Path | None], open_store: Callable[[], RunStore]
+    cache: Path,
+    uv: Callable[[], Path | None],
+    open_store: Callable[[], RunStore],
+    pythons: Pythons = Pythons(),
 ) -> tuple[Check, ...]:
-    """Looks at programs, folders and the store. Changes nothing, raises nothing."""
+    """Looks at programs, folders and the store, and tells which manager needs what. Changes nothing, raises
+    nothing."""
     return (
         Check(name="mlproj", state="ok", detail=f"{__version__} on Python {platform.python_version()}"),
         *(_program(name, command, hint) for name, command, hint in PROGRAMS),
+        _local(pythons),
+        _virtualenv(pythons),
         _uv(uv()),
         _rattler(),
         _cache(cache),
@@ -61,6 +75,24 @@ def _program(name: str, command: tuple[str, ...], hint: str) -> Check:
 
 def _failure(answer: Completed) -> str:
     return answer.complaint.rpartition("\n")[2] or f"it ended with code {answer.code}"
+
+
+def _local(pythons: Pythons) -> Check:
+    name = "python"
+    if pythons.on_path is None:
+        hint = "`--env-manager local` needs a `python` on the PATH; other projects do not"
+        return Check(name=name, state="missing", detail="there is none on the PATH", hint=hint)
+    version, path = pythons.on_path
+    return Check(name=name, state="ok", detail=f"{version} ({path}), which `--env-manager local` runs with")
+
+
+def _virtualenv(pythons: Pythons) -> Check:
+    """What serves `--env-manager virtualenv` and `uv`, and which Pythons there are for it."""
+    version, own = importlib.metadata.version("virtualenv"), platform.python_version()
+    others = f"; pyenv has {', '.join(pythons.of_pyenv)}" if pythons.of_pyenv else ""
+    hint = None if others else "pyenv or uv brings further Pythons, where a project asks for one"
+    detail = f"{version}, for `--env-manager virtualenv` and `uv`: Python {own}{others}"
+    return Check(name="virtualenv", state="ok", detail=detail, hint=hint)
 
 
 def _uv(path: Path | None) -> Check:

@@ -8,22 +8,22 @@ from pathlib import Path
 import msgspec
 
 from mlproj.errors import Refused
-from mlproj.model.digest import Digest
-from mlproj.model.environment import EnvironmentSpec, LockedEnvironment
-from mlproj.model.events import Ended, Started
+from mlproj.model.environment import DockerSpec, LockedEnvironment, SystemSpec
+from mlproj.model.events import Note
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.plan import Plan, Value
 from mlproj.model.project import EntryPoint, Project
 from mlproj.model.redaction import MASK
-from mlproj.model.run import EnvironmentState, Job, ShownParameter
+from mlproj.model.run import Job, ShownParameter
 from mlproj.model.source import Snapshot, SourceState
 from mlproj.planning.command import render
 from mlproj.planning.entry import find_entry_point
 from mlproj.planning.paths import fill, usual_outputs
 from mlproj.planning.plan import Facts, plan_run
-from mlproj.ports import Environment, Resolving, SnapshotRules
+from mlproj.ports import Environment, SnapshotRules
 from mlproj.services.background import Background
 from mlproj.services.inputs import bound, observed
+from mlproj.services.locking import environment_state, locked_environment
 from mlproj.services.request import Context
 from mlproj.spec import environment_for, read_project
 from mlproj.version import __version__
@@ -62,6 +62,8 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
     metrics = tuple(fill(template, values, entry) for template in entry.metrics)
     outputs = _unique(*(fill(template, values, entry) for template in (*entry.outputs, *request.outputs)))
     specification = environment_for(project, directory, request.environment_manager)
+    if isinstance(project.environment, DockerSpec) and isinstance(specification, SystemSpec):
+        context.report(Note(message="the project names a container image, and runs outside of it, as asked"))
     environment = tools.environments(specification)
 
     written = _unique(*outputs, *metrics, *_outputs_of_others(project, entry))
@@ -70,7 +72,7 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
         outputs=written, keep=request.keep, size_limit=limits.file, total_limit=limits.snapshot
     )
     observing = Background(lambda: tools.observer.source(context.checkout, rules, context.report))
-    locked = _locked(context, environment, specification, resolve=storage is not None)
+    locked = locked_environment(context, environment, specification, resolve=storage is not None)
     inputs = observed(context, entry, values)
     source, snapshot = observing.result()
     if request.require_clean:
@@ -97,16 +99,6 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
     )
 
 
-def _locked(
-    context: Context, environment: Environment, specification: EnvironmentSpec, *, resolve: bool
-) -> LockedEnvironment:
-    context.report(Started(stage="lock", detail=specification.because))
-    resolving = Resolving(refresh=context.request.refresh, resolve=resolve)
-    locked = environment.lock(specification, context.checkout.directory, context.report, resolving)
-    context.report(Ended(stage="lock"))
-    return locked
-
-
 def _job(
     context: Context, project: Project, entry: EntryPoint, values: tuple[Value, ...], facts: Facts
 ) -> Job:
@@ -123,7 +115,7 @@ def _job(
         user=tools.user(),
         parameters=tuple(_shown(value, entry) for value in values),
         source=facts.source,
-        environment=_environment_state(facts.environment),
+        environment=environment_state(facts.environment),
         inputs=facts.inputs,
         host=tools.observer.host(),
         variables=facts.variables.recorded,
@@ -166,22 +158,6 @@ def _shown(value: Value, entry: EntryPoint) -> ShownParameter:
         origin=value.origin.value,
         base=value.base,
         description=None if declared is None else declared.description,
-    )
-
-
-def _environment_state(locked: LockedEnvironment) -> EnvironmentState:
-    lock, python = locked.lock, locked.python
-    return EnvironmentState(
-        kind=locked.kind,
-        python=None if python is None else python.version,
-        executable=None if python is None else str(python.executable),
-        platform=locked.platform,
-        lock=None if lock is None else lock.digest,
-        lock_format=None if lock is None else lock.format,
-        lock_file=None if lock is None else Digest.of(lock.text),
-        packages=0 if lock is None else len(lock.packages),
-        key=locked.key,
-        because=locked.because,
     )
 
 

@@ -21,13 +21,15 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     `inputs` and `outputs` are paths in addition to what the entry point declares (inputs relative to the
     caller's folder, outputs to the project's); `timeout` in seconds overrides the entry point's. `keep`
     names files that the snapshot would leave out as secret or too large. `storage` is the folder for data
-    that is downloaded. `run_id` is only given by programs that announce a run before they start it.
+    that is downloaded. `as_of` is the instant (RFC 3339, or `commit` for that of the source's commit) that
+    nothing in the environment may be newer than. `run_id` is only given by programs that announce a run
+    before they start it.
 
     `experiment_given` says that a person named the experiment, so that no script moves the run elsewhere.
     With `tracking` the script can log to the run; with `script_tracking` it may log to a server of its own
     choice instead; without `hook` nothing is mended in its MLflow. `tracking_uri` is the server where a
     person wants the run to be; `run_id` and `experiment_id` are that server's then. `parent` is the run that
-    this one is a step of.
+    this one is a step of. `secrets` are names of variables whose values are shown to nobody.
     """
 
     uri: str
@@ -48,6 +50,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     keep: tuple[str, ...] = ()
     storage: Path | None = None
     refresh: bool = False
+    as_of: str | None = None
     require_clean: bool = False
     experiment_given: bool = False
     tracking: bool = True
@@ -55,6 +58,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     script_tracking: bool = False
     hook: bool = True
     parent: str | None = None
+    secrets: tuple[str, ...] = ()
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,15 +12,15 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mlproj.errors import DataError, Interrupted, ProjectError, UsageError
-from mlproj.model.events import Ended, Report, Started
+from mlproj.model.events import Report
 from mlproj.model.names import run_name
 from mlproj.model.run import Run
-from mlproj.model.source import Checkout
 from mlproj.ports import BlobStore, Lease, RunStore
 from mlproj.services.attempt import Attempt
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import claim
 from mlproj.services.configured import configured_server, experiment_at, outer_run
+from mlproj.services.fetching import fetched
 from mlproj.services.interrupts import interruptible
 from mlproj.services.mirror import Place, mirrored, opened
 from mlproj.services.prepare import Prepared, prepare
@@ -33,7 +33,7 @@ SOURCE_ATTEMPTS = 3
 def plan(request: RunRequest, tools: Tools, report: Report) -> Prepared:
     """What `--dry-run` shows: everything decided, nothing written to store or project."""
     configured_server(request, report)
-    with interruptible(), _fetched(request, tools, report) as checkout:
+    with interruptible(), fetched(request, tools, report) as checkout:
         context = Context(request=request, checkout=checkout, tools=tools, report=report)
         return prepare(context, storage=None)
 
@@ -47,7 +47,7 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
     place = _place(request, tools, report)
     with (
         interruptible() as interrupts,
-        _fetched(request, tools, report) as checkout,
+        fetched(request, tools, report) as checkout,
         _storage(request, tools) as storage,
         contextlib.ExitStack() as stack,
     ):
@@ -118,14 +118,6 @@ def _run_id(request: RunRequest, tools: Tools, place: Place | None) -> str:
             return tools.new_id()
         raise UsageError(f"`{request.run_id}` is not a run's id", hint="an id is 32 hexadecimal digits")
     return request.run_id
-
-
-@contextlib.contextmanager
-def _fetched(request: RunRequest, tools: Tools, report: Report) -> Iterator[Checkout]:
-    report(Started(stage="fetch", detail=request.uri))
-    with tools.sources(request.uri).fetch(request.uri, request.revision, report) as checkout:
-        report(Ended(stage="fetch"))
-        yield checkout
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -20,6 +20,8 @@ EXECUTABLE = (sys.executable, "-c", _LAUNCH)
 """How the steps of a pipeline call us: by our own Python, for the `mlproj` on the script's PATH may be
 another, and without the modules in the script's folder, which would come before those that we import."""
 
+_SHORT = 3
+"""Characters of a value that is no secret worth hiding."""
 _OWN_ADDRESS = ("127.0.0.1", "localhost")
 _NO_LINKS = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
 """Where the client says that a run can be looked at, nobody answers any more once the run has ended."""
@@ -74,10 +76,14 @@ def tracking_variables(
     }
 
 
-def secrets_of(office: Office | None, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What of addresses nobody is shown: the run's own, and those of the runs that it is in."""
+def secrets_of(
+    office: Office | None, environ: Mapping[str, str], named: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """What nobody is shown: of addresses, the run's own and those of the runs that it is in; and the values
+    of the variables that are `named`, save short ones, which would be taken out of innocent text, too."""
     own = () if office is None or office.secret is None else (office.secret,)
-    return (*own, *outer_secrets(environ))
+    values = (environ.get(name, "") for name in named)
+    return (*own, *outer_secrets(environ), *(text for text in values if len(text) > _SHORT))
 
 
 def _context(inherited: str | None, office: Office) -> str | None:

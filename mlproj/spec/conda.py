@@ -34,6 +34,14 @@ def read(directory: Path, file: str, because: str, findings: list[Finding]) -> C
     )
 
 
+def lines_of(directory: Path, file: str) -> tuple[int | None, ...]:
+    """The lines that the packages of a `CondaSpec` stand on, in their order. Raises SpecError."""
+    root = parse(text.read(directory, file), file, [])
+    entry = root.find("dependencies") if isinstance(root, Table) else None
+    items = entry.value.items if entry is not None and isinstance(entry.value, Listing) else ()
+    return tuple(item.location.line for item in items if isinstance(item, Scalar) and not is_null(item))
+
+
 _Line = tuple[int | None, str]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from pathlib import Path
-from typing import NoReturn
 
 import msgspec
 
-from mlproj.errors import NotSupportedYet, SpecError, UsageError, did_you_mean, unreachable
+from mlproj.errors import SpecError, UsageError, did_you_mean, unreachable
 from mlproj.model.environment import CondaSpec, DockerSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.project import Finding, Project
 from mlproj.spec import conda, docker, fields, python_env, requirements, text, toml
@@ -56,16 +56,18 @@ def environment_for(project: Project, directory: Path, manager: str | None) -> E
         hint = did_you_mean(manager, MANAGERS) or f"known are {', '.join(f'`{name}`' for name in MANAGERS)}"
         raise UsageError(f"there is no environment manager `{manager}`", hint=hint)
     if manager == "local":
-        return SystemSpec(because="--env-manager local")
+        own = f", in place of {project.environment.because}"
+        named = own if isinstance(project.environment, DockerSpec) else ""
+        return SystemSpec(because=f"--env-manager local{named}")
     if manager == "uv" and _has_uv_lock(directory):
         return _uv_project(directory, "--env-manager uv, and the folder holds `uv.lock`")
     if project.environment_failure is not None:
         found = project.environment_failure
         raise failure(found.message, found.location, f"{found.hint}; {_LOCAL}" if found.hint else _LOCAL)
-    return project.environment if manager is None else _managed(project.environment, manager)
+    return project.environment if manager is None else _managed(project.environment, manager, directory)
 
 
-def _managed(spec: EnvironmentSpec, manager: str) -> EnvironmentSpec:
+def _managed(spec: EnvironmentSpec, manager: str, directory: Path) -> EnvironmentSpec:
     wanted = "conda" if manager == "conda" else "docker" if manager == "docker" else "virtualenv"
     match spec:
         case SystemSpec():
@@ -75,20 +77,35 @@ def _managed(spec: EnvironmentSpec, manager: str) -> EnvironmentSpec:
         case VirtualenvSpec():
             if wanted == "virtualenv":
                 return spec
-            raise UsageError(
-                f"the project's environment is a virtualenv ({spec.because}), and {wanted} cannot build one",
-                hint="leave `--env-manager` out, or give `virtualenv`",
-            )
+            raise _unfit("a virtualenv", spec, wanted, "leave `--env-manager` out, or give `virtualenv`")
         case CondaSpec():
-            return spec if wanted == "conda" else _unsupported("a conda environment", wanted)
+            if wanted == "virtualenv":
+                return _translated(spec, manager, directory)
+            if wanted == "conda":
+                return spec
+            raise _unfit("a conda environment", spec, wanted, "leave `--env-manager` out, or give `conda`")
         case DockerSpec():
-            return spec if wanted == "docker" else _unsupported("a container image", wanted)
+            if wanted == "docker":
+                return spec
+            raise _unfit("a container image", spec, wanted, f"leave `--env-manager` out; {_LOCAL}")
         case _:
             unreachable(spec)
 
 
-def _unsupported(kind: str, wanted: str) -> NoReturn:
-    raise NotSupportedYet(f"this version cannot build {kind} as a {wanted} environment yet", hint=_LOCAL)
+def _unfit(kind: str, spec: EnvironmentSpec, wanted: str, hint: str) -> UsageError:
+    message = f"the project's environment is {kind} ({spec.because}), and {wanted} cannot build one"
+    return UsageError(message, hint=hint)
+
+
+def _translated(spec: CondaSpec, manager: str, directory: Path) -> VirtualenvSpec:
+    # What translates takes a while to load, and few ask for it.
+    translation = importlib.import_module("mlproj.spec.conda_pypi")
+    found: VirtualenvSpec = translation.as_virtualenv(
+        spec, conda.lines_of(directory, spec.file), f"--env-manager {manager}"
+    )
+    numbered = ((None, line) for line in found.dependencies)
+    files = (*found.files, *requirements.referenced(directory, numbered, spec.file))
+    return msgspec.structs.replace(found, files=tuple(dict.fromkeys(files)))
 
 
 def _declared(directory: Path, entry: Entry, file: str, findings: list[Finding]) -> Choice:

@@ -25,12 +25,14 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
 
 
 class Artifact(_Table, frozen=True, kw_only=True):
-    """A wheel or an archive: one that is on this machine has a `path`."""
+    """A wheel or an archive: one that is on this machine has a `path`, one from an index may tell since when
+    it is there."""
 
     name: str | None = None
     url: str | None = None
     path: str | None = None
     hashes: dict[str, str] = {}
+    upload_time: object = None
 
 
 class Folder(_Table, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlproj.environments.catalogue import EnvironmentCatalogue
 from mlproj.environments.conda.environment import CondaEnvironment
 from mlproj.environments.system import SystemEnvironment
 from mlproj.environments.virtualenv import VirtualenvEnvironment
@@ -106,6 +107,20 @@ def test_the_built_environment_runs_the_locked_python(
     assert (
         python_in(activation, "import sys; print('%d.%d.%d' % sys.version_info[:3])") == locked.python.version
     )
+
+
+def test_what_is_built_is_listed_as_its_kind_and_goes_when_it_is_removed(
+    environment: Environment, locked: LockedEnvironment, kind: str, cache: Path, tmp_path: Path
+) -> None:
+    environment.build(locked, tmp_path, silent)
+    catalogue = EnvironmentCatalogue(cache)
+    listed = {item.key: item for item in catalogue.environments()}
+    assert (locked.key in listed) == (kind != "system")
+    if locked.key is not None and locked.lock is not None:
+        assert (listed[locked.key].kind, listed[locked.key].lock) == (kind, locked.lock.digest)
+        assert catalogue.remove(locked.key)
+        environment.build(locked, tmp_path, silent)
+        assert locked.key in {item.key for item in catalogue.environments()}
 
 
 def test_the_project_stays_as_it_is(

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mlproj.services.doctor import Check, diagnose
+from mlproj.errors import StoreError
+from mlproj.ports import RunStore
+from mlproj.services.doctor import Check, Pythons, diagnose
 from mlproj.store.opening import open_store
 
 
@@ -20,6 +22,20 @@ def test_what_is_there_is_told_and_what_is_missing_has_a_hint(tmp_path: Path) ->
     assert (found["mlproj"].state, found["git"].state) == ("ok", "ok")
     assert (found["uv"].state, found["store"].state) == ("missing", "missing")
     assert found["uv"].hint and found["store"].hint
+
+
+def test_what_each_manager_of_pythons_needs_is_told(tmp_path: Path) -> None:
+    none = checks(tmp_path)
+    assert none["python"].state == "missing" and "--env-manager local" in str(none["python"].hint)
+    assert "--env-manager virtualenv" in none["virtualenv"].detail and none["virtualenv"].hint
+    here = Pythons(on_path=("3.11.7", Path("/usr/bin/python3")), of_pyenv=("3.12.1", "3.8.18"))
+    found = {check.name: check for check in diagnose(tmp_path, lambda: None, _no_store, here)}
+    assert found["python"].detail.startswith("3.11.7 (/usr/bin/python3)")
+    assert "pyenv has 3.12.1, 3.8.18" in found["virtualenv"].detail
+
+
+def _no_store() -> RunStore:
+    raise StoreError("there is none")
 
 
 def test_a_program_that_fails_without_a_word_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlproj.errors import NotSupportedYet, ParameterError, SpecError, UsageError
+from mlproj.errors import EnvironmentFailed, ParameterError, SpecError, UsageError
 from mlproj.model.environment import CondaSpec, DockerSpec, SystemSpec, VirtualenvSpec
 from mlproj.model.plan import Origin
 from mlproj.model.project import ParameterType
@@ -469,6 +469,7 @@ def test_a_broken_environment_stops_only_who_wants_it(tmp_path: Path, text: str,
 CONDA: dict[str, str | bytes] = {"MLproject": "conda_env: c.yaml\n" + MAIN, "c.yaml": "dependencies: [a]"}
 DOCKER: dict[str, str | bytes] = {"MLproject": "name: x\ndocker_env: {image: a}\n" + MAIN}
 PYTHON: dict[str, str | bytes] = {"MLproject": "python_env: {python: '3.9'}\n" + MAIN}
+CONDA_OF_PYPI: dict[str, str | bytes] = {**CONDA, "c.yaml": "dependencies: [python=3.8, numpy]\n"}
 NONE: dict[str, str | bytes] = {"MLproject": MAIN}
 
 
@@ -478,8 +479,11 @@ NONE: dict[str, str | bytes] = {"MLproject": MAIN}
         (CONDA, None, CondaSpec),
         (CONDA, "conda", CondaSpec),
         (CONDA, "local", SystemSpec),
-        (CONDA, "virtualenv", NotSupportedYet),
-        (CONDA, "uv", NotSupportedYet),
+        (CONDA, "virtualenv", EnvironmentFailed),
+        (CONDA, "uv", EnvironmentFailed),
+        (CONDA_OF_PYPI, "virtualenv", VirtualenvSpec),
+        (CONDA_OF_PYPI, "uv", VirtualenvSpec),
+        (CONDA_OF_PYPI, "docker", UsageError),
         (DOCKER, None, DockerSpec),
         (DOCKER, "docker", DockerSpec),
         (DOCKER, "local", SystemSpec),

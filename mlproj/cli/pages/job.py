@@ -8,7 +8,7 @@ from mlproj.cli.sheet import Row, Section
 from mlproj.cli.words import content, counted, duration, size
 from mlproj.model.logged import LOGGED, Logged
 from mlproj.model.plan import Plan
-from mlproj.model.run import Job
+from mlproj.model.run import EnvironmentState, Job
 
 _MOST_OMITTED = 20
 """So many files that a snapshot does not hold are shown one by one."""
@@ -59,7 +59,7 @@ def job_sections(job: Job, plan: Plan | None, logged: Logged | None = None) -> l
         Section(title="job", rows=tuple(rows)),
         Section(title="parameters", rows=parameters),
         Section(title="source", rows=tuple(_source_rows(job))),
-        Section(title="environment", rows=tuple(_environment_rows(job))),
+        Section(title="environment", rows=tuple(environment_rows(job.environment))),
         Section(title="data", rows=inputs),
         Section(title="host", rows=tuple(_host_rows(job))),
         Section(title="variables", rows=variables),
@@ -107,13 +107,15 @@ def _source_rows(job: Job) -> Iterator[Row]:
         yield ("left out", f"more still: all that were digested stand in {source.omitted_manifest}")
 
 
-def _environment_rows(job: Job) -> Iterator[Row]:
-    environment = job.environment
+def environment_rows(environment: EnvironmentState) -> Iterator[Row]:
+    """What is known of an environment, a row each."""
     yield ("kind", environment.kind)
     yield ("because", environment.because)
     yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")
     yield ("platform", environment.platform)
     yield ("lock", f"{environment.lock or 'not resolved'} ({counted(environment.packages, 'package')})")
+    if environment.as_of is not None:
+        yield ("as of", environment.as_of)
     if environment.key is not None:
         yield ("key", environment.key)
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from mlproj.environments.cache import build_once
+from mlproj.environments.cache import about, build_once
 from mlproj.environments.conda.activation import keep_activation, kept_activation
 from mlproj.environments.conda.calling import Rattler
 from mlproj.environments.conda.channels import Channels, platform_here
 from mlproj.environments.conda.configuration import read_configuration
 from mlproj.environments.conda.orders import Linking, Solving
+from mlproj.environments.described import describe
 from mlproj.environments.indexes import index_settings
 from mlproj.environments.install import install_with_uv
 from mlproj.environments.locks import LockCache
@@ -94,7 +95,8 @@ class CondaEnvironment:
         filling = _Filling(locked=locked, project=project.absolute(), again=folder.exists(), report=report)
         with translated(self._cache):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            build_once(folder, lambda: self._fill(folder, filling), report)
+            build_once(folder, lambda: self._fill(folder, filling), report, about(locked))
+            describe(folder, locked)
         return kept_activation(folder)
 
     def _request(self, spec: CondaSpec, project: Path, resolving: Resolving) -> Solving:
@@ -212,6 +214,7 @@ class CondaEnvironment:
                 project=filling.project,
                 settings=self._settings,
                 origins=tuple(url for url in locked.origins if not url.startswith(_CHANNEL)),
+                as_of=locked.as_of,
                 report=report,
                 beside=True,
             )
