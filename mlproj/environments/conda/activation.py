@@ -48,7 +48,8 @@ def keep_activation(folder: Path, variables: tuple[tuple[str, str], ...], enviro
         (folder / _STATE).write_text(json.dumps(content), encoding="utf-8")
     activation = _found_out(folder, dict(variables), environ)
     kept = _Kept(path=tuple(map(str, activation.path)), variables=activation.variables)
-    write_atomically(folder / _FILE, msgspec.json.encode(kept))
+    # A torn one is noticed by its size, like any other file of the environment.
+    write_atomically(folder / _FILE, msgspec.json.encode(kept), sync=False)
 
 
 def kept_activation(folder: Path) -> Activation:
