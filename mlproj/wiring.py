@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from mlproj.errors import ProjectError, RunNotFound, SourceError
-from mlproj.model.environment import EnvironmentSpec, SystemSpec, VirtualenvSpec
+from mlproj.model.environment import (
+    Activation,
+    DockerSpec,
+    EnvironmentSpec,
+    Reach,
+    SystemSpec,
+    VirtualenvSpec,
+)
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import without_credentials
-from mlproj.ports import Copied, Endpoint, Environment, RunStore, Source
+from mlproj.ports import Copied, Endpoint, Environment, Executor, RunStore, Source
 from mlproj.services.request import Tools
-from mlproj.settings import cache_folder, limits
+from mlproj.settings import Limits, cache_folder, limits
 from mlproj.tracking_ports import Server, Tracking
 
 
@@ -35,7 +42,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         observer=part("provenance.observer:Observer")(cache, environ),
         download=lambda uri, folder, report: part("sources.download:download")(uri, folder, report),
         environments=lambda spec: environment_for(spec, environ, cache),
-        executor=lambda: part("execution.local:LocalExecutor")(log_limit=chosen.log),
+        executor=lambda activation: executor_for(activation, environ, chosen),
         open_store=lambda: open_store(environ, caller, store, create=True),
         endpoint=endpoint_for,
         server=lambda uri: server_at(uri, environ),
@@ -54,6 +61,7 @@ SOURCES = ("sources.folder:FolderSource", "sources.git:GitSource", "sources.arch
 ENVIRONMENTS: dict[type[EnvironmentSpec], str] = {
     SystemSpec: "environments.system:SystemEnvironment",
     VirtualenvSpec: "environments.virtualenv:VirtualenvEnvironment",
+    DockerSpec: "environments.docker:DockerEnvironment",
 }
 
 
@@ -75,10 +83,24 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
     return environment
 
 
+def executor_for(activation: Activation, environ: Mapping[str, str], limits: Limits) -> Executor:
+    """The place where a command runs that enters its environment so."""
+    executor: Executor
+    if activation.container is None:
+        executor = part("execution.local:LocalExecutor")(log_limit=limits.log)
+    else:
+        made = part("execution.docker:DockerExecutor")
+        executor = made(activation.container, environ, log_limit=limits.log)
+    return executor
+
+
 def endpoint_for(
-    store: RunStore, run_id: str, movable: bool, unexpected: Callable[[Exception], None]
+    store: RunStore, run_id: str, movable: bool, unexpected: Callable[[Exception], None], reach: Reach | None
 ) -> Endpoint:
-    """Where the script of a run logs to. What serves it is only loaded when the script calls."""
+    """Where the script of a run logs to. What serves it is only loaded when the script calls.
+
+    A script in a container sees no folder of the store: its artifacts come through the endpoint.
+    """
 
     def is_step(other: str) -> bool:
         try:
@@ -92,6 +114,7 @@ def endpoint_for(
         lambda: part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads"),
         owns=is_step,
         movable=movable,
+        reach=reach,
         unexpected=unexpected,
     )
     return endpoint

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from mlproj.errors import NotSupportedYet
-from mlproj.model.environment import CondaSpec, DockerSpec
+from mlproj.model.environment import CondaSpec
 
 HINT = "`--env-manager local` runs the project in the current environment"
 
 
-def not_yet(spec: CondaSpec | DockerSpec) -> NotSupportedYet:
+def not_yet(_spec: CondaSpec) -> NotSupportedYet:
     """The error for a specification that is understood and cannot be built; the caller raises it."""
-    kind = "conda environments" if isinstance(spec, CondaSpec) else "Docker environments"
-    return NotSupportedYet(f"this version cannot build {kind} yet", hint=HINT)
+    return NotSupportedYet("this version cannot build conda environments yet", hint=HINT)

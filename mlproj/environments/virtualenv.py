@@ -197,10 +197,10 @@ def _virtualenv(spec: EnvironmentSpec) -> VirtualenvSpec:
     match spec:
         case VirtualenvSpec():
             return spec
-        case CondaSpec() | DockerSpec():
+        case CondaSpec():
             raise not_yet(spec)
-        case SystemSpec():
-            raise EnvironmentFailed("the caller's own environment is not built")
+        case SystemSpec() | DockerSpec():
+            raise EnvironmentFailed("the caller's own environment, or a container's, is no virtualenv")
         case _:
             unreachable(spec)
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mlproj.model.digest import Digest
+from mlproj.model.environment import ImageState
 from mlproj.model.logged import Logged, Summary, number_of, order, summary_of, summed
 from mlproj.model.moment import milliseconds
 from mlproj.model.plan import Plan
@@ -53,6 +54,8 @@ class EnvironmentState(msgspec.Struct, frozen=True, kw_only=True):
     packages: int = 0
     key: str | None = None
     because: str
+    image: ImageState | None = None
+    """What the container was made from, where there was one."""
 
 
 class ServerRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,9 +70,8 @@ def _of_environment(project: Project) -> Iterator[Finding]:
     """What can be told of the environment without resolving it."""
     specification, place = project.environment, Location(file=project.file or "MLproject")
     match specification:
-        case CondaSpec() | DockerSpec():
-            kind = "conda" if isinstance(specification, CondaSpec) else "Docker"
-            message = f"this version cannot build {kind} environments yet"
+        case CondaSpec():
+            message = "this version cannot build conda environments yet"
             hint = "`--env-manager local` runs the project in the current environment"
             yield Finding(severity="note", message=message, location=place, hint=hint)
         case VirtualenvSpec():
@@ -81,7 +80,7 @@ def _of_environment(project: Project) -> Iterator[Finding]:
                 if _is_no_requirement(line):
                     message = f"`{line}` is no requirement that pip or uv can read"
                     yield Finding(severity="error", message=message, location=file, hint=_instead_of(line))
-        case SystemSpec():
+        case SystemSpec() | DockerSpec():
             return
         case _:
             unreachable(specification)

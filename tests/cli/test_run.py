@@ -320,9 +320,7 @@ def test_require_clean_refuses_a_dirty_tree(trial: Path, mlproj: Mlproj) -> None
     assert refused.code == 3 and "data.csv" in refused.stderr
 
 
-@pytest.mark.parametrize(
-    "key, kind", [("conda_env: conda.yaml", "conda"), ("docker_env: {image: x}", "Docker")]
-)
+@pytest.mark.parametrize("key, kind", [("conda_env: conda.yaml", "conda")])
 def test_an_environment_of_a_later_version_is_told_and_local_runs(
     make_project: ProjectMaker, mlproj: Mlproj, key: str, kind: str
 ) -> None:

@@ -1,0 +1,109 @@
+"""Runs a task in a container of its own, which is gone when the task has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from docker import APIClient
+
+from mlproj import settings
+from mlproj.engine import engine
+from mlproj.errors import EnvironmentFailed
+from mlproj.execution import signals
+from mlproj.execution.containers import created, described, lacks_init, start, sweep
+from mlproj.execution.recording import Recorder
+from mlproj.execution.stalls import Stalls, freed
+from mlproj.execution.supervision import Limits
+from mlproj.execution.watching import Watch, kept_code
+from mlproj.files import locked
+from mlproj.model.environment import Container
+from mlproj.model.events import Report
+from mlproj.model.moment import timestamp
+from mlproj.ports import Execution, Task
+
+WATCHED = "container.lock"
+"""The file, beside the logs, that is locked as long as we watch over a container."""
+
+
+class DockerExecutor:
+    """The Executor for containers. `environ` says where the engine is; the rest as for `LocalExecutor`.
+
+    The command's standard input is empty, and its output is never a terminal.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        log_limit: int = settings.Limits().log,
+        patience: float = 3.0,
+    ) -> None:
+        self._container = container
+        self._environ = environ
+        self._log_limit = log_limit
+        self._patience = patience
+
+    def execute(self, task: Task, report: Report) -> Execution:
+        """Runs the task to its end; see `ports.Executor`. Raises EnvironmentFailed where Docker cannot."""
+        stalls = Stalls(None if task.timeout is None else time.monotonic() + task.timeout)
+        with contextlib.ExitStack() as stack:
+            wakeups = stack.enter_context(signals.listening(stalls.hear))
+            stack.enter_context(locked(task.logs / WATCHED))
+            recorder = stack.enter_context(
+                Recorder(task.logs, freed(report, stalls), self._log_limit, secrets=task.secrets)
+            )
+            client = stack.enter_context(engine(self._environ, timeout=None))
+            sweep(client, report)
+            stack.enter_context(stalls.watching())
+            body = described(self._container, task, task.logs / WATCHED)
+            limits = Limits(patience=self._patience, grace=0.0, timeout=task.timeout)
+            try:
+                return _carried_out(client, body, recorder, limits, wakeups)
+            except EnvironmentFailed as error:
+                if not lacks_init(error):
+                    raise
+                body["HostConfig"]["Init"] = False
+                return _carried_out(client, body, recorder, limits, wakeups)
+
+
+def _carried_out(
+    client: APIClient, body: dict[str, Any], recorder: Recorder, limits: Limits, wakeups: int | None
+) -> Execution:
+    with created(client, dict(body)) as container:
+        with _attached(client, container) as output:
+            began_at = time.time()
+            start(client, container)
+            watch = Watch(client, container, output, recorder, limits)
+            watch.run(wakeups)
+        state: dict[str, Any] = client.inspect_container(container)["State"]
+        usage = watch.usage()
+    return Execution(
+        exit_code=kept_code(state["ExitCode"]),
+        started=timestamp(began_at),
+        ended=timestamp(began_at + usage.wall_s),
+        usage=usage,
+        timed_out=watch.timed_out,
+        interrupted=watch.interrupted,
+        out_of_memory=bool(state.get("OOMKilled")),
+    )
+
+
+@contextlib.contextmanager
+def _attached(client: APIClient, container: str) -> Iterator[socket.socket]:
+    """The connection on which the engine sends what the container writes, from its very beginning."""
+    found = client.attach_socket(container, params={"stdout": 1, "stderr": 1, "stream": 1})
+    connection: socket.socket = getattr(found, "_sock", found)
+    with contextlib.ExitStack() as stack:
+        stack.callback(connection.close)
+        if connection is not found:
+            # The answer to our request, which holds the connection, and the reader that it has made of it.
+            stack.callback(found.close)
+            stack.callback(found._response.close)
+        connection.setblocking(False)
+        yield connection

@@ -1,0 +1,173 @@
+"""A real engine with images of our own making, since no registry need be within reach: Debian and busybox.
+
+Debian's files lie beside uv's download cache: a file that is removed is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docker import APIClient
+
+from mlproj.engine import RUN, engine
+from mlproj.errors import EnvironmentFailed
+from mlproj.files import locked
+from tests.conftest import ending, need
+
+DEBIAN = "mlproj-test/debian:bookworm"
+"""With Python and pip, bash, and the certificates of this machine."""
+BUSYBOX = "mlproj-test/busybox:1"
+"""With a shell that is no bash, and little else."""
+
+_PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
+_CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+_REGISTRY = "docker-registry"
+_SETTINGS = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {folder}}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+
+
+def is_running() -> bool:
+    try:
+        with engine(os.environ):
+            return True
+    except EnvironmentFailed:
+        return False
+
+
+@pytest.fixture(scope="session")
+def client(isolation: Path) -> Iterator[APIClient]:
+    """The engine of this machine; skips the test without one."""
+    need("docker", is_running())
+    with engine(os.environ, timeout=None) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def debian(client: APIClient) -> str:
+    """The name of an image with a whole Debian."""
+    folder = Path(os.environ["UV_CACHE_DIR"]).parent / "mlproj-test-images"
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "bookworm.tar"
+    with locked(folder / "bookworm.lock"):
+        if not _has(client, DEBIAN):
+            if not archive.exists():
+                able = os.geteuid() == 0 and shutil.which("debootstrap") is not None
+                need("debootstrap", able and _bootstrapped(archive))
+            changes = [f"ENV PIP_CERT=/{_CERTIFICATES}", f"ENV SSL_CERT_FILE=/{_CERTIFICATES}"]
+            _import(client, archive, DEBIAN, changes)
+    return DEBIAN
+
+
+@pytest.fixture(scope="session")
+def busybox(client: APIClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of an image that has no bash."""
+    program = shutil.which("busybox")
+    need("busybox", program is not None)
+    assert program is not None
+    if not _has(client, BUSYBOX):
+        archive = tmp_path_factory.mktemp("busybox") / "image.tar"
+        names = subprocess.run((program, "--list"), check=True, capture_output=True, text=True).stdout.split()
+        with tarfile.open(archive, "w") as tar:
+            tar.add(program, "bin/busybox")
+            for name in {*names} - {"busybox"}:
+                link = tarfile.TarInfo(f"bin/{name}")
+                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+                tar.addfile(link)
+        _import(client, archive, BUSYBOX, [])
+    return BUSYBOX
+
+
+@pytest.fixture
+def registry(client: APIClient, tmp_path: Path) -> Iterator[str]:
+    """The address of a registry on loopback, which Docker takes without TLS."""
+    need(_REGISTRY, shutil.which(_REGISTRY) is not None)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = tmp_path / "registry.yml"
+    settings.write_text(_SETTINGS.format(folder=tmp_path / "registry", port=port))
+    with (
+        open(tmp_path / "registry.log", "wb") as log,
+        ending(subprocess.Popen((_REGISTRY, "serve", settings), stdout=log, stderr=log)),
+    ):
+        _wait_for(port)
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture
+def tagged(client: APIClient, busybox: str) -> Iterator[list[str]]:
+    """Names of images that the test makes, removed after it."""
+    names: list[str] = []
+    yield names
+    for name in names:
+        with contextlib.suppress(Exception):
+            client.remove_image(name, force=True)
+
+
+def containers_of_runs(client: APIClient) -> list[dict[str, str]]:
+    """The containers that mlproj has made and not removed."""
+    found: list[dict[str, str]] = client.containers(all=True, filters={"label": RUN})
+    return found
+
+
+def variant(client: APIClient, base: str, name: str, mark: str) -> str:
+    """Another image under a name: the base with a label. Returns its id."""
+    container = client.create_container(base, "sh")["Id"]
+    repository, _, tag = name.rpartition(":")
+    try:
+        made: str = client.commit(container, repository, tag, changes=[f"LABEL mark={mark}"])["Id"]
+    finally:
+        client.remove_container(container)
+    return made
+
+
+def _has(client: APIClient, name: str) -> bool:
+    return bool(client.images(name))
+
+
+def _bootstrapped(archive: Path) -> bool:
+    """Whether a Debian could be had from its mirror."""
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        root = Path(folder) / "root"
+        command = ("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", root)
+        if subprocess.run(command, stdout=subprocess.DEVNULL, timeout=400).returncode != 0:
+            return False
+        for cached in (*root.glob("var/cache/apt/archives/*.deb"), *root.glob("var/lib/apt/lists/*Packages")):
+            cached.unlink()
+        trusted = ssl.get_default_verify_paths().cafile or f"/{_CERTIFICATES}"
+        if os.path.exists(trusted):
+            shutil.copy(trusted, root / _CERTIFICATES)
+        aside = Path(folder) / "image.tar"
+        with tarfile.open(aside, "w") as tar:
+            tar.add(root, ".")
+        os.replace(aside, archive)
+    return True
+
+
+def _import(client: APIClient, archive: Path, name: str, changes: list[str]) -> None:
+    repository, _, tag = name.rpartition(":")
+    said = client.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)
+    assert "error" not in said, said
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    pytest.fail("the registry does not listen")
