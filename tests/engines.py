@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
-from mlproj.engine import RUN, engine
+from mlproj.engine import LOCK, RUN, engine
 from mlproj.errors import EnvironmentFailed
 from mlproj.files import locked
 from tests.conftest import ending, need
@@ -118,10 +118,10 @@ def tagged(client: APIClient, busybox: str) -> Iterator[list[str]]:
             client.remove_image(name, force=True)
 
 
-def containers_of_runs(client: APIClient) -> list[dict[str, str]]:
-    """The containers that mlproj has made and not removed."""
-    found: list[dict[str, str]] = client.containers(all=True, filters={"label": RUN})
-    return found
+def containers_below(client: APIClient, folder: Path) -> list[str]:
+    """The runs whose containers are there, of those that are recorded below `folder`: others' tests go on."""
+    found = client.containers(all=True, filters={"label": RUN})
+    return [one["Labels"][RUN] for one in found if one["Labels"].get(LOCK, "").startswith(str(folder))]
 
 
 def variant(client: APIClient, base: str, name: str, mark: str) -> str:
@@ -129,7 +129,7 @@ def variant(client: APIClient, base: str, name: str, mark: str) -> str:
     container = client.create_container(base, "sh")["Id"]
     repository, _, tag = name.rpartition(":")
     try:
-        made: str = client.commit(container, repository, tag, changes=[f"LABEL mark={mark}"])["Id"]
+        made: str = client.commit(container, repository, tag, changes=[f'LABEL mark="{mark}"'])["Id"]
     finally:
         client.remove_container(container)
     return made

@@ -244,7 +244,12 @@ def _environment_rows(job: Job) -> Iterator[Row]:
     environment = job.environment
     yield ("kind", environment.kind)
     yield ("because", environment.because)
-    yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")
+    image = environment.image
+    if image is None:
+        yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")
+    else:
+        yield ("image", f"{image.name} ({image.id})")
+        yield ("digest", image.digest or "in no registry")
     yield ("platform", environment.platform)
     yield ("lock", f"{environment.lock or 'not resolved'} ({counted(environment.packages, 'package')})")
     if environment.key is not None:

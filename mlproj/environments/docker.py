@@ -27,7 +27,7 @@ from mlproj.model.environment import (
     LockedEnvironment,
     LockedPackage,
 )
-from mlproj.model.events import Report
+from mlproj.model.events import Note, Report
 from mlproj.ports import Resolving
 from mlproj.spec.docker_arguments import BUILD, VOLUME, request, values
 from mlproj.spec.docker_volumes import Volume, read_volume
@@ -149,10 +149,10 @@ class DockerEnvironment:
         earlier = moved(self._cache, image) if resolving.resolve else None
         if earlier is None:
             return image, ""
-        return (
-            image,
-            f"; `{image.name}` has moved since the last run, from {short(earlier)} to {short(image.id)}",
-        )
+        change = f"from {short(earlier)} to {short(image.id)}"
+        told = f"`{image.name}` has moved since the last run here, {change}"
+        report(Note(message=told))
+        return image, f"; {told}"
 
     def _built(
         self, client: APIClient, wanted: Recipe, report: Report, resolving: Resolving

@@ -125,13 +125,17 @@ def _mounts(task: Task) -> Iterator[dict[str, Any]]:
         }
 
 
+def no_shell() -> ProjectError:
+    return ProjectError(
+        "the image has no shell to give the command to",
+        hint="build it on one that has `sh`, such as `debian` or `busybox`",
+    )
+
+
 def _refused(error: APIError) -> ProjectError | EnvironmentFailed:
     explanation = explained(error)
     if 'exec: "sh"' in explanation or "exec: sh" in explanation:
-        return ProjectError(
-            "the image has no shell to give the command to",
-            hint="build it on one that has `sh`, such as `debian` or `busybox`",
-        )
+        return no_shell()
     if "could not select device driver" in explanation:
         return EnvironmentFailed(
             "Docker cannot give a container a GPU here",

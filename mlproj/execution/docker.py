@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from docker import APIClient
@@ -15,7 +17,7 @@ from mlproj import settings
 from mlproj.engine import engine
 from mlproj.errors import EnvironmentFailed
 from mlproj.execution import signals
-from mlproj.execution.containers import created, described, lacks_init, start, sweep
+from mlproj.execution.containers import created, described, lacks_init, no_shell, start, sweep
 from mlproj.execution.recording import Recorder
 from mlproj.execution.stalls import Stalls, freed
 from mlproj.execution.supervision import Limits
@@ -28,6 +30,11 @@ from mlproj.ports import Execution, Task
 
 WATCHED = "container.lock"
 """The file, beside the logs, that is locked as long as we watch over a container."""
+
+
+NOT_FOUND = 127
+_NO_SHELL = re.compile(rb"\[FATAL tini \(\d+\)\] exec sh failed")
+"""What a container's first process says where it finds no shell to give the command to."""
 
 
 class DockerExecutor:
@@ -64,12 +71,20 @@ class DockerExecutor:
             body = described(self._container, task, task.logs / WATCHED)
             limits = Limits(patience=self._patience, grace=0.0, timeout=task.timeout)
             try:
-                return _carried_out(client, body, recorder, limits, wakeups)
+                execution = _carried_out(client, body, recorder, limits, wakeups)
             except EnvironmentFailed as error:
                 if not lacks_init(error):
                     raise
                 body["HostConfig"]["Init"] = False
-                return _carried_out(client, body, recorder, limits, wakeups)
+                execution = _carried_out(client, body, recorder, limits, wakeups)
+        if execution.exit_code == NOT_FOUND and _NO_SHELL.match(_beginning(task.logs / "stderr")):
+            raise no_shell()
+        return execution
+
+
+def _beginning(log: Path) -> bytes:
+    with open(log, "rb") as file:
+        return file.read(200)
 
 
 def _carried_out(
