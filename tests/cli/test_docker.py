@@ -276,7 +276,6 @@ def test_a_script_logs_by_mlflow_from_inside(
     assert mlproj("logs", "last", cwd=project).stdout.splitlines()[-2:] == ["from inside", "True True"]
     shown = mlproj("show", "last", cwd=project).stdout
     assert "depth" in shown
-    assert mlproj("artifacts", "last", "get", "artifacts/note.txt", cwd=project).code == 0
 
 
 def test_a_container_without_a_network_is_told_that_nothing_is_taken_in(
