@@ -29,19 +29,23 @@ class Check:
 PROGRAMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("git", ("git", "--version"), "install git: without it no commit is recorded and no git URL can be run"),
     ("bash", ("bash", "--version"), "install bash: entry points are run by it"),
-    ("docker", ("docker", "--version"), "only needed for projects with a `docker_env`"),
     ("nvidia-smi", ("nvidia-smi", "-L"), "only there on machines with an NVIDIA GPU"),
 )
 
 
 def diagnose(
-    cache: Path, uv: Callable[[], Path | None], open_store: Callable[[], RunStore]
+    cache: Path,
+    uv: Callable[[], Path | None],
+    open_store: Callable[[], RunStore],
+    engine: Callable[[], str],
 ) -> tuple[Check, ...]:
-    """Looks at programs, folders and the store. Changes nothing, raises nothing."""
+    """Looks at programs, folders, the store, and what `engine` tells of Docker. Changes nothing, raises
+    nothing."""
     return (
         Check(name="mlproj", state="ok", detail=f"{__version__} on Python {platform.python_version()}"),
         *(_program(name, command, hint) for name, command, hint in PROGRAMS),
         _uv(uv()),
+        _docker(engine),
         _cache(cache),
         _store(open_store),
     )
@@ -70,6 +74,15 @@ def _uv(path: Path | None) -> Check:
             hint="`pip install uv` beside mlproj",
         )
     return Check(name="uv", state="ok", detail=str(path))
+
+
+def _docker(engine: Callable[[], str]) -> Check:
+    """The daemon is what is needed, and no program of Docker's."""
+    try:
+        return Check(name="docker", state="ok", detail=engine())
+    except MlprojError as error:
+        hint = f"only needed for projects with a `docker_env`: {error.hint or 'install Docker or Podman'}"
+        return Check(name="docker", state="missing", detail=error.message, hint=hint)
 
 
 def _cache(cache: Path) -> Check:
