@@ -13,13 +13,14 @@ from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError
 from mlproj.logs import gather
 from mlproj.model.environment import CONTAINER_SHELL, SHELL, Activation, Container
 from mlproj.model.events import Ended, Event, Note, Started
+from mlproj.model.redaction import without_credentials
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
 from mlproj.ports import Execution, RunStore, Task
 from mlproj.process import patched
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import Claim
 from mlproj.services.collect import Marks, collect, is_written, mark
-from mlproj.services.containment import contained_variables, own_mounts
+from mlproj.services.containment import contained_variables, is_out_of_reach, own_mounts
 from mlproj.services.metrics import read_metrics
 from mlproj.services.mirror import Mirror
 from mlproj.services.prepare import Prepared
@@ -191,6 +192,9 @@ class Attempt:
         )
 
     def _contained(self, container: Container, office: Office | None) -> Task:
+        if office is not None and is_out_of_reach(container, office):
+            there = without_credentials(office.uri)
+            self._note(f"a container has no way to `{there}` of this machine; `-A network=host` gives it one")
         home = self._logs / "home"
         home.mkdir(exist_ok=True)
         run_id, planned = self._opening.run_id, dict(self._prepared.plan.variables)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mlproj.model.environment import Container, Mount
 from mlproj.planning.containers import HOME, HOOK, OUTPUT
@@ -15,7 +16,10 @@ from mlproj.services.tracking import Office, tracking_variables
 
 _NOT_THERE = ("MLPROJ_EXECUTABLE", "MLPROJ_ENV_MANAGER")
 """What leads a script to mlproj itself, which no container holds."""
+_CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+"""What a client shows to a server that a person configured."""
 _ROOT = "0:0"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def contained_variables(
@@ -35,6 +39,8 @@ def contained_variables(
         "MLPROJ_OUTPUT_DIR": OUTPUT,
     }
     if office is not None:
+        if not office.ours:
+            patch |= {name: request.environ.get(name) for name in _CREDENTIALS}
         inner = patched({}, patch)
         patch |= tracking_variables(run_id, office, request, inner)
         patch |= dict.fromkeys(_NOT_THERE)
@@ -43,6 +49,13 @@ def contained_variables(
             for name in ("NO_PROXY", "no_proxy"):
                 patch[name] = ",".join(filter(None, (patch.get(name), container.reach.name)))
     return patched({}, patch)
+
+
+def is_out_of_reach(container: Container, office: Office | None) -> bool:
+    """Whether the script would look for the server in its own container, where nobody listens."""
+    if office is None or office.ours or container.reach is None:
+        return False
+    return urlsplit(office.uri).hostname in _LOOPBACK and container.reach.name not in _LOOPBACK
 
 
 def own_mounts(artifacts: Path, home: Path) -> tuple[Mount, ...]:
