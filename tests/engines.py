@@ -75,20 +75,24 @@ def debian(client: APIClient) -> str:
 @pytest.fixture(scope="session")
 def busybox(client: APIClient, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of an image that has no bash."""
-    program = shutil.which("busybox")
-    need("busybox", program is not None)
-    assert program is not None
-    if not _has(client, BUSYBOX):
-        archive = tmp_path_factory.mktemp("busybox") / "image.tar"
-        names = subprocess.run((program, "--list"), check=True, capture_output=True, text=True).stdout.split()
-        with tarfile.open(archive, "w") as tar:
-            tar.add(program, "bin/busybox")
-            for name in {*names} - {"busybox"}:
-                link = tarfile.TarInfo(f"bin/{name}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                tar.addfile(link)
-        _import(client, archive, BUSYBOX, [])
+    need("busybox", shutil.which("busybox") is not None)
+    bring_busybox(client, tmp_path_factory.mktemp("busybox"))
     return BUSYBOX
+
+
+def bring_busybox(client: APIClient, folder: Path) -> None:
+    """Has the engine hold `BUSYBOX`, made in `folder` of the busybox that this machine has."""
+    if _has(client, BUSYBOX):
+        return
+    program, archive = shutil.which("busybox") or "busybox", folder / "image.tar"
+    names = subprocess.run((program, "--list"), check=True, capture_output=True, text=True).stdout.split()
+    with tarfile.open(archive, "w") as tar:
+        tar.add(program, "bin/busybox")
+        for name in {*names} - {"busybox"}:
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    _import(client, archive, BUSYBOX, [])
 
 
 @pytest.fixture

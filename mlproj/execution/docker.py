@@ -96,7 +96,7 @@ def _carried_out(
             start(client, container)
             watch = Watch(client, container, output, recorder, limits)
             watch.run(wakeups)
-        state: dict[str, Any] = client.inspect_container(container)["State"]
+        state = {"ExitCode": 0} if watch.exit_code == 0 else client.inspect_container(container)["State"]
         usage = watch.usage()
     return Execution(
         exit_code=kept_code(state["ExitCode"]),

@@ -43,6 +43,8 @@ class Watch:
         self.timed_out = False
         self.interrupted: int | None = None
         self.ended: float | None = None
+        self.exit_code: int | None = None
+        """As the engine has it, which says nothing of want of memory; None where it did not say."""
         self._client = client
         self._container = container
         self._output = output
@@ -55,12 +57,10 @@ class Watch:
         self._open = True
         self._meter: Meter | None = None
         self._pause = _FIRST_LOOK
-        self._due = 0.0
+        self._due = self._begun + _FIRST_LOOK
 
     def run(self, wakeups: int | None) -> None:
         """Watches to the end. An exception in it (in a report) leaves the container to whoever removes it."""
-        pid: int = self._client.inspect_container(self._container)["State"]["Pid"]
-        self._meter = Meter(self._container, pid, self._ask)
         ours, theirs = socket.socketpair()
         with ours, theirs, contextlib.closing(self._selector):
             self._selector.register(self._output, selectors.EVENT_READ, self._read)
@@ -124,7 +124,7 @@ class Watch:
     def _wait(self, theirs: socket.socket) -> None:
         """Blocks until the container has ended, and says so; in a thread and on a connection of its own."""
         with contextlib.suppress(DockerException, requests.exceptions.RequestException):
-            self._client.wait(self._container)
+            self.exit_code = self._client.wait(self._container)["StatusCode"]
         with contextlib.suppress(OSError):
             theirs.send(b"\0")
 
@@ -142,11 +142,16 @@ class Watch:
     def _look(self, now: float) -> None:
         if now < self._due:
             return
-        if self.ended is None and self._meter is not None:
+        if self.ended is None:
+            self._meter = self._meter or Meter(self._container, self._process, self._ask)
             self._meter.look()
             self._pause = min(self._pause * 2, _NEAR) if self._meter.is_near else _FAR
         self._due = now + self._pause
         self._recorder.flush()
+
+    def _process(self) -> int:
+        pid: int = self._client.inspect_container(self._container)["State"]["Pid"]
+        return pid
 
     def _ask(self) -> dict[str, Any]:
         try:
