@@ -60,8 +60,10 @@ def is_remote(environ: Mapping[str, str]) -> bool:
 
 
 def is_rootless(info: Mapping[str, Any]) -> bool:
-    """Whether root in a container is the caller outside of it, given what the engine says of itself."""
-    return any("rootless" in option for option in info.get("SecurityOptions") or ())
+    """Whether root in a container is the caller outside of it, given what Docker or Podman says of itself."""
+    return bool(info.get("Rootless")) or any(
+        "rootless" in option for option in info.get("SecurityOptions") or ()
+    )
 
 
 @contextlib.contextmanager

@@ -156,7 +156,7 @@ class Watch:
     def _ask(self) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = self._client.stats(self._container, stream=False, one_shot=True)
-        except APIError:
+        except (DockerException, requests.exceptions.RequestException):  # it has ended meanwhile
             return {}
         return answer
 
