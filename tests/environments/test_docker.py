@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,14 @@ import pytest
 from docker import APIClient
 from msgspec.structs import replace
 
-from mlproj.engine import SOURCE
+from mlproj.engine import SOURCE, is_rootless
 from mlproj.environments.docker import DockerEnvironment
 from mlproj.errors import EnvironmentFailed, SpecError, UsageError
 from mlproj.model.environment import DockerSpec, ImageBuild, LockedEnvironment
 from mlproj.model.events import silent
 from mlproj.planning.containers import CODE
 from mlproj.ports import Resolving
-from tests.conftest import ProjectMaker
+from tests.conftest import ProjectMaker, ending
 from tests.engines import busybox, client, registry, tagged, variant
 from tests.environments.conftest import Recorder
 
@@ -226,8 +227,49 @@ def test_a_build_that_fails_tells_in_the_engines_words(
     assert "about to fail" in caught.value.output
 
 
+def test_an_image_that_was_removed_is_built_again(
+    environment: DockerEnvironment,
+    client: APIClient,
+    tagged: list[str],
+    busybox: str,
+    make_project: ProjectMaker,
+) -> None:
+    project = make_project({"Dockerfile": f"FROM {busybox}\nRUN date +%N > /when\n"})
+    wanted = DockerSpec(build=ImageBuild(dockerfile="Dockerfile"), because="", title="removed")
+    first = lock(environment, wanted, project).image
+    assert first is not None
+    tagged += [first.name]
+    client.remove_image(first.id, force=True)
+    again = lock(environment, wanted, project).image
+    assert again is not None and (again.name, again.id != first.id) == (first.name, True)
+
+
+def test_a_build_that_was_killed_is_no_image_and_the_next_one_is_good(
+    environment: DockerEnvironment,
+    tagged: list[str],
+    busybox: str,
+    make_project: ProjectMaker,
+    tmp_path: Path,
+) -> None:
+    project = make_project({"Dockerfile": f"FROM {busybox}\nRUN echo begun; sleep 3; echo whole > /whole\n"})
+    command = (sys.executable, "-c", PROGRAM, tmp_path / "cache", project)
+    with ending(subprocess.Popen(command, stdout=subprocess.PIPE)) as builder:
+        assert builder.stdout is not None and builder.stdout.readline() == b"built\n"
+        time.sleep(0.5)
+        builder.kill()
+        builder.wait()
+    wanted = DockerSpec(build=ImageBuild(dockerfile="Dockerfile"), because="", title="crowd")
+    assert lock(environment, wanted, project, resolve=False).image is None
+    image = lock(environment, wanted, project).image
+    assert image is not None
+    tagged += [image.name]
+    look = ("docker", "run", "--rm", image.name, "cat", "/whole")
+    assert subprocess.run(look, capture_output=True, text=True).stdout == "whole\n"
+
+
 PROGRAM = """
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from mlproj.environments.docker import DockerEnvironment
@@ -237,7 +279,7 @@ from mlproj.ports import Resolving
 
 def report(event):
     if isinstance(event, Started) and event.stage == "create":
-        print("built")
+        print("built", flush=True)
 
 spec = DockerSpec(build=ImageBuild(dockerfile="Dockerfile"), because="", title="crowd")
 print(DockerEnvironment(Path(sys.argv[1])).lock(spec, Path(sys.argv[2]), report, Resolving()).image.id)
@@ -324,3 +366,17 @@ def test_volumes_and_variables_are_those_of_the_caller(
     assert container.volumes == (f"{tmp_path}/data:/data:ro", f"{project}/made:/made")
     assert container.variables == (("GIVEN", "a b"), ("SET", "x 'y'\n"))
     assert (project / "made").stat().st_uid == os.getuid()
+
+
+@pytest.mark.parametrize(
+    ("info", "rootless"),
+    [
+        ({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}, True),
+        ({"SecurityOptions": ["name=seccomp,profile=default"]}, False),
+        ({"SecurityOptions": None, "Rootless": True}, True),
+        ({}, False),
+    ],
+)
+def test_an_engine_whose_root_is_the_caller_is_known(info: dict[str, object], rootless: bool) -> None:
+    """As Docker 28 and Podman 4.3 describe themselves."""
+    assert is_rootless(info) == rootless
