@@ -250,6 +250,8 @@ def _environment_rows(job: Job) -> Iterator[Row]:
     else:
         yield ("image", f"{image.name} ({image.id})")
         yield ("digest", image.digest or "in no registry")
+        if environment.options:
+            yield ("options", " ".join(environment.options))
     yield ("platform", environment.platform)
     yield ("lock", f"{environment.lock or 'not resolved'} ({counted(environment.packages, 'package')})")
     if environment.key is not None:

@@ -111,9 +111,9 @@ def built(
         return found
     if not make:
         return None
-    report(Started(stage="create", detail=name))
+    report(Started(stage="image", detail=name))
     _build(client, recipe, name, digest, report)
-    report(Ended(stage="create", detail=name))
+    report(Ended(stage="image", detail=name))
     made = find(client, name)
     if made is None:
         raise EnvironmentFailed(f"the image `{name}` was built and is not there")
@@ -133,7 +133,7 @@ def _build(client: APIClient, recipe: Recipe, name: str, digest: Digest, report:
                 for line in str(step.get("stream", "")).splitlines():
                     if line.strip():
                         said.append(line)
-                        report(ToolOutput(stage="create", line=line))
+                        report(ToolOutput(stage="image", line=line))
     except APIError as error:
         raise _failed(recipe, explained(error), said) from error
 

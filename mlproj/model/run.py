@@ -56,6 +56,8 @@ class EnvironmentState(msgspec.Struct, frozen=True, kw_only=True):
     because: str
     image: ImageState | None = None
     """What the container was made from, where there was one."""
+    options: tuple[str, ...] = ()
+    """What `docker run` was to be told of it (`memory=4g`); of variables the names alone."""
 
 
 class ServerRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from mlproj.services.background import Background
 from mlproj.services.inputs import bound, observed
 from mlproj.services.request import Context
 from mlproj.spec import environment_for, read_project
+from mlproj.spec.docker_arguments import shown
 from mlproj.version import __version__
 
 
@@ -232,6 +233,7 @@ def _environment_state(locked: LockedEnvironment) -> EnvironmentState:
         key=locked.key,
         because=locked.because,
         image=locked.image,
+        options=() if locked.launch is None else shown(locked.launch.arguments),
     )
 
 

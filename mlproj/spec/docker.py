@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mlproj.errors import did_you_mean
@@ -77,13 +78,13 @@ def _in_folder(
     arguments: tuple[tuple[str, str], ...],
 ) -> ImageBuild:
     """The build, whose Dockerfile is relative to the project as for `docker build`, else to the context."""
-    if not (directory / context).is_dir():
+    if not os.path.isdir(directory / context):
         raise failure(
             f"the image is to be built from `{context}`, and there is no such folder", entry.location
         )
     name = dockerfile or _DOCKERFILE
     places = (Path(name), Path(context) / name) if dockerfile else (Path(context) / name,)
-    found = next((place for place in places if (directory / place).is_file()), None)
+    found = next((place for place in places if os.path.isfile(directory / place)), None)
     if found is None:
         near = did_you_mean(
             name, (path.name for path in (directory / context).iterdir() if path.name != name)

@@ -99,6 +99,15 @@ def request(arguments: Arguments) -> Request:
     return body
 
 
+def shown(arguments: Arguments) -> tuple[str, ...]:
+    """The options as they were given; of variables and values for a build, which may be secret, the names."""
+    told = []
+    for name, value in arguments:
+        kept = value.partition("=")[0] if value and name in ("env", BUILD) else value
+        told.append(name if kept is None else f"{name}={kept}")
+    return tuple(told)
+
+
 def values(arguments: Arguments, name: str) -> tuple[str, ...]:
     """Every value that the option was given."""
     return tuple(value for given, value in arguments if given == name and value is not None)

@@ -38,6 +38,8 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
 def read_volume(text: str, directory: Path, environ: Mapping[str, str]) -> Volume:
     """The volume that `text` means in the project folder `directory`. Raises SpecError."""
     filled = _filled(text, directory, environ)
+    if "\0" in filled:
+        raise SpecError(f"the volume `{text!a}` holds a NUL, which no path does", hint=_FORM)
     source, target, options = _parts(filled, text)
     if not target.startswith("/"):
         raise SpecError(f"the volume `{text}` names no absolute path in the container", hint=_FORM)

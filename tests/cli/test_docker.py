@@ -168,6 +168,7 @@ def test_too_little_memory_is_told(make_project: ProjectMaker, mlproj: Mlproj, d
     project = make_project(docker_project(debian, "python3 -c 'bytearray(300_000_000)'; exit $?"))
     answer = mlproj("run", ".", "-A", "memory=64m", "-A", "memory-swap=64m", "--json", cwd=project)
     assert answer.code == 1
+    assert answer.document["environment"]["options"] == ["memory=64m", "memory-swap=64m"]
     assert answer.document["reason"] == "the entry point ran out of the memory that its container may use"
 
 

@@ -163,14 +163,14 @@ def test_an_image_is_built_once_for_one_source(
     built = environment.lock(wanted, project, events, Resolving())
     assert built.image is not None and built.image.name.startswith("mlproj/my-tool:")
     tagged += [built.image.name]
-    assert events.began("create") == 1
+    assert events.began("image") == 1
     assert dict(built.image.labels)[SOURCE].startswith("sha256:")
     assert lock(environment, wanted, project, resolve=False).image == built.image
 
     for name in ("model.bin", "notes", "mlruns", ".mlproj"):
         (project / name).write_text("a product, and no source\n")
     again = environment.lock(wanted, project, events, Resolving())
-    assert again.image == built.image and events.began("create") == 1
+    assert again.image == built.image and events.began("image") == 1
 
     (project / "words").write_text("two\n")
     changed = environment.lock(wanted, project, events, Resolving())
@@ -278,7 +278,7 @@ from mlproj.model.events import Started
 from mlproj.ports import Resolving
 
 def report(event):
-    if isinstance(event, Started) and event.stage == "create":
+    if isinstance(event, Started) and event.stage == "image":
         print("built", flush=True)
 
 spec = DockerSpec(build=ImageBuild(dockerfile="Dockerfile"), because="", title="crowd")

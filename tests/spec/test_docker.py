@@ -57,6 +57,7 @@ def test_an_image_that_is_built_may_have_a_name_for_mlflow(tmp_path: Path) -> No
     ("value", "said"),
     [
         ("{dockerfile: Dockerfil}", "built by `Dockerfil`, and there is no such file"),
+        (f"{{build: {'x' * 5000}}}", "there is no such folder"),
         ("{build: nowhere}", "built from `nowhere`, and there is no such folder"),
         ("{build: [a]}", "`docker_env.build` must be a folder or a mapping"),
         ("{build: {args: [a]}}", "`docker_env.build.args` must be a mapping"),

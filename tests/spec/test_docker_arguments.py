@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mlproj.errors import UsageError
-from mlproj.spec.docker_arguments import OPTIONS, parse_arguments, request, values
+from mlproj.spec.docker_arguments import OPTIONS, parse_arguments, request, shown, values
 from tests.conftest import need
 
 
@@ -64,6 +64,11 @@ def test_an_option_is_what_docker_run_makes_of_it(text: str, expected: dict[str,
 def test_one_that_can_be_meant_more_than_once_may_be_given_so() -> None:
     assert host("cap-add=SYS_PTRACE", "cap-add=NET_ADMIN") == {"CapAdd": ["SYS_PTRACE", "NET_ADMIN"]}
     assert values(parse_arguments(("v=a:/a", "volume=b:/b")), "volume") == ("a:/a", "b:/b")
+
+
+def test_what_is_shown_of_them_holds_no_values_of_variables() -> None:
+    given = parse_arguments(("memory=64m", "e=TOKEN=secret", "build-arg=KEY=secret", "init", "env=COPIED"))
+    assert shown(given) == ("memory=64m", "env=TOKEN", "build-arg=KEY", "init", "env=COPIED")
 
 
 @pytest.mark.parametrize(

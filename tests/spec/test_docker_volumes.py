@@ -58,6 +58,7 @@ def test_one_without_a_source_is_the_engines_own() -> None:
         ("a b:/x", "neither a folder nor a volume"),
         ("/a:/b:/c", "too many colons"),
         ("/a:/b:ro:z", "too many colons"),
+        ("/a\0:/b", "holds a NUL"),
     ],
 )
 def test_what_is_none_is_refused(text: str, said: str) -> None:
