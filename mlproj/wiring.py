@@ -42,7 +42,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         observer=part("provenance.observer:Observer")(cache, environ),
         download=lambda uri, folder, report: part("sources.download:download")(uri, folder, report),
         environments=lambda spec: environment_for(spec, environ, cache),
-        executor=lambda activation: executor_for(activation, environ, chosen),
+        executor=lambda activation: executor_for(activation, environ, chosen, cache),
         open_store=lambda: open_store(environ, caller, store, create=True),
         endpoint=endpoint_for,
         server=lambda uri: server_at(uri, environ),
@@ -83,14 +83,15 @@ def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Pa
     return environment
 
 
-def executor_for(activation: Activation, environ: Mapping[str, str], limits: Limits) -> Executor:
+def executor_for(activation: Activation, environ: Mapping[str, str], limits: Limits, cache: Path) -> Executor:
     """The place where a command runs that enters its environment so."""
     executor: Executor
     if activation.container is None:
         executor = part("execution.local:LocalExecutor")(log_limit=limits.log)
     else:
         made = part("execution.docker:DockerExecutor")
-        executor = made(activation.container, environ, log_limit=limits.log)
+        watches = cache / _WATCHES
+        executor = made(activation.container, environ, log_limit=limits.log, watches=watches)
     return executor
 
 
@@ -178,7 +179,18 @@ def _located(store: str | None) -> Path:
     return path
 
 
+_WATCHES = "containers"
+
+
+def _clear_containers(environ: Mapping[str, str]) -> None:
+    """Removes the containers of runs whose runner was killed, as their runs are closed."""
+    folder = cache_folder(environ) / _WATCHES
+    if folder.is_dir() and (left := part("execution.watches:left")(folder)):
+        part("execution.containers:sweep_left")(left, environ)
+
+
 def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
+    _clear_containers(environ)
     path = part("store.locating:locate")(store, environ, directory)
     opened: RunStore = part("store.opening:open_store")(path, create=create)
     return opened

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
-from mlproj.engine import LOCK, RUN, engine
+from mlproj.engine import RUN, engine
 from mlproj.errors import EnvironmentFailed
 from mlproj.files import locked
 from tests.conftest import ending, need
@@ -122,10 +122,17 @@ def tagged(client: APIClient, busybox: str) -> Iterator[list[str]]:
             client.remove_image(name, force=True)
 
 
-def containers_below(client: APIClient, folder: Path) -> list[str]:
-    """The runs whose containers are there, of those that are recorded below `folder`: others' tests go on."""
+def runs_with_containers(client: APIClient) -> set[str]:
+    """The runs whose containers are there: those of other tests that go on, too."""
     found = client.containers(all=True, filters={"label": RUN})
-    return [one["Labels"][RUN] for one in found if one["Labels"].get(LOCK, "").startswith(str(folder))]
+    return {one["Labels"][RUN] for one in found}
+
+
+def containers_below(client: APIClient, folder: Path) -> list[str]:
+    """The same, of those whose project is below `folder`."""
+    found = client.containers(all=True, filters={"label": RUN})
+    sources = ((one["Labels"][RUN], mount["Source"]) for one in found for mount in one["Mounts"])
+    return sorted({run for run, source in sources if source.startswith(f"{folder}/")})
 
 
 def variant(client: APIClient, base: str, name: str, mark: str) -> str:

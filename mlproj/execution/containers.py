@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from docker import APIClient
 from docker.errors import APIError, NotFound
 
-from mlproj.engine import HOST, LOCK, RUN, explained, told
+from mlproj.engine import HOST, LOCK, RUN, engine, explained, told
 from mlproj.errors import EnvironmentFailed, ProjectError
-from mlproj.files import locked_now
+from mlproj.execution.watches import is_watched
 from mlproj.model.environment import Container
-from mlproj.model.events import Note, Report
+from mlproj.model.events import Note, Report, silent
 from mlproj.planning.containers import CODE
 from mlproj.ports import Task
 from mlproj.spec.docker_arguments import request
@@ -89,6 +89,14 @@ def remove(client: APIClient, identifier: str) -> None:
         client.remove_container(identifier, force=True, v=True)
 
 
+def sweep_left(places: Sequence[Path], environ: Mapping[str, str]) -> None:
+    """Removes what killed runners left, whose files these are; where no engine answers, another time."""
+    with contextlib.suppress(EnvironmentFailed), engine(environ) as client:
+        sweep(client, silent)
+        for place in places:
+            place.unlink(missing_ok=True)
+
+
 def lacks_init(error: EnvironmentFailed) -> bool:
     """Whether the engine has no first process to give to a container, which goes without it then."""
     return _NO_INIT in error.message
@@ -99,19 +107,12 @@ def sweep(client: APIClient, report: Report) -> None:
     labels = [RUN, f"{HOST}={os.uname().nodename}"]
     for found in client.containers(all=True, filters={"label": labels}):
         lock = Path(found["Labels"].get(LOCK, ""))
-        if _is_watched(lock):
+        if is_watched(lock):
             continue
         with contextlib.suppress(APIError):
             remove(client, found["Id"])
             run = found["Labels"][RUN][:8]
             report(Note(message=f"removed the container of run {run}, whose runner was killed"))
-
-
-def _is_watched(lock: Path) -> bool:
-    if not lock.is_file():
-        return False
-    with locked_now(lock) as free:
-        return not free
 
 
 def _mounts(task: Task) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,12 @@ from mlproj.execution.containers import created, described, lacks_init, no_shell
 from mlproj.execution.recording import Recorder
 from mlproj.execution.stalls import Stalls, freed
 from mlproj.execution.supervision import Limits
+from mlproj.execution.watches import watching
 from mlproj.execution.watching import Watch, kept_code
-from mlproj.files import locked
 from mlproj.model.environment import Container
 from mlproj.model.events import Report
 from mlproj.model.moment import timestamp
 from mlproj.ports import Execution, Task
-
-WATCHED = "container.lock"
-"""The file, beside the logs, that is locked as long as we watch over a container."""
-
 
 NOT_FOUND = 127
 _NO_SHELL = re.compile(rb"\[FATAL tini \(\d+\)\] exec sh failed")
@@ -38,7 +35,8 @@ _NO_SHELL = re.compile(rb"\[FATAL tini \(\d+\)\] exec sh failed")
 
 
 class DockerExecutor:
-    """The Executor for containers. `environ` says where the engine is; the rest as for `LocalExecutor`.
+    """The Executor for containers. `environ` says where the engine is, `watches` is the folder for files that
+    tell of containers (else that of the logs); the rest as for `LocalExecutor`.
 
     The command's standard input is empty, and its output is never a terminal.
     """
@@ -48,11 +46,13 @@ class DockerExecutor:
         container: Container,
         environ: Mapping[str, str] = os.environ,
         *,
+        watches: Path | None = None,
         log_limit: int = settings.Limits().log,
         patience: float = 3.0,
     ) -> None:
         self._container = container
         self._environ = environ
+        self._watches = watches
         self._log_limit = log_limit
         self._patience = patience
 
@@ -61,14 +61,15 @@ class DockerExecutor:
         stalls = Stalls(None if task.timeout is None else time.monotonic() + task.timeout)
         with contextlib.ExitStack() as stack:
             wakeups = stack.enter_context(signals.listening(stalls.hear))
-            stack.enter_context(locked(task.logs / WATCHED))
+            name = task.environ.get("MLPROJ_RUN_ID") or uuid.uuid4().hex
+            watched = stack.enter_context(watching(self._watches or task.logs, name))
             recorder = stack.enter_context(
                 Recorder(task.logs, freed(report, stalls), self._log_limit, secrets=task.secrets)
             )
             client = stack.enter_context(engine(self._environ, timeout=None))
             sweep(client, report)
             stack.enter_context(stalls.watching())
-            body = described(self._container, task, task.logs / WATCHED)
+            body = described(self._container, task, watched)
             limits = Limits(patience=self._patience, grace=0.0, timeout=task.timeout)
             try:
                 execution = _carried_out(client, body, recorder, limits, wakeups)
