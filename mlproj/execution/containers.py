@@ -21,7 +21,8 @@ from mlproj.ports import Task
 from mlproj.spec.docker_arguments import request
 
 _SELINUX = Path("/sys/fs/selinux/enforce")
-_NO_INIT = "docker-init"
+_INITS = ("docker-init", "container-init", "catatonit")
+"""What engines call the first process that they give to containers, where they miss it."""
 
 
 def described(container: Container, task: Task, lock: Path) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def sweep_left(places: Sequence[Path], environ: Mapping[str, str]) -> None:
 
 def lacks_init(error: EnvironmentFailed) -> bool:
     """Whether the engine has no first process to give to a container, which goes without it then."""
-    return _NO_INIT in error.message
+    return any(name in error.message for name in _INITS)
 
 
 def sweep(client: APIClient, report: Report) -> None:
