@@ -86,13 +86,18 @@ def _in_folder(
     places = (Path(name), Path(context) / name) if dockerfile else (Path(context) / name,)
     found = next((place for place in places if os.path.isfile(directory / place)), None)
     if found is None:
-        near = did_you_mean(
-            name, (path.name for path in (directory / context).iterdir() if path.name != name)
-        )
+        near = _near(directory / context, name)
         raise failure(
             f"the image is to be built by `{name}`, and there is no such file", entry.location, near
         )
     return ImageBuild(dockerfile=str(found), context=context, arguments=arguments)
+
+
+def _near(folder: Path, name: str) -> str | None:
+    try:
+        return did_you_mean(name, set(os.listdir(folder)) - {name})
+    except OSError:
+        return None
 
 
 def _arguments(table: Table, where: str) -> tuple[tuple[str, str], ...]:

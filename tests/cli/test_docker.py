@@ -19,8 +19,9 @@ from mlproj.process import run as run_program
 from tests.cli.conftest import COMMAND, Mlproj, Start, written
 from tests.conftest import ProjectMaker, ending, need
 from tests.engines import busybox, client, containers_below, debian, runs_with_containers, tagged, variant
+from tests.sources.conftest import Web, web
 
-__all__ = ["busybox", "client", "debian", "tagged"]
+__all__ = ["busybox", "client", "debian", "tagged", "web"]
 
 SHOWN = "id && touch made && cat /etc/os-release | head -1; echo done"
 AWAY = {"DOCKER_HOST": "unix:///no/such/socket"}
@@ -111,6 +112,22 @@ def test_data_is_seen_outputs_are_kept_and_metrics_are_read(
         "artifacts/copy.txt": "written",
     }
     assert {item["name"] for item in run["inputs"]} == {"inside", "outside"}
+
+
+def test_data_that_was_brought_here_and_further_inputs_are_seen(
+    make_project: ProjectMaker, mlproj: Mlproj, busybox: str, web: Web, tmp_path: Path
+) -> None:
+    (web.folder / "table.csv").write_text("a,b\n")
+    (tmp_path / "further").mkdir()
+    (tmp_path / "further" / "x.txt").write_text("further\n")
+    keys = "    parameters: {data: path}\n"
+    command = f"cat {{data}} {tmp_path}/further/x.txt; touch {tmp_path}/further/y"
+    project = make_project(docker_project(busybox, command, keys=keys))
+    given = ("-P", f"data={web.url}/table.csv", "--storage-dir", tmp_path / "kept")
+    answer = mlproj("run", ".", *given, "--input", tmp_path / "further", cwd=project)
+    assert (answer.code, answer.stdout) == (1, "a,b\nfurther\n"), answer.stderr
+    assert "Read-only file system" in answer.stderr
+    assert mlproj("show", "--json").document["command"].startswith("cat /mlproj/inputs/data/table.csv")
 
 
 def test_variables_and_volumes_are_as_written(
