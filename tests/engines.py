@@ -59,10 +59,8 @@ def client(isolation: Path) -> Iterator[APIClient]:
 @pytest.fixture(scope="session")
 def debian(client: APIClient) -> str:
     """The name of an image with a whole Debian."""
-    folder = Path(os.environ["UV_CACHE_DIR"]).parent / "mlproj-test-images"
-    folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / "bookworm.tar"
-    with locked(folder / "bookworm.lock"):
+    archive = _images() / "bookworm.tar"
+    with locked(archive.with_suffix(".lock")):
         if not _has(client, DEBIAN):
             if not archive.exists():
                 able = os.geteuid() == 0 and shutil.which("debootstrap") is not None
@@ -76,7 +74,8 @@ def debian(client: APIClient) -> str:
 def busybox(client: APIClient, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of an image that has no bash."""
     need("busybox", _is_static(shutil.which("busybox")))
-    bring_busybox(client, tmp_path_factory.mktemp("busybox"))
+    with locked(_images() / "busybox.lock"):
+        bring_busybox(client, tmp_path_factory.mktemp("busybox"))
     return BUSYBOX
 
 
@@ -144,6 +143,12 @@ def variant(client: APIClient, base: str, name: str, mark: str) -> str:
     finally:
         client.remove_container(container)
     return made
+
+
+def _images() -> Path:
+    folder = Path(os.environ["UV_CACHE_DIR"]).parent / "mlproj-test-images"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _is_static(program: str | None) -> bool:
