@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from mlproj.model.digest import Digest
-from mlproj.model.environment import Activation, BuiltEnvironment, EnvironmentSpec, LockedEnvironment
+from mlproj.model.environment import Activation, BuiltEnvironment, EnvironmentSpec, LockedEnvironment, Mount
 from mlproj.model.events import Report, silent
 from mlproj.model.provenance import Host, InputState, Variables
 from mlproj.model.record import Entry
@@ -165,7 +165,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """A command to execute: `environ` is complete, `logs` the folder for the recorded streams.
 
     `timeout` is in seconds. `descriptors` are open files of ours that the command inherits, where it can.
-    Each of `secrets` is shown and recorded as `***` wherever the command prints it.
+    Each of `secrets` is shown and recorded as `***` wherever the command prints it. `mounts` are what a
+    container is to see beside the project; a process of this machine sees everything.
     """
 
     argv: tuple[str, ...]
@@ -175,12 +176,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     descriptors: tuple[int, ...] = ()
     secrets: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """How the command ended. `exit_code` is minus the signal's number where a signal ended it.
 
-    `timed_out` and `interrupted` (the signal that mlproj received) say why it was stopped, if it was.
+    `timed_out` and `interrupted` (the signal that mlproj received) say why it was stopped, if it was;
+    `out_of_memory` that the kernel ended a process of it for want of memory, as far as anybody is told.
     `started` and `ended` are RFC 3339 in UTC.
     """
 
@@ -190,6 +193,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
     timed_out: bool = False
     interrupted: int | None = None
+    out_of_memory: bool = False
 
 
 class Executor(Protocol):

@@ -12,13 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from mlproj.errors import ProjectError, RunNotFound, SourceError
-from mlproj.model.environment import CondaSpec, EnvironmentSpec, SystemSpec, VirtualenvSpec
+from mlproj.model.environment import (
+    Activation,
+    CondaSpec,
+    DockerSpec,
+    EnvironmentSpec,
+    Reach,
+    SystemSpec,
+    VirtualenvSpec,
+)
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
-from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, RunStore, Source
+from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, RunStore, Source
 from mlproj.services.request import Tools
-from mlproj.settings import cache_folder, limits
+from mlproj.settings import Limits, cache_folder, limits
 from mlproj.tracking_ports import Server, Tracking
 
 
@@ -36,7 +44,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         observer=part("provenance.observer:Observer")(cache, environ),
         download=lambda uri, folder, report: part("sources.download:download")(uri, folder, report),
         environments=lambda spec: environment_for(spec, environ, cache),
-        executor=lambda: part("execution.local:LocalExecutor")(log_limit=chosen.log),
+        executor=lambda activation: executor_for(activation, environ, chosen, cache),
         open_store=lambda: open_store(environ, caller, store, create=True),
         endpoint=partial(endpoint_for, outer_secrets(environ)),
         server=lambda uri: server_at(uri, environ),
@@ -56,6 +64,7 @@ ENVIRONMENTS: dict[type[EnvironmentSpec], str] = {
     SystemSpec: "environments.system:SystemEnvironment",
     VirtualenvSpec: "environments.virtualenv:VirtualenvEnvironment",
     CondaSpec: "environments.conda.environment:CondaEnvironment",
+    DockerSpec: "environments.docker:DockerEnvironment",
 }
 
 
@@ -69,11 +78,8 @@ def source_for(uri: str, cache: Path) -> Source:
 
 
 def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Path) -> Environment:
-    """The kind of environment that serves `spec`. Raises NotSupportedYet."""
-    name = ENVIRONMENTS.get(type(spec))
-    if name is None:
-        raise part("environments.unsupported:not_yet")(spec)
-    environment: Environment = part(name)(cache, environ)
+    """The kind of environment that serves `spec`."""
+    environment: Environment = part(ENVIRONMENTS[type(spec)])(cache, environ)
     return environment
 
 
@@ -98,15 +104,31 @@ def secret_variables(variables: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name, value in variables.items() if by_name(name) or by_value(value))
 
 
+def executor_for(activation: Activation, environ: Mapping[str, str], limits: Limits, cache: Path) -> Executor:
+    """The place where a command runs that enters its environment so."""
+    executor: Executor
+    if activation.container is None:
+        executor = part("execution.local:LocalExecutor")(log_limit=limits.log)
+    else:
+        made = part("execution.docker:DockerExecutor")
+        watches = cache / _WATCHES
+        executor = made(activation.container, environ, log_limit=limits.log, watches=watches)
+    return executor
+
+
 def endpoint_for(
     secrets: tuple[str, ...],
     store: RunStore,
     run_id: str,
     movable: bool,
     unexpected: Callable[[Exception], None],
+    reach: Reach | None,
 ) -> Endpoint:
     """Where the script of a run logs to. What serves it is only loaded when the script calls. `secrets` are
-    those of the runs that this one is in."""
+    those of the runs that this one is in.
+
+    A script in a container sees no folder of the store: its artifacts come through the endpoint.
+    """
 
     def is_step(other: str) -> bool:
         try:
@@ -121,6 +143,7 @@ def endpoint_for(
         owns=is_step,
         movable=movable,
         secrets=secrets,
+        reach=reach,
         unexpected=unexpected,
     )
     return endpoint
@@ -184,7 +207,18 @@ def _located(store: str | None) -> Path:
     return path
 
 
+_WATCHES = "containers"
+
+
+def _clear_containers(environ: Mapping[str, str]) -> None:
+    """Removes the containers of runs whose runner was killed, as their runs are closed."""
+    folder = cache_folder(environ) / _WATCHES
+    if folder.is_dir() and (left := part("execution.watches:left")(folder)):
+        part("execution.containers:sweep_left")(left, environ)
+
+
 def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
+    _clear_containers(environ)
     path = part("store.locating:locate")(store, environ, directory)
     opened: RunStore = part("store.opening:open_store")(path, create=create)
     return opened

@@ -23,7 +23,8 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> int:
         cache_folder(os.environ),
         lambda: wiring.part("environments.uv:find_uv")(os.environ),
         lambda: wiring.existing_store(store),
-        pythons=wiring.pythons(os.environ),
+        lambda: wiring.part("environments.docker_engine:described")(os.environ),
+        wiring.pythons(os.environ),
     )
     if as_json:
         print_document({"schema": "mlproj/doctor/1", "checks": checks})

@@ -10,10 +10,9 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.loading import load
+from mlproj.model.redaction import SECRET_VARIABLES
 
 _META = "mlproj.env_files"
-_SECRETS = "MLPROJ_SECRETS"
-"""Names the variables that an outer run was given as secrets, for the runs that its script begins."""
 
 
 def take_env_files(context: typer.Context, paths: list[Path] | None) -> list[Path] | None:
@@ -41,7 +40,7 @@ def with_env_files(context: typer.Context) -> tuple[dict[str, str], tuple[str, .
     environ = {**context.meta.get(_META, {}), **os.environ}
     named = context.meta.get(f"{_META}.names", ())
     secrets = wiring.secret_variables({name: environ[name] for name in named}) if named else ()
-    outer = filter(None, os.environ.get(_SECRETS, "").split(","))
+    outer = filter(None, os.environ.get(SECRET_VARIABLES, "").split(","))
     return environ, tuple(dict.fromkeys((*secrets, *outer)))
 
 

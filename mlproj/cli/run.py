@@ -33,6 +33,7 @@ from mlproj.planning.parameters import parse_assignments
 from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan as plan_run
 from mlproj.services.run import run as carry_out
+from mlproj.spec.docker_arguments import parse_arguments
 from mlproj.spec.duration import seconds
 from mlproj.spec.instant import instant
 
@@ -68,7 +69,12 @@ def run(
     ] = None,
     docker_args: Annotated[
         list[str] | None,
-        typer.Option("--docker-args", "-A", metavar="NAME[=VALUE]", help="For Docker projects."),
+        typer.Option(
+            "--docker-args",
+            "-A",
+            metavar="NAME[=VALUE]",
+            help="An option of `docker run`, such as `gpus=all`, for a Docker project; repeatable.",
+        ),
     ] = None,
     backend: Annotated[str, typer.Option("--backend", "-b", help="Where to run: local.")] = "local",
     backend_config: Annotated[
@@ -84,7 +90,9 @@ def run(
         ),
     ] = None,
     run_id: Annotated[str | None, typer.Option("--run-id", hidden=True)] = None,
-    build_image: Annotated[bool, typer.Option("--build-image", help="For Docker projects.")] = False,
+    build_image: Annotated[
+        bool, typer.Option("--build-image", help="Have an image made that holds the Docker project's code.")
+    ] = False,
     inputs: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="PATH", help="A further file or folder to digest; repeatable."),
@@ -200,12 +208,13 @@ def run(
         hook=not no_hook,
         parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),
         secrets=secrets,
+        docker_arguments=parse_arguments(docker_args or ()),
+        build_image=build_image,
     )
     if help_project:
         return _describe(request, tools, as_json)
-    for option, given in (("-A", docker_args), ("--build-image", build_image), ("-c", backend_config)):
-        if given and not as_json:
-            say(f"note: `{option}` means nothing to this project's environment, and is ignored")
+    if backend_config and not as_json:
+        say("note: `-c` means nothing to this project's environment, and is ignored")
     if dry_run:
         return _dry_run(request, tools, as_json)
     return _run(request, tools, as_json)

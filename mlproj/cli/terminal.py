@@ -18,6 +18,8 @@ SAID_IN_PLAIN = {
     "download": "downloading",
     "resolve": "resolving",
     "install": "installing",
+    "pull": "pulling the image",
+    "image": "building the image",
 }
 """What may take minutes, in the word that a person is told."""
 

@@ -28,7 +28,6 @@ from mlproj.environments.requirements import Requirements
 from mlproj.environments.resolve import foretell, read_committed
 from mlproj.environments.resolve import resolve as resolve_specification
 from mlproj.environments.skeletons import Skeletons
-from mlproj.environments.unsupported import not_yet
 from mlproj.environments.uv import Uv, find_uv
 from mlproj.errors import EnvironmentFailed, unreachable
 from mlproj.model.digest import Digest, canonical
@@ -219,10 +218,8 @@ def _virtualenv(spec: EnvironmentSpec) -> VirtualenvSpec:
     match spec:
         case VirtualenvSpec():
             return spec
-        case DockerSpec():
-            raise not_yet(spec)
-        case SystemSpec() | CondaSpec():
-            raise EnvironmentFailed("the caller's own environment, or one of conda's, is no virtualenv")
+        case SystemSpec() | CondaSpec() | DockerSpec():
+            raise EnvironmentFailed("the environment that is asked for is no virtualenv")
         case _:
             unreachable(spec)
 

@@ -13,10 +13,10 @@ from mlproj.errors import ProjectError
 from mlproj.execution import signals, streams
 from mlproj.execution.adoption import adopting
 from mlproj.execution.recording import Recorder
-from mlproj.execution.stalls import Stalls
+from mlproj.execution.stalls import Stalls, freed
 from mlproj.execution.streams import Channel
 from mlproj.execution.supervision import Limits, Supervision
-from mlproj.model.events import Event, Report
+from mlproj.model.events import Report
 from mlproj.model.moment import timestamp
 from mlproj.model.run import STREAMS
 from mlproj.ports import Execution, Task
@@ -54,7 +54,7 @@ class LocalExecutor:
             wakeups = stack.enter_context(signals.listening(stalls.hear))
             stack.enter_context(streams.modes_kept(0))
             recorder = stack.enter_context(
-                Recorder(task.logs, _freed(report, stalls), self._log_limit, secrets=task.secrets)
+                Recorder(task.logs, freed(report, stalls), self._log_limit, secrets=task.secrets)
             )
             channels = [
                 stack.enter_context(streams.opened(name, shown_on=descriptor if shown else None))
@@ -80,14 +80,6 @@ class LocalExecutor:
             timed_out=supervision.timed_out,
             interrupted=supervision.interrupted,
         )
-
-
-def _freed(report: Report, stalls: Stalls) -> Report:
-    def tell(event: Event) -> None:
-        with stalls.report():
-            report(event)
-
-    return tell
 
 
 def _start(task: Task, channels: Sequence[Channel]) -> subprocess.Popen[bytes]:

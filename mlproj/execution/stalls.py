@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from mlproj.model.events import Event, Report
 from mlproj.process import STOPPING
 
 PATIENCE = 1.0
@@ -78,3 +79,13 @@ class Stalls:
         while not self._closed.wait(PATIENCE / 4):
             if self._is_stalled() and self._main is not None:
                 signal.pthread_kill(self._main, signal.SIGWINCH)
+
+
+def freed(report: Report, stalls: Stalls) -> Report:
+    """The report, each call of which may end with TimeoutError once the run is to end."""
+
+    def tell(event: Event) -> None:
+        with stalls.report():
+            report(event)
+
+    return tell

@@ -50,13 +50,35 @@ class CondaSpec(msgspec.Struct, frozen=True, kw_only=True):
     because: str
 
 
-class DockerSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A container image. `environment` holds pairs; a value of None is copied from the host."""
+class ImageBuild(msgspec.Struct, frozen=True, kw_only=True):
+    """How an image is built: a Dockerfile and the folder that it takes from, relative to the project folder.
 
-    image: str
+    `arguments` are the values of its `ARG`s.
+    """
+
+    dockerfile: str
+    context: str = "."
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
+class DockerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A container image, named or to be built, and what its container is given.
+
+    `environment` holds pairs; a value of None is copied from the host. `volumes` are as they were written.
+    The rest is a person's wish: `arguments` as `docker run` names its options, with None for one without a
+    value; `code_inside` asks for an image that holds the project; `title` is what to call an image we build.
+    `products` are paths in the project that runs write, and no image holds.
+    """
+
+    image: str | None = None
+    build: ImageBuild | None = None
     volumes: tuple[str, ...] = ()
     environment: tuple[tuple[str, str | None], ...] = ()
     because: str
+    arguments: tuple[tuple[str, str | None], ...] = ()
+    code_inside: bool = False
+    title: str = "project"
+    products: tuple[str, ...] = ()
 
 
 EnvironmentSpec = SystemSpec | VirtualenvSpec | CondaSpec | DockerSpec
@@ -79,8 +101,8 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """The exact content of an environment. `text` is the lock file verbatim, `format` its notation."""
 
     format: str
-    """`pylock` (PEP 751), `conda` (rattler's, with the pylock of a `pip:` list), `uv`, or `installed` (the
-    packages found in an environment that is not ours)."""
+    """`pylock` (PEP 751), `conda` (rattler's, with the pylock of a `pip:` list), `uv`, `image` (a
+    container's), or `installed` (the packages found in an environment that is not ours)."""
     packages: tuple[LockedPackage, ...]
     text: bytes
 
@@ -112,6 +134,18 @@ class LockFile(msgspec.Struct, frozen=True, kw_only=True):
     is_current: bool
 
 
+class ImageState(msgspec.Struct, frozen=True, kw_only=True):
+    """An image as the engine holds it: `name` is what it was asked for by, `id` the engine's own name for its
+    content, and `digest` what a registry calls it, if it came from one or went to one."""
+
+    name: str
+    id: str
+    digest: str | None = None
+    platform: str = ""
+    created: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedEnvironment:
     """Everything decided about an environment before it is built.
@@ -121,6 +155,7 @@ class LockedEnvironment:
     `origins` are servers as URLs with the credentials that building needs: never shown, recorded or compared.
     `as_of` is the instant that nothing in the lock is newer than, where one was asked for and counted. `file`
     is there where the lock was asked for to be committed; a kind that has no such file leaves it out.
+    Of a container, `image` is what it is made from, and `launch` what it is given.
     """
 
     kind: str
@@ -133,6 +168,46 @@ class LockedEnvironment:
     as_of: str | None = None
     file: LockFile | None = None
     origins: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    image: ImageState | None = None
+    launch: DockerSpec | None = field(default=None, repr=False, compare=False)
+
+
+class Mount(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or folder of this machine that a container sees at `target`."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """How a container gets at a port of ours: we listen at `address`, it calls `name`."""
+
+    address: str
+    name: str
+
+
+class Container(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container is made of: an image by its id, volumes as the engine takes them, variables, and
+    options of `docker run`. `user` is the uid and gid that it runs as. Without `reach` it cannot call us."""
+
+    image: str
+    volumes: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[tuple[str, str | None], ...] = ()
+    user: str
+    reach: Reach | None = None
+
+
+SHELL = ("bash", "-c")
+"""What a command is given to."""
+
+CONTAINER_SHELL = (
+    "sh",
+    "-c",
+    'if command -v bash >/dev/null 2>&1; then exec bash -c "$0"; else exec sh -c "$0"; fi',
+)
+"""The same in a container, whose image need not have bash."""
 
 
 class BuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +228,9 @@ class BuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True):
-    """How a command enters a built environment: folders put before PATH, and variables set or removed."""
+    """How a command enters a built environment: folders put before PATH, and variables set or removed; or the
+    container that it runs in, which has nothing of ours but what it is given."""
 
     path: tuple[Path, ...] = ()
     variables: tuple[tuple[str, str | None], ...] = ()
+    container: Container | None = None

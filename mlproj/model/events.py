@@ -10,7 +10,8 @@ import msgspec
 class Started(msgspec.Struct, frozen=True, kw_only=True):
     """A stage began: `fetch`, `lock`, `build`, `run`, `collect`, `read` (what a server holds), `seal`, or
     those of the commands about a store, `verify`, `look`, `remove`, `copy` and `sync`; or, within one of
-    these, what takes its time: `clone`, `checkout`, `download`, `unpack`, `resolve`, `create`, `install`."""
+    these, what takes its time: `clone`, `checkout`, `download`, `unpack`, `resolve`, `create`, `install`,
+    `pull` and `image` (one that is built)."""
 
     stage: str
     detail: str = ""

@@ -21,6 +21,9 @@ OUTER_SECRETS = "MLPROJ_SECRETS"
 """The variable that holds, as a JSON list, what of the addresses of the runs that a process is in nobody is
 shown: its own run's, and those of the runs around that one."""
 
+SECRET_VARIABLES = "MLPROJ_SECRET_VARIABLES"
+"""The variable that names, with commas between, those that a person gave as secrets by `--env-file`."""
+
 _USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"`]*)@", re.IGNORECASE)
 _QUERY_FIELD = re.compile(r"(?P<name>[?&](?P<key>[^\s=&#'\"`]+)=)(?P<value>[^\s&#'\"`]*)")
 _SHORT_NAMES = frozenset(("sig", "key", "pwd", "code", "sas"))

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mlproj.model.digest import Digest
+from mlproj.model.environment import ImageState
 from mlproj.model.logged import Logged, Summary, number_of, order, summary_of, summed
 from mlproj.model.moment import milliseconds
 from mlproj.model.plan import Plan
@@ -63,6 +64,10 @@ class EnvironmentState(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     because: str
     as_of: str | None = None
+    image: ImageState | None = None
+    """What the container was made from, where there was one."""
+    options: tuple[str, ...] = ()
+    """What `docker run` was to be told of it (`memory=4g`); of variables the names alone."""
 
 
 class ServerRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import MlprojError
+from mlproj.model.environment import Reach
 from mlproj.server.access import LOOPBACK, Application, Grant, Guard, Refusal
 from mlproj.server.failures import INTERNAL, NO_STORE, Failure, told
 from mlproj.tracking_ports import Artifacts, Tracking
@@ -35,8 +36,9 @@ class Endpoint:
     `open_tracking` and `open_artifacts` are called in the endpoint's thread, at the first connection. `owns`
     tells of a run that was not made through this endpoint whether it is this run's nevertheless; a `movable`
     run goes to the experiment that a script names in which no hook can run, and with False its script is led
-    to the run's own. Like the token, `secrets` are in nothing that is kept. `unexpected` hears of bugs, and
-    of what could not be opened.
+    to the run's own. With `reach` the script is in a container: it calls the name there, and has artifacts
+    through us. Like the token, `secrets` are in nothing that is kept. `unexpected` hears of bugs, and of what
+    could not be opened.
     """
 
     def __init__(
@@ -48,8 +50,7 @@ class Endpoint:
         owns: Callable[[str], bool] | None = None,
         movable: bool | None = None,
         secrets: tuple[str, ...] = (),
-        proxied: bool = False,
-        hosts: frozenset[str] = frozenset(),
+        reach: Reach | None = None,
         unexpected: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         self.token = token_urlsafe(24)
@@ -59,10 +60,10 @@ class Endpoint:
         self._open_artifacts = open_artifacts
         self._owns = owns
         self._movable = movable
-        self._proxied = proxied
-        self._hosts = hosts
+        self._reach = reach or Reach(address=_ADDRESS, name=_ADDRESS)
+        self._proxied = reach is not None
         self._unexpected = unexpected
-        self._listener = socket.create_server((_ADDRESS, 0), backlog=_BACKLOG)
+        self._listener = socket.create_server((self._reach.address, 0), backlog=_BACKLOG)
         self._listener.setblocking(False)
         # Connections have it from here: asyncio sets it only where a socket names its protocol. Without it
         # the second half of every answer waits for the client to confirm the first, some 40 ms.
@@ -78,7 +79,7 @@ class Endpoint:
     @property
     def uri(self) -> str:
         """What a client takes for its tracking URI. It holds the token: redact it where it is shown."""
-        return f"http://{_ADDRESS}:{self._port}/t/{self.token}"
+        return f"http://{self._reach.name}:{self._port}/t/{self.token}"
 
     @property
     def loaded(self) -> bool:
@@ -134,7 +135,7 @@ class Endpoint:
             tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
         )
         grant = Grant(self._run_id, self._owns, movable=self._movable, secrets=self._secrets)
-        guarded = Guard(app, grant, token=self.token, hosts=LOOPBACK | self._hosts)
+        guarded = Guard(app, grant, token=self.token, hosts=LOOPBACK | {self._reach.name})
         unshared: Application = _part("sessions:Unshared")(guarded)
         return unshared
 

@@ -11,19 +11,21 @@ from msgspec.structs import replace
 
 from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError
 from mlproj.logs import gather
-from mlproj.model.environment import Activation
+from mlproj.model.environment import CONTAINER_SHELL, SHELL, Activation, Container
 from mlproj.model.events import Ended, Event, Note, Started
+from mlproj.model.redaction import SECRET_VARIABLES, without_credentials
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
 from mlproj.ports import Execution, RunStore, Task
 from mlproj.process import patched
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import Claim
 from mlproj.services.collect import Marks, collect, is_written, mark
+from mlproj.services.containment import contained_variables, is_out_of_reach, own_mounts
 from mlproj.services.further import bring_in, further_runs
 from mlproj.services.metrics import read_metrics
 from mlproj.services.mirror import Ending, Mirror
 from mlproj.services.occupancy import in_use
-from mlproj.services.prepare import SHELL, Prepared
+from mlproj.services.prepare import Prepared
 from mlproj.services.readback import Reader, read_back
 from mlproj.services.request import Context
 from mlproj.services.tracking import Office, secrets_of, tracking_variables
@@ -74,9 +76,13 @@ class Attempt:
             folder.mkdir(parents=True, exist_ok=True)
         marks = mark(self._directory, self._prepared.products)
         self._report(Started(stage="run", detail=self._prepared.job.command))
-        with self._office() as office:
-            task = self._task(activation, office, descriptors)
-            self._execution = self._tools.executor().execute(task, self._hear)
+        container = activation.container
+        with self._office(container) as office:
+            if container is None:
+                task = self._task(activation, office, descriptors)
+            else:
+                task = self._contained(container, office)
+            self._execution = self._tools.executor(activation).execute(task, self._hear)
         self._report(Ended(stage="run"))
         self._report(Started(stage="collect"))
         self._collect(marks)
@@ -142,7 +148,7 @@ class Attempt:
         return activation
 
     @contextlib.contextmanager
-    def _office(self) -> Iterator[Office | None]:
+    def _office(self, container: Container | None) -> Iterator[Office | None]:
         """Where the script logs to, while it may. What it logged at its end has been answered afterwards."""
         if self._mirror is not None:
             at = self._mirror.at
@@ -157,10 +163,15 @@ class Attempt:
         if not self._request.tracking:
             yield None
             return
+        reach = None if container is None else container.reach
+        if container is not None and reach is None:
+            self._note("the container has no way to mlproj, which takes in nothing that its script logs")
+            yield None
+            return
         run_id = self._opening.run_id
         faults: list[Exception] = []
         movable = not self._request.experiment_given
-        endpoint = self._tools.endpoint(self._store, run_id, movable, faults.append)
+        endpoint = self._tools.endpoint(self._store, run_id, movable, faults.append, reach)
         try:
             yield Office(
                 uri=endpoint.uri,
@@ -188,7 +199,7 @@ class Attempt:
             "MLPROJ_STORE": str(self._store.root),
             CLAIMS: self._claim.value,
             "MLPROJ_AS_OF": self._request.as_of,
-            "MLPROJ_SECRETS": ",".join(self._request.secrets) or None,
+            SECRET_VARIABLES: ",".join(self._request.secrets) or None,
         }
         if office is not None:
             inner = patched(environ, patch)
@@ -201,6 +212,23 @@ class Attempt:
             timeout=self._prepared.plan.timeout,
             descriptors=(*self._claim.descriptors, *descriptors),
             secrets=secrets_of(office, environ, self._request.secrets),
+        )
+
+    def _contained(self, container: Container, office: Office | None) -> Task:
+        if office is not None and is_out_of_reach(container, office):
+            there = without_credentials(office.uri)
+            self._note(f"a container has no way to `{there}` of this machine; `-A network=host` gives it one")
+        home = self._logs / "home"
+        home.mkdir(exist_ok=True)
+        run_id, planned = self._opening.run_id, dict(self._prepared.plan.variables)
+        return Task(
+            argv=(*CONTAINER_SHELL, self._prepared.command),
+            directory=self._directory,
+            environ=contained_variables(container, run_id, planned, office, self._request),
+            logs=self._logs,
+            timeout=self._prepared.plan.timeout,
+            secrets=secrets_of(office, self._request.environ, self._request.secrets),
+            mounts=(*own_mounts(self._artifacts, home), *self._prepared.mounts),
         )
 
     def _hear(self, event: Event) -> None:
@@ -287,6 +315,8 @@ def _verdict(execution: Execution | None, failure: BaseException | None) -> tupl
         return Status.KILLED, f"interrupted by {_signal_name(execution.interrupted)}"
     if execution.timed_out:
         return Status.FAILED, f"timed out after {execution.usage.wall_s:.1f} s"
+    if execution.out_of_memory and execution.exit_code != 0:
+        return Status.FAILED, "the entry point ran out of the memory that its container may use"
     if execution.exit_code < 0:
         return Status.FAILED, f"the entry point was ended by {_signal_name(-execution.exit_code)}"
     if execution.exit_code == NOT_FOUND:

@@ -72,16 +72,12 @@ def _of_environment(project: Project) -> Iterator[Finding]:
     match specification:
         case CondaSpec():
             yield from _of_requirements(specification.pip, Location(file=specification.file))
-        case DockerSpec():
-            message = "this version cannot build Docker environments yet"
-            hint = "`--env-manager local` runs the project in the current environment"
-            yield Finding(severity="note", message=message, location=place, hint=hint)
         case VirtualenvSpec():
             file = Location(file=specification.files[0]) if specification.files else place
             yield from _of_requirements(
                 (*specification.build_dependencies, *specification.dependencies), file
             )
-        case SystemSpec():
+        case SystemSpec() | DockerSpec():
             return
         case _:
             unreachable(specification)

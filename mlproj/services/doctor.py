@@ -30,7 +30,6 @@ class Check:
 PROGRAMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("git", ("git", "--version"), "install git: without it no commit is recorded and no git URL can be run"),
     ("bash", ("bash", "--version"), "install bash: entry points are run by it"),
-    ("docker", ("docker", "--version"), "only needed for projects with a `docker_env`"),
     ("nvidia-smi", ("nvidia-smi", "-L"), "only there on machines with an NVIDIA GPU"),
 )
 
@@ -47,9 +46,10 @@ def diagnose(
     cache: Path,
     uv: Callable[[], Path | None],
     open_store: Callable[[], RunStore],
+    engine: Callable[[], str],
     pythons: Pythons = Pythons(),
 ) -> tuple[Check, ...]:
-    """Looks at programs, folders and the store, and tells which manager needs what. Changes nothing, raises
+    """Looks at programs, folders, the store, and what `engine` tells of Docker. Changes nothing, raises
     nothing."""
     return (
         Check(name="mlproj", state="ok", detail=f"{__version__} on Python {platform.python_version()}"),
@@ -58,6 +58,7 @@ def diagnose(
         _virtualenv(pythons),
         _uv(uv()),
         _rattler(),
+        _docker(engine),
         _cache(cache),
         _store(open_store),
     )
@@ -113,6 +114,15 @@ def _rattler() -> Check:
         hint = "`pip install py-rattler` beside mlproj: only needed for projects with a `conda_env`"
         return Check(name="rattler", state="missing", detail="no conda environment can be built", hint=hint)
     return Check(name="rattler", state="ok", detail=f"{version}: conda environments need no conda")
+
+
+def _docker(engine: Callable[[], str]) -> Check:
+    """The daemon is what is needed, and no program of Docker's."""
+    try:
+        return Check(name="docker", state="ok", detail=engine())
+    except MlprojError as error:
+        hint = f"only needed for projects with a `docker_env`: {error.hint or 'install Docker or Podman'}"
+        return Check(name="docker", state="missing", detail=error.message, hint=hint)
 
 
 def _cache(cache: Path) -> Check:

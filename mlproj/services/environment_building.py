@@ -17,7 +17,8 @@ from mlproj.services.interrupts import interruptible
 from mlproj.services.locking import locked_environment
 from mlproj.services.occupancy import in_use
 from mlproj.services.request import Context, RunRequest, Tools
-from mlproj.spec import environment_for, read_project
+from mlproj.services.specifying import specified
+from mlproj.spec import read_project
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,9 +85,10 @@ def lock(request: RunRequest, tools: Tools, report: Report, *, check: bool) -> L
 def _asked(request: RunRequest, tools: Tools, report: Report) -> Iterator[Asked]:
     with interruptible(), fetched(request, tools, report) as checkout:
         project = read_project(checkout.directory)
-        specification = environment_for(project, checkout.directory, request.environment_manager)
+        context = Context(request=request, checkout=checkout, tools=tools, report=report)
+        specification = specified(context, project)
         yield Asked(
-            context=Context(request=request, checkout=checkout, tools=tools, report=report),
+            context=context,
             specification=specification,
             environment=tools.environments(specification),
         )

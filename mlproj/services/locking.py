@@ -9,6 +9,7 @@ from mlproj.model.events import Ended, Note, Started
 from mlproj.model.run import EnvironmentState
 from mlproj.ports import Environment, Resolving
 from mlproj.services.request import Context
+from mlproj.spec.docker_arguments import shown
 from mlproj.spec.instant import COMMIT
 
 
@@ -53,6 +54,8 @@ def environment_state(locked: LockedEnvironment) -> EnvironmentState:
         key=locked.key,
         because=locked.because,
         as_of=locked.as_of,
+        image=locked.image,
+        options=() if locked.launch is None else shown(locked.launch.arguments),
     )
 
 

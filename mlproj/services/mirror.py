@@ -143,6 +143,7 @@ def server_tags(run: Run) -> dict[str, str]:
     remote = None if source.remote is None else without_credentials(source.remote)
     by_branch = source.branch if source.revision == source.branch else None
     environment = job.environment.kind if job.environment.kind in _KINDS else None
+    image = job.environment.image
     tags = {
         **dict(job.tags),
         "mlflow.user": job.user,
@@ -151,6 +152,8 @@ def server_tags(run: Run) -> dict[str, str]:
         "mlflow.project.entryPoint": plan.entry_point,
         "mlflow.project.backend": job.backend,
         "mlflow.project.env": environment,
+        "mlflow.docker.image.uri": None if image is None else image.name,
+        "mlflow.docker.image.id": None if image is None else image.id,
         "mlflow.source.git.commit": source.commit,
         "mlflow.source.git.branch": by_branch,
         "mlflow.source.git.repoURL": remote,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from mlproj.errors import Refused
-from mlproj.model.environment import DockerSpec, LockedEnvironment, SystemSpec
-from mlproj.model.events import Note
+from mlproj.model.environment import (
+    CONTAINER_SHELL,
+    SHELL,
+    DockerSpec,
+    EnvironmentSpec,
+    LockedEnvironment,
+    Mount,
+)
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.plan import Plan, Value
 from mlproj.model.project import EntryPoint, Project
@@ -17,6 +24,7 @@ from mlproj.model.redaction import MASK
 from mlproj.model.run import Job, ShownParameter
 from mlproj.model.source import Snapshot, SourceState
 from mlproj.planning.command import render
+from mlproj.planning.containers import mounted, places
 from mlproj.planning.entry import find_entry_point
 from mlproj.planning.paths import fill, usual_outputs
 from mlproj.planning.plan import Facts, plan_run
@@ -25,10 +33,9 @@ from mlproj.services.background import Background
 from mlproj.services.inputs import bound, observed
 from mlproj.services.locking import environment_state, locked_environment
 from mlproj.services.request import Context
-from mlproj.spec import environment_for, read_project
+from mlproj.services.specifying import specified
+from mlproj.spec import read_project
 from mlproj.version import __version__
-
-SHELL = ("bash", "-c")
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +49,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot
     environment: Environment
     locked: LockedEnvironment
+    mounts: tuple[Mount, ...] = ()
+    """Of a run in a container: its data, beside the project."""
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -61,12 +70,10 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
     values = bound(context, entry, storage)
     metrics = tuple(fill(template, values, entry) for template in entry.metrics)
     outputs = _unique(*(fill(template, values, entry) for template in (*entry.outputs, *request.outputs)))
-    specification = environment_for(project, directory, request.environment_manager)
-    if isinstance(project.environment, DockerSpec) and isinstance(specification, SystemSpec):
-        context.report(Note(message="the project names a container image, and runs outside of it, as asked"))
+    written = _unique(*outputs, *metrics, *_outputs_of_others(project, entry))
+    specification = specified(context, project, written)
     environment = tools.environments(specification)
 
-    written = _unique(*outputs, *metrics, *_outputs_of_others(project, entry))
     limits = tools.limits
     rules = SnapshotRules(
         outputs=written, keep=request.keep, size_limit=limits.file, total_limit=limits.snapshot
@@ -88,32 +95,48 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
         variables=tools.observer.variables(request.environ),
         timeout=request.timeout or entry.timeout,
     )
+    texts, mounts = _texts(context, specification, values)
+    masked = render(entry, values, _masked(values, texts))
     return Prepared(
         plan=plan_run(entry, values, facts),
-        job=_job(context, project, entry, values, facts),
-        command=render(entry, values, {value.name: _execution_text(value) for value in values}),
-        shown=tuple((value.name, _execution_text(value)) for value in values if not value.secret),
+        job=_job(context, project, facts, masked, tuple(_shown(value, entry) for value in values)),
+        command=render(entry, values, texts),
+        shown=tuple((value.name, texts[value.name]) for value in values if not value.secret),
         snapshot=snapshot,
         environment=environment,
         locked=locked,
+        mounts=mounts,
     )
 
 
+def _texts(
+    context: Context, specification: EnvironmentSpec, values: tuple[Value, ...]
+) -> tuple[dict[str, str], tuple[Mount, ...]]:
+    """The values as the command gets them; in a container files have names of their own."""
+    texts = {value.name: _execution_text(value) for value in values}
+    if not isinstance(specification, DockerSpec):
+        return texts, ()
+    directory = context.checkout.directory
+    named, mounts = places(values, directory)
+    further = (context.request.caller / text for text in context.request.inputs)
+    return {**texts, **named}, (*mounts, *mounted(further, directory))
+
+
 def _job(
-    context: Context, project: Project, entry: EntryPoint, values: tuple[Value, ...], facts: Facts
+    context: Context, project: Project, facts: Facts, masked: str, parameters: tuple[ShownParameter, ...]
 ) -> Job:
     request, tools = context.request, context.tools
-    masked = render(entry, values, {value.name: _masked_text(value) for value in values})
+    shell = CONTAINER_SHELL if facts.environment.kind == "docker" else SHELL
     return Job(
         project=project.name or facts.directory.name,
         uri=context.checkout.uri,
         experiment=request.experiment or DEFAULT_EXPERIMENT,
         directory=str(facts.directory),
-        argv=(*SHELL, masked),
+        argv=(*shell, masked),
         command=masked,
         backend="local",
         user=tools.user(),
-        parameters=tuple(_shown(value, entry) for value in values),
+        parameters=parameters,
         source=facts.source,
         environment=environment_state(facts.environment),
         inputs=facts.inputs,
@@ -145,8 +168,8 @@ def _execution_text(value: Value) -> str:
     return value.text if value.located is None else str(value.located)
 
 
-def _masked_text(value: Value) -> str:
-    return MASK if value.secret else _execution_text(value)
+def _masked(values: tuple[Value, ...], texts: Mapping[str, str]) -> dict[str, str]:
+    return {value.name: MASK if value.secret else texts[value.name] for value in values}
 
 
 def _shown(value: Value, entry: EntryPoint) -> ShownParameter:

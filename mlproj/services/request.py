@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.model.environment import EnvironmentSpec
+from mlproj.model.environment import Activation, EnvironmentSpec, Reach
 from mlproj.model.events import Report
 from mlproj.model.source import Checkout
 from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source
@@ -29,7 +29,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     With `tracking` the script can log to the run; with `script_tracking` it may log to a server of its own
     choice instead; without `hook` nothing is mended in its MLflow. `tracking_uri` is the server where a
     person wants the run to be; `run_id` and `experiment_id` are that server's then. `parent` is the run that
-    this one is a step of. `secrets` are names of variables whose values are shown to nobody.
+    this one is a step of. `secrets` are names of variables whose values are shown to nobody. For a project
+    with a container, `docker_arguments` are options of `docker run`, and `build_image` has an image made that
+    holds the project.
     """
 
     uri: str
@@ -59,21 +61,23 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     hook: bool = True
     parent: str | None = None
     secrets: tuple[str, ...] = ()
+    docker_arguments: tuple[tuple[str, str | None], ...] = ()
+    build_image: bool = False
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run; `endpoint`
-    opens that of the run with this id, which its script may move to another experiment or not, `server` is
-    the one at an address, `tracking` what a store tracks."""
+    opens that of the run with this id, which its script may move to another experiment or not, where a
+    container reaches it; `server` is the one at an address, `tracking` what a store tracks."""
 
     sources: Callable[[str], Source]
     observer: Observer
     download: Callable[[str, Path, Report], Path]
     environments: Callable[[EnvironmentSpec], Environment]
-    executor: Callable[[], Executor]
+    executor: Callable[[Activation], Executor]
     open_store: Callable[[], RunStore]
-    endpoint: Callable[[RunStore, str, bool, Callable[[Exception], None]], Endpoint]
+    endpoint: Callable[[RunStore, str, bool, Callable[[Exception], None], Reach | None], Endpoint]
     server: Callable[[str], Server]
     tracking: Callable[[RunStore], Tracking]
     now: Callable[[], str]

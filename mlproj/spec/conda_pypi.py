@@ -69,6 +69,8 @@ def as_virtualenv(spec: CondaSpec, numbers: Sequence[int | None], because: str) 
     folder = os.path.dirname(spec.file)
     dropped = f"; without the builds that it names of {', '.join(builds)}" if builds else ""
     dropped += f"; what wheels bring themselves is left out: {', '.join(within)}" if within else ""
+    variables = ", ".join(name for name, _ in spec.variables)
+    dropped += f"; without the variables {variables}" if variables else ""
     return VirtualenvSpec(
         python=python,
         build_dependencies=tuple(lines),

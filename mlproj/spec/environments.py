@@ -111,7 +111,7 @@ def _translated(spec: CondaSpec, manager: str, directory: Path) -> VirtualenvSpe
 def _declared(directory: Path, entry: Entry, file: str, findings: list[Finding]) -> Choice:
     because = f"`{entry.key}` in {file}"
     if entry.key == "docker_env":
-        return Choice(spec=docker.from_entry(entry, because, findings))
+        return Choice(spec=docker.from_entry(directory, entry, because, findings))
     if entry.key == "python_env" and isinstance(entry.value, Table):
         message = "`python_env` holds a mapping, where MLflow takes the path of a file only"
         findings.append(fields.warning(message, entry.location))

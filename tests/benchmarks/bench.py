@@ -8,13 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import conda, hashing, history, printing, running, tracking
+from tests.benchmarks import conda, containers, hashing, history, printing, running, tracking
 from tests.benchmarks.arena import ROOT, find_mlflow, open_arena
 from tests.benchmarks.contest import Bench, Case
 from tests.benchmarks.table import Row, render
 
 CASES: dict[str, Case] = {
     **running.CASES,
+    **containers.CASES,
     **hashing.CASES,
     **printing.CASES,
     **history.CASES,

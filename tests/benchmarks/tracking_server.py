@@ -15,6 +15,7 @@ import re
 import sys
 from pathlib import Path
 
+from mlproj.model.environment import Reach
 from mlproj.server.endpoint import Endpoint
 from mlproj.store.opening import open_store
 from mlproj.wiring import part
@@ -33,7 +34,7 @@ def serve_store(folder: Path) -> None:
             run.run_id,
             lambda: part("store.tracking.opening:open_tracking")(store),
             lambda: part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads"),
-            proxied=True,
+            reach=Reach(address="127.0.0.1", name="127.0.0.1"),
         ) as endpoint,
     ):
         print(endpoint.uri, run.run_id, flush=True)

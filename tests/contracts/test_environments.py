@@ -10,10 +10,12 @@ import pytest
 
 from mlproj.environments.catalogue import EnvironmentCatalogue
 from mlproj.environments.conda.environment import CondaEnvironment
+from mlproj.environments.docker import DockerEnvironment
 from mlproj.environments.system import SystemEnvironment
 from mlproj.environments.virtualenv import VirtualenvEnvironment
 from mlproj.model.environment import (
     CondaSpec,
+    DockerSpec,
     EnvironmentSpec,
     LockedEnvironment,
     SystemSpec,
@@ -22,7 +24,10 @@ from mlproj.model.environment import (
 from mlproj.model.events import Event
 from mlproj.ports import Environment, Resolving
 from tests.conda_channels import forge
+from tests.engines import BUSYBOX, busybox, client
 from tests.environments.conftest import python_in
+
+__all__ = ["busybox", "client"]
 
 
 def silent(event: Event) -> None:
@@ -46,7 +51,10 @@ KINDS: dict[str, tuple[Callable[[Path], Environment], Specify]] = {
             because="asked for",
         ),
     ),
+    "docker": (DockerEnvironment, lambda _: DockerSpec(image=BUSYBOX, because="asked for")),
 }
+PYTHONS = ("system", "virtualenv", "conda")
+"""Those that know which Python and which packages are in them: of an image only the whole is known."""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +64,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=sorted(KINDS))
 def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "docker":
+        request.getfixturevalue("busybox")
     return str(request.param)
 
 
@@ -77,8 +87,9 @@ def locked(environment: Environment, specification: EnvironmentSpec, tmp_path: P
 def test_a_locked_environment_is_complete(locked: LockedEnvironment, kind: str) -> None:
     assert locked.kind == kind
     assert locked.lock is not None and locked.lock.packages
-    assert locked.python is not None
-    assert locked.python.executable.is_absolute()
+    if kind in PYTHONS:
+        assert locked.python is not None
+        assert locked.python.executable.is_absolute()
     assert locked.platform.startswith(sys.platform)
     assert "asked for" in locked.because
 
@@ -91,6 +102,7 @@ def test_locking_again_is_the_same_lock(
         assert again == locked
 
 
+@pytest.mark.parametrize("kind", PYTHONS, indirect=True)
 def test_packages_are_named_in_one_spelling_each_once_and_sorted(locked: LockedEnvironment) -> None:
     assert locked.lock is not None
     names = [package.name for package in locked.lock.packages]
@@ -98,6 +110,7 @@ def test_packages_are_named_in_one_spelling_each_once_and_sorted(locked: LockedE
     assert all(name == name.lower() and "_" not in name and "." not in name for name in names)
 
 
+@pytest.mark.parametrize("kind", PYTHONS, indirect=True)
 def test_the_built_environment_runs_the_locked_python(
     environment: Environment, locked: LockedEnvironment, tmp_path: Path
 ) -> None:

@@ -8,19 +8,34 @@ from pathlib import Path
 
 import pytest
 
+from mlproj.execution.docker import DockerExecutor
 from mlproj.execution.local import LocalExecutor
+from mlproj.model.environment import Container
 from mlproj.model.events import ChildOutput, Event
+from mlproj.planning.containers import CODE
 from mlproj.ports import Executor, Task
+from tests.engines import DEBIAN, client, debian
 
+__all__ = ["client", "debian"]
+
+CONTAINER = Container(image=DEBIAN, user=f"{os.getuid()}:{os.getgid()}")
 EXECUTORS: dict[str, Callable[[], Executor]] = {
     "local": lambda: LocalExecutor(terminal=(False, False), patience=0.2),
     "local on a terminal": lambda: LocalExecutor(terminal=(True, True), patience=0.2),
+    "docker": lambda: DockerExecutor(CONTAINER, patience=0.2),
 }
 
 
 @pytest.fixture(params=EXECUTORS)
-def executor(request: pytest.FixtureRequest) -> Executor:
-    return EXECUTORS[request.param]()
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "docker":
+        request.getfixturevalue("debian")
+    return str(request.param)
+
+
+@pytest.fixture
+def executor(kind: str) -> Executor:
+    return EXECUTORS[kind]()
 
 
 def task(folder: Path, command: str, timeout: float | None = None) -> Task:
@@ -54,9 +69,11 @@ def test_it_records_and_reports_both_streams(executor: Executor, tmp_path: Path)
     assert all(float(seconds) >= 0 for seconds, _, _ in times)
 
 
-def test_it_runs_in_the_folder_with_the_variables(executor: Executor, tmp_path: Path) -> None:
-    executor.execute(task(tmp_path, 'pwd; echo "$GIVEN"'), ignore)
-    assert (tmp_path / "stdout").read_text() == f"{tmp_path}\na value\n"
+def test_it_runs_in_the_folder_with_the_variables(executor: Executor, kind: str, tmp_path: Path) -> None:
+    executor.execute(task(tmp_path, 'pwd; echo "$GIVEN"; touch made'), ignore)
+    folder = CODE if kind == "docker" else tmp_path
+    assert (tmp_path / "stdout").read_text() == f"{folder}\na value\n"
+    assert (tmp_path / "made").stat().st_uid == os.getuid()
 
 
 def test_it_stops_at_the_timeout(executor: Executor, tmp_path: Path) -> None:

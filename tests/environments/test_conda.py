@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from mlproj.environments.conda.environment import CondaEnvironment
 from mlproj.environments.conda.failures import translated
 from mlproj.errors import EnvironmentFailed
-from mlproj.model.environment import CondaSpec, DockerSpec, SystemSpec
+from mlproj.model.environment import CondaSpec, DockerSpec, LockFile, SystemSpec
 from mlproj.model.events import Progress
 from mlproj.ports import Resolving
 from tests.conda_channels import Package, channel, extended, forge, python_module, reindex, write
@@ -390,6 +390,31 @@ def test_a_committed_lock_wins(forged: Path, tmp_path: Path) -> None:
     activation = environment.build(locked, project, Recorder())
     code = "import greeting, six, os; print(greeting.word, six.__version__, os.environ['A'])"
     assert python_in(activation, code) == "hello 1.16.0 b"
+
+
+def test_a_lock_to_commit_keeps_its_versions_while_they_will_do(forged: Path, tmp_path: Path) -> None:
+    source = extended(forged, tmp_path / "channel")
+    project, environment = tmp_path / "project", CondaEnvironment(tmp_path / "cache")
+    (project / "envs").mkdir(parents=True)
+    spec = replace(specification(source, "greeting", pip=("six==1.16.0",)), file="envs/conda.yaml")
+
+    def to_commit(wanted: CondaSpec, *, refresh: bool = False) -> LockFile:
+        resolving = Resolving(to_commit=True, refresh=refresh)
+        file = environment.lock(wanted, project, Recorder(), resolving).file
+        assert file is not None and file.path == "envs/conda.lock"
+        return file
+
+    first = to_commit(spec)
+    assert not first.is_current and b"greeting-2.0" in first.text and b"pylock:" in first.text
+    (project / first.path).write_bytes(first.text)
+    write(source, python_module("greeting", "3.0", "word = 'hej'"))
+    reindex(source)
+    assert to_commit(spec).is_current
+    assert b"greeting-1.0" in to_commit(replace(spec, dependencies=("greeting<2",))).text
+    newest = to_commit(spec, refresh=True)
+    assert not newest.is_current and b"greeting-3.0" in newest.text
+    (project / first.path).write_bytes(newest.text)
+    assert packages(lock(CondaEnvironment(tmp_path / "other"), spec, project))["greeting"] == "3.0=0"
 
 
 @pytest.mark.parametrize(

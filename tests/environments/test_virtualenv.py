@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from mlproj.environments.resolve import PIPS
 from mlproj.environments.virtualenv import VirtualenvEnvironment
-from mlproj.errors import EnvironmentFailed, NotSupportedYet
-from mlproj.model.environment import DockerSpec
+from mlproj.errors import EnvironmentFailed
+from mlproj.model.environment import CondaSpec, DockerSpec
 from mlproj.ports import Resolving
 from tests.conftest import ProjectMaker
 from tests.environments.conftest import (
@@ -306,9 +306,9 @@ def test_a_changed_folder_that_a_uv_lock_names_gives_a_new_environment(
 def test_kinds_that_cannot_be_built_are_told_in_one_sentence(
     shared: VirtualenvEnvironment, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotSupportedYet, match="cannot build") as caught:
-        shared.lock(DockerSpec(image="x", because=""), tmp_path, Recorder(), Resolving())
-    assert "--env-manager local" in str(caught.value.hint)
+    for spec in (CondaSpec(file="conda.yaml", because=""), DockerSpec(image="x", because="")):
+        with pytest.raises(EnvironmentFailed, match="is no virtualenv"):
+            shared.lock(spec, tmp_path, Recorder(), Resolving())
 
 
 def test_ten_processes_that_want_one_environment_build_it_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from mlproj.errors import EnvironmentFailed, Interrupted, MlprojError, ProjectError, StoreError, UsageError
+from mlproj.model.environment import Reach
 from mlproj.model.events import Note, Started
 from mlproj.model.run import Run, Status
 from mlproj.ports import RunQuery, RunStore, Task
@@ -72,7 +73,7 @@ class World:
             observer=self.observer,
             download=_download,
             environments=lambda spec: self.environment,
-            executor=lambda: self.executor,
+            executor=lambda activation: self.executor,
             open_store=lambda: self.store,
             endpoint=self._open_endpoint,
             server=lambda uri: self.server,
@@ -84,7 +85,12 @@ class World:
         )
 
     def _open_endpoint(
-        self, store: RunStore, run_id: str, movable: bool, unexpected: Callable[[Exception], None]
+        self,
+        store: RunStore,
+        run_id: str,
+        movable: bool,
+        unexpected: Callable[[Exception], None],
+        reach: Reach | None,
     ) -> FakeEndpoint:
         self.unexpected = unexpected
         return self.endpoint

@@ -124,6 +124,13 @@ def test_builds_that_are_left_out_are_told() -> None:
     )
 
 
+def test_variables_that_are_not_set_are_told() -> None:
+    spec = CondaSpec(
+        file="c.yaml", dependencies=("numpy",), variables=(("A", "1"), ("B", "2")), because="named"
+    )
+    assert "; without the variables A, B" in as_virtualenv(spec, (1,), "asked for").because
+
+
 def test_what_wheels_bring_along_is_not_asked_for() -> None:
     spec = translated("nomkl", "libgfortran5", "numpy")
     assert spec.build_dependencies == ("numpy",)

@@ -141,6 +141,7 @@ NAMED = (
     *("name", "python_env", "conda_env", "docker_env", "parameters", "command", "type", "default", "inputs"),
     *("timeout", "choices", "secret", "python", "dependencies", "build_dependencies", "channels", "pip"),
     *("image", "volumes", "environment", "description", "outputs", "metrics"),
+    *("dockerfile", "context", "build", "args"),
 )
 KEYS = st.one_of(
     st.sampled_from((*NAMED, "entry_points", "main")),

@@ -111,7 +111,14 @@ def environment_rows(environment: EnvironmentState) -> Iterator[Row]:
     """What is known of an environment, a row each."""
     yield ("kind", environment.kind)
     yield ("because", environment.because)
-    yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")
+    image = environment.image
+    if image is None:
+        yield ("python", f"{environment.python or 'none'} ({environment.executable or 'not found'})")
+    else:
+        yield ("image", f"{image.name} ({image.id})")
+        yield ("digest", image.digest or "in no registry")
+        if environment.options:
+            yield ("options", " ".join(environment.options))
     yield ("platform", environment.platform)
     yield ("lock", f"{environment.lock or 'not resolved'} ({counted(environment.packages, 'package')})")
     if environment.as_of is not None:

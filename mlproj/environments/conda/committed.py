@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import structs
+
 from mlproj.environments.conda.addresses import public
 from mlproj.environments.conda.calling import Rattler
 from mlproj.environments.conda.channels import platform_here
 from mlproj.environments.conda.orders import Reading
+from mlproj.environments.paths import with_moved_paths
 from mlproj.environments.resolve import committed_lock
 from mlproj.errors import EnvironmentFailed
 from mlproj.files import read_regular
-from mlproj.model.environment import Lock
+from mlproj.model.environment import Lock, LockFile
 from mlproj.model.events import silent
 from mlproj.spec.conda_lock import combined, interpreter, parted
 
@@ -31,3 +34,15 @@ def read_committed(path: Path, project: Path, rattler: Rattler) -> Lock:
         return lock
     pylock = committed_lock(parts.pylock.encode(), python, path.parent, project)
     return combined(lock, pylock, ())
+
+
+def lock_file(path: Path, project: Path, lock: Lock, held: Lock | None) -> LockFile:
+    """What is to stand in the file `path` of the project, where `held` is what stands there."""
+    parts = parted(lock.text.decode())
+    if parts.pylock is not None:
+        parts = structs.replace(parts, pylock=with_moved_paths(parts.pylock, project, path.parent))
+    return LockFile(
+        path=str(path.relative_to(project)),
+        text=parts.joined().encode(),
+        is_current=held is not None and held.digest == lock.digest,
+    )

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+from msgspec import structs
+
 from mlproj.environments.cache import about, build_once
 from mlproj.environments.conda.activation import keep_activation, kept_activation
 from mlproj.environments.conda.calling import Rattler
@@ -26,7 +28,6 @@ from mlproj.environments.probing import platform_name, probe
 from mlproj.environments.question import Question, identity
 from mlproj.environments.refusals import translated
 from mlproj.environments.requirements import read_requirements
-from mlproj.environments.unsupported import not_yet
 from mlproj.environments.uv import Uv, find_uv
 from mlproj.errors import EnvironmentFailed, unreachable
 from mlproj.files import digest_of
@@ -75,6 +76,8 @@ class CondaEnvironment:
                 resolving=resolving,
                 report=report,
             )
+            if resolving.to_commit:
+                return self._to_commit(wanted)
             committed = self._committed(wanted)
             base = committed or self._solved(wanted)
             lock = None if base is None else self._whole(wanted, base)
@@ -82,9 +85,7 @@ class CondaEnvironment:
         if committed is not None:
             because += f"; the committed `{wanted.committed.relative_to(project)}` says which packages"
             return self._locked(wanted, lock, because)
-        if resolving.as_of is not None:
-            because += f"; nothing in it is newer than {resolving.as_of}"
-        return replace(self._locked(wanted, lock, because), as_of=resolving.as_of)
+        return self._resolved(wanted, lock)
 
     def build(self, locked: LockedEnvironment, project: Path, report: Report) -> Activation:
         """Has the locked environment in the cache, and says how to enter it. Raises EnvironmentFailed."""
@@ -98,6 +99,25 @@ class CondaEnvironment:
             build_once(folder, lambda: self._fill(folder, filling), report, about(locked))
             describe(folder, locked)
         return kept_activation(folder)
+
+    def _resolved(self, wanted: _Wanted, lock: Lock | None) -> LockedEnvironment:
+        because, as_of = wanted.spec.because, wanted.resolving.as_of
+        if as_of is not None:
+            because += f"; nothing in it is newer than {as_of}"
+        return replace(self._locked(wanted, lock, because), as_of=as_of)
+
+    def _to_commit(self, wanted: _Wanted) -> LockedEnvironment:
+        """The lock for the project's own file, whose versions stay where they will do."""
+        held = self._committed(wanted)
+        keeping = held if held is not None and not wanted.resolving.refresh else None
+        asked = structs.replace(
+            wanted.request, kept=None if keeping is None else parted(keeping.text.decode()).conda
+        )
+        base = self._solve(asked, wanted.report)
+        lock = self._whole(wanted, base)
+        assert lock is not None, "what is to be committed is resolved"
+        file = _committing().lock_file(wanted.committed, wanted.project, lock, held)
+        return replace(self._resolved(wanted, lock), file=file)
 
     def _request(self, spec: CondaSpec, project: Path, resolving: Resolving) -> Solving:
         channels = Channels(
@@ -286,10 +306,8 @@ def _conda(spec: EnvironmentSpec) -> CondaSpec:
     match spec:
         case CondaSpec():
             return spec
-        case DockerSpec():
-            raise not_yet(spec)
-        case SystemSpec() | VirtualenvSpec():
-            raise EnvironmentFailed("a virtualenv, or the caller's own environment, is none of conda's")
+        case SystemSpec() | VirtualenvSpec() | DockerSpec():
+            raise EnvironmentFailed("the environment that is asked for is none of conda's")
         case _:
             unreachable(spec)
 

@@ -30,7 +30,8 @@ class Solving(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Packages from channels for a platform: `asked` as the file has them, `packages` with channels as URLs.
 
     `as_of` (RFC 3339) wants nothing newer, `refresh` an answer from today. `overrides` are what a person says
-    of the machine instead of what it says itself. `folder` is for what channels say.
+    of the machine instead of what it says itself. `folder` is for what channels say. `kept` is a lock file
+    whose packages stay where they will do.
     """
 
     file: str
@@ -45,6 +46,7 @@ class Solving(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     folder: str
     as_of: str | None
     refresh: bool
+    kept: str | None = None
 
     @property
     def identity(self) -> str:

@@ -113,6 +113,7 @@ async def _solved(
         packages,
         gateway=gateway,
         virtual_packages=machine,
+        locked_packages=(locked_records(request.kept, request.platform) or None) if request.kept else None,
         channel_priority=priority,
         exclude_newer=_instant(request.as_of),
         # What one channel says of others would bring packages that the file names no channel for.

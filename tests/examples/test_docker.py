@@ -1,0 +1,108 @@
+"""The Docker example from end to end: its image built by a real engine, its work done inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import APIClient
+
+from mlproj.store.opening import open_store
+from tests.conftest import commit_all
+from tests.engines import client, debian
+
+__all__ = ["client", "debian"]
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "example_projects" / "docker"
+LEFT_BEHIND = shutil.ignore_patterns(
+    "*.joblib", "*.json", "importances.csv", "classified.csv", "__pycache__", ".mlproj"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cellar:
+    """A clone of the example with a store beside it, and the base that its image is built on here."""
+
+    project: Path
+    store: Path
+    base: str
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        """The document of a run that finished."""
+        command = (
+            sys.executable,
+            "-m",
+            "mlproj",
+            "run",
+            ".",
+            "-A",
+            f"build-arg=BASE={self.base}",
+            *arguments,
+            "--json",
+        )
+        environ = {**os.environ, "MLPROJ_STORE": str(self.store)}
+        done = subprocess.run(command, cwd=self.project, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def log(self, run: dict[str, Any]) -> str:
+        store = open_store(self.store, create=False)
+        outcome = store.find(run["run_id"]).outcome
+        assert outcome is not None
+        (log,) = (log for log in outcome.logs if log.name == "stdout")
+        return store.blobs.path(log.digest).read_text()
+
+
+@pytest.fixture(scope="module")
+def cellar(debian: str, client: APIClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cellar]:
+    folder = tmp_path_factory.mktemp("example")
+    shutil.copytree(EXAMPLE, folder / "docker", ignore=LEFT_BEHIND)
+    commit_all(folder / "docker")
+    yield Cellar(project=folder / "docker", store=folder / "store", base=debian)
+
+
+@pytest.fixture(scope="module")
+def trained(cellar: Cellar) -> dict[str, Any]:
+    return cellar.run("-P", "trees=50")
+
+
+def test_the_forest_is_grown_inside_and_kept(trained: dict[str, Any], cellar: Cellar) -> None:
+    assert trained["environment"]["kind"] == "docker"
+    image = trained["environment"]["image"]
+    assert image["name"].startswith("mlproj/vineyards:")
+    assert ["org.opencontainers.image.title", "vineyards"] in image["labels"]
+    assert 0.9 < trained["metrics"]["accuracy"] <= 1 and 0 < trained["metrics"]["log_loss"] < 0.5
+    assert {item["path"]: item["state"] for item in trained["outputs"]} == dict.fromkeys(
+        ("forest.joblib", "importances.csv", "classified.csv", "metrics.json"), "written"
+    )
+    assert (cellar.project / "forest.joblib").stat().st_uid == os.getuid()
+    assert "of 178 wines were made from the cultivar" in cellar.log(trained)
+
+
+def test_the_same_again_is_the_same_byte_for_byte(trained: dict[str, Any], cellar: Cellar) -> None:
+    again = cellar.run("-P", "trees=50")
+    assert again["plan"] == trained["plan"] is not None
+    assert again["environment"]["image"] == trained["environment"]["image"]
+    assert again["metrics"] == trained["metrics"]
+    assert [(item["path"], item["digest"]) for item in again["outputs"]] == [
+        (item["path"], item["digest"]) for item in trained["outputs"]
+    ]
+
+
+def test_a_table_from_elsewhere_is_classified(
+    trained: dict[str, Any], cellar: Cellar, tmp_path: Path
+) -> None:
+    header, *rows = (cellar.project / "data" / "wine.csv").read_text().splitlines()
+    (tmp_path / "a few.csv").write_text("\n".join((header, *rows[:10], "")))
+    run = cellar.run("-e", "classify", "-P", "model=forest.joblib", "-P", f"data={tmp_path}/a few.csv")
+    assert cellar.log(run) == "10 of 10 wines were made from the cultivar that the forest names\n"
+    assert {item["name"] for item in run["inputs"]} == {"model", "data"}
