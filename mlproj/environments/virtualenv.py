@@ -95,14 +95,18 @@ class VirtualenvEnvironment:
         """Has the locked environment in the cache, and says how to enter it. Raises EnvironmentFailed."""
         if locked.lock is None or locked.python is None or locked.key is None:
             raise EnvironmentFailed("the environment is not resolved yet, and cannot be built")
-        folder = self._cache / "environments" / locked.key
         with translated(self._cache):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            fill = functools.partial(self._fill, folder, locked, project.absolute(), report)
-            build_once(folder, fill, report, about(locked))
+            folder = self._built(locked.key, locked, project.absolute(), report)
             describe(folder, locked)
         variables = (("VIRTUAL_ENV", str(folder)), ("PYTHONHOME", None))
         return Activation(path=(folder / "bin",), variables=variables)
+
+    def _built(self, key: str, locked: LockedEnvironment, project: Path, report: Report) -> Path:
+        folder = self._cache / "environments" / key
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fill = functools.partial(self._fill, folder, locked, project, report)
+        build_once(folder, fill, report, about(locked))
+        return folder
 
     def _to_commit(self, question: Question, report: Report) -> LockedEnvironment:
         """The lock for the project's own file, whose versions stay where they will do."""
@@ -175,8 +179,9 @@ class VirtualenvEnvironment:
             skeleton = self._skeletons.prepare(question.python)
             lock = foretell(question, uv)
             skeleton.join()
-            if lock is not None:
-                self.build(_locked(question, lock, "foretold"), question.project, silent)
+            foretold = _locked(question, lock, "foretold")
+            if foretold.key is not None:
+                self._built(foretold.key, foretold, question.project, silent)
 
     def _fill(self, folder: Path, locked: LockedEnvironment, project: Path, report: Report) -> None:
         lock, python = locked.lock, locked.python

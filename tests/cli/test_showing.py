@@ -21,7 +21,7 @@ class Doubling(PythonModel):
         return model_input * 2
 
 table = pandas.read_csv("wine.csv")
-if hasattr(mlflow, "data"):
+if hasattr(mlflow, "log_input"):
     source = "file://" + sys.argv[1] + "/wine.csv"
     mlflow.log_input(mlflow.data.from_pandas(table, source=source, name="wine"), context="training")
 name = {"name": "doubling"} if int(mlflow.__version__.split(".")[0]) >= 3 else {"artifact_path": "doubling"}

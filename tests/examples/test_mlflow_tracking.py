@@ -223,7 +223,8 @@ def test_everything_recorded_verifies(workplace: Workplace, compared: dict[str, 
 def test_the_project_still_runs_by_mlflow(
     workplace: Workplace, steps: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    bin_folder = Path(steps["linear"]["environment"]["executable"]).parent
+    key = steps["linear"]["environment"]["key"]
+    bin_folder = Path(workplace.environ["MLPROJ_CACHE_DIR"], "environments", key, "bin")
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     environ = {**workplace.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run(
