@@ -82,7 +82,7 @@ def _row(kept: Kept, now: float) -> tuple[str, ...]:
     return (
         item.key[:12],
         item.kind,
-        item.python,
+        item.python or "-",
         str(item.packages or ""),
         size(item.size),
         age(now - seconds_of(item.built)),

@@ -105,7 +105,7 @@ def _kind(folder: Path) -> str:
 
 
 def _python(folder: Path) -> str:
-    return next((path.name.removeprefix("python") for path in folder.glob("lib/python*")), "unknown")
+    return next((path.name.removeprefix("python") for path in folder.glob("lib/python*")), "")
 
 
 def _changed(path: Path) -> float:

@@ -211,8 +211,9 @@ CONTAINER_SHELL = (
 
 
 class BuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment in the cache. `python` is a version, of two parts where it was not noted; `built` and
-    `used` (last) are RFC 3339. `complaint` says what is wrong with it: it is built anew then."""
+    """An environment in the cache. `python` is a version, of two parts where it was not noted, and empty
+    where there is none; `built` and `used` (last) are RFC 3339. `complaint` says what is wrong with it: it is
+    built anew then."""
 
     key: str
     kind: str
