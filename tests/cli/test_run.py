@@ -320,13 +320,13 @@ def test_require_clean_refuses_a_dirty_tree(trial: Path, mlproj: Mlproj) -> None
     assert refused.code == 3 and "data.csv" in refused.stderr
 
 
-def test_an_environment_of_a_later_version_is_told_and_local_runs(
+def test_a_container_without_an_engine_is_told_and_local_runs(
     make_project: ProjectMaker, mlproj: Mlproj
 ) -> None:
     text = "name: x\ndocker_env: {image: x}\nentry_points:\n  main:\n    command: echo ran\n"
     project = make_project({"MLproject": text})
-    refused = mlproj("run", ".", cwd=project)
-    assert refused.code == 4 and "Docker" in refused.stderr and "--env-manager local" in refused.stderr
+    refused = mlproj("run", ".", cwd=project, variables={"DOCKER_HOST": "unix:///nowhere.sock"})
+    assert refused.code == 4 and "error: no Docker daemon is running" in refused.stderr
     assert mlproj("run", ".", *LOCAL, cwd=project).stdout == "ran\n"
 
 
