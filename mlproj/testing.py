@@ -238,6 +238,14 @@ class FakeServer:
         self._answer()
         yield from self.points.get((run_id, key), ())
 
+    def address(self, uri: str) -> str:
+        self._answer()
+        return uri
+
+    def fetch(self, address: str, folder: Path) -> Path:
+        self._answer()
+        raise NotFound(f"`{address}` is not there")
+
     def files(self, run: TrackedRun, *, most: int, altogether: int) -> Iterator[ServedFile]:
         self._answer()
         yield from self.held

@@ -8,6 +8,7 @@ Searches give a page and the token of the next one, None after the last.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from mlproj.model.registry import ModelVersion, RegisteredModel, Stage
@@ -350,6 +351,14 @@ class Server(Protocol):
         ...
 
     def history(self, run_id: str, key: str) -> Iterator[Metric]: ...
+
+    def address(self, uri: str) -> str:
+        """Where the artifact is that a `runs:/<id>/<path>` names; any other address stays as it is."""
+        ...
+
+    def fetch(self, address: str, folder: Path) -> Path:
+        """Brings what is at an `mlflow-artifacts:` address into `folder`. Raises DataError."""
+        ...
 
     def files(self, run: TrackedRun, *, most: int, altogether: int) -> Iterator[ServedFile]:
         """All that the server holds for the run. What is larger than `most` bytes, or beyond `altogether` in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mlproj.errors import NotFound
@@ -12,6 +13,7 @@ from mlproj.remote.answers import RUN_NAME, NewExperiment, Points, experiment_of
 from mlproj.remote.connection import Connection
 from mlproj.remote.credentials import read_credentials
 from mlproj.remote.family import Family
+from mlproj.remote.fetching import address_of, fetch
 from mlproj.remote.files import served_files
 
 _AT_ONCE = 100
@@ -92,6 +94,12 @@ class RemoteServer:
             token = page.next_page_token
             if not token:
                 return
+
+    def address(self, uri: str) -> str:
+        return address_of(self._connection, uri)
+
+    def fetch(self, address: str, folder: Path) -> Path:
+        return fetch(self._connection, address, folder)
 
     def files(self, run: TrackedRun, *, most: int, altogether: int) -> Iterator[ServedFile]:
         return served_files(self._connection, run, most=most, altogether=altogether)

@@ -14,6 +14,7 @@ from mlproj.planning.parameters import bind
 from mlproj.planning.paths import fill
 from mlproj.services.locate import locate
 from mlproj.services.request import Context
+from mlproj.services.tracked_data import bring, is_tracked
 
 BY_URI = "uri"
 """The base of a `path` value that names its data by URI; it stays so once the data is downloaded."""
@@ -31,7 +32,11 @@ def bound(context: Context, entry: EntryPoint, storage: Path | None) -> tuple[Va
     bound = []
     for number, value in enumerate(values):
         if storage is not None and value.base == BY_URI:
-            place = tools.download(value.text, storage / f"param_{number}", context.report)
+            brought = storage / f"param_{number}"
+            if is_tracked(value.text):
+                place = bring(context, value.text, brought)
+            else:
+                place = tools.download(value.text, brought, context.report)
             value = replace(value, located=place)
         bound.append(replace(value, secret=value.secret or tools.observer.secret(value.text)))
     return tuple(bound)

@@ -24,7 +24,8 @@ _MOST_MOVES = 40
 def make_folder(root: Path) -> None:
     """An empty store's folder, which git leaves alone. Raises StoreError where other files are in it."""
     ours = {".gitignore", "locks", "blobs", *WORKSPACES, ARRIVING}  # as an interrupted copy leaves them
-    if root.is_dir() and any(entry.name not in ours for entry in root.iterdir()):
+    strange = root.is_dir() and any(entry.name not in ours for entry in root.iterdir())
+    if strange and not (root / FILE).exists():  # which somebody else may have made meanwhile
         inside = root / FOLDER
         raise StoreError(
             f"`{root}` is a folder with other files in it, not a store",

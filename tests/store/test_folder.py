@@ -24,6 +24,7 @@ from mlproj.services.verify import verify
 from mlproj.store.closing import LATER, REASON
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
+from mlproj.store.founding import make_folder
 from mlproj.store.opening import open_store
 from tests.store.runs import begun, ended
 
@@ -436,3 +437,12 @@ def test_an_opening_that_cannot_be_read_is_closed_all_the_same(root: Path, store
     assert store.find(run.run_id).status is Status.KILLED
     with pytest.raises(RunNotFound):
         store.find("0" * 32)
+
+
+def test_a_store_that_somebody_else_made_meanwhile_is_no_folder_with_other_files(tmp_path: Path) -> None:
+    open_store(tmp_path / "store", create=True).close()
+    make_folder(tmp_path / "store")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(StoreError, match="a folder with other files in it"):
+        make_folder(tmp_path / "other")
