@@ -32,6 +32,7 @@ from mlproj.environments.uv import Uv, find_uv
 from mlproj.errors import EnvironmentFailed, unreachable
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.environment import (
+    CALLERS_PYTHON,
     EDITABLE,
     Activation,
     CondaSpec,
@@ -98,7 +99,8 @@ class VirtualenvEnvironment:
         with translated(self._cache):
             folder = self._built(locked.key, locked, project.absolute(), report)
             describe(folder, locked)
-        variables = (("VIRTUAL_ENV", str(folder)), ("PYTHONHOME", None))
+        ours = {"VIRTUAL_ENV": str(folder)}
+        variables = tuple({**dict.fromkeys(CALLERS_PYTHON), **ours}.items())
         return Activation(path=(folder / "bin",), variables=variables)
 
     def _built(self, key: str, locked: LockedEnvironment, project: Path, report: Report) -> Path:

@@ -228,6 +228,10 @@ class BuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     complaint: str | None
 
 
+CALLERS_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "CONDA_PROMPT_MODIFIER")
+"""Variables that lead a Python to what is the caller's, and are taken away in an environment of ours."""
+
+
 class Activation(msgspec.Struct, frozen=True, kw_only=True):
     """How a command enters a built environment: folders put before PATH, and variables set or removed; or the
     container that it runs in, which has nothing of ours but what it is given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,19 @@ import pytest
 
 from mlproj.model.digest import Digest
 from tests.cli.conftest import Mlproj, mlproj
+from tests.conda_channels import forge
 from tests.conftest import ProjectMaker
 from tests.engines import DEBIAN, client, debian
 
 __all__ = ["client", "debian", "mlproj"]
 
-KINDS = {"local": "system", "virtualenv": "virtualenv", "docker": "docker"}
+KINDS = {"local": "system", "virtualenv": "virtualenv", "conda": "conda", "docker": "docker"}
 """What `--env-manager` is told, and what the record calls it."""
-DECLARED = {"virtualenv": "python_env: python_env.yaml\n", "docker": f"docker_env: {DEBIAN}\n"}
+DECLARED = {
+    "virtualenv": "python_env: python_env.yaml\n",
+    "conda": "conda_env: conda.yaml\n",
+    "docker": f"docker_env: {DEBIAN}\n",
+}
 
 PROJECT = """\
 name: same
@@ -38,6 +44,25 @@ print(os.environ.get("VIRTUAL_ENV") == "/the/callers/own", "/the/callers/own" in
 """
 
 
+@pytest.fixture
+def project_for(
+    make_project: ProjectMaker, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[str], Path]:
+    """Makes the project with the environment that the manager is for, on a machine that can have it."""
+
+    def project(manager: str) -> Path:
+        files = {"work.py": WORK, "data.txt": "some data\n", "further.txt": "!\n"}
+        files |= {"python_env.yaml": "dependencies: []\n", "MLproject": DECLARED.get(manager, "") + PROJECT}
+        if manager == "docker":
+            request.getfixturevalue("debian")
+        if manager == "conda":
+            source = forge(tmp_path_factory).as_uri()
+            files["conda.yaml"] = f"channels: [{source}, nodefaults]\ndependencies: [python]\n"
+        return make_project(files)
+
+    return project
+
+
 def document(mlproj: Mlproj, project: Path, manager: str, **variables: str) -> dict[str, Any]:
     given = ("--env-manager", manager, "-P", "number=4", "--json")
     answer = mlproj("run", ".", *given, cwd=project, variables=variables)
@@ -56,13 +81,9 @@ def shape(value: Any) -> Any:
 
 @pytest.mark.parametrize("manager", KINDS)
 def test_the_same_project_does_the_same(
-    manager: str, make_project: ProjectMaker, mlproj: Mlproj, request: pytest.FixtureRequest
+    manager: str, project_for: Callable[[str], Path], mlproj: Mlproj
 ) -> None:
-    if manager == "docker":
-        request.getfixturevalue("debian")
-    files = {"work.py": WORK, "data.txt": "some data\n", "further.txt": "!\n"}
-    files |= {"python_env.yaml": "dependencies: []\n", "MLproject": DECLARED.get(manager, "") + PROJECT}
-    project = make_project(files)
+    project = project_for(manager)
     run = document(mlproj, project, manager)
     assert run["environment"]["kind"] == KINDS[manager]
     assert run["metrics"] == {"length": 40}
@@ -82,11 +103,10 @@ def test_the_same_project_does_the_same(
     assert shape(run) == shape(local)
 
 
-@pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "PYTHONPATH"])
-def test_nothing_of_the_callers_python_gets_into_a_container(
-    variable: str, make_project: ProjectMaker, mlproj: Mlproj, debian: str
+@pytest.mark.parametrize("manager", DECLARED)
+def test_nothing_of_the_callers_python_gets_in(
+    manager: str, project_for: Callable[[str], Path], mlproj: Mlproj
 ) -> None:
-    files = {"MLproject": DECLARED["docker"] + PROJECT, "work.py": WORK}
-    project = make_project({**files, "data.txt": "some data\n", "further.txt": "!\n"})
-    document(mlproj, project, "docker", **{variable: "/the/callers/own"})
+    project = project_for(manager)
+    document(mlproj, project, manager, VIRTUAL_ENV="/the/callers/own", PYTHONPATH="/the/callers/own")
     assert mlproj("logs", "last", cwd=project).stdout.startswith("False False\n")

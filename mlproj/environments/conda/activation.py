@@ -13,7 +13,7 @@ from mlproj import process
 from mlproj.environments.uv import last_lines
 from mlproj.errors import EnvironmentFailed
 from mlproj.files import write_atomically
-from mlproj.model.environment import Activation
+from mlproj.model.environment import CALLERS_PYTHON, Activation
 
 _FILE = Path("conda-meta", "mlproj-activation.json")
 _STATE = Path("conda-meta", "state")
@@ -25,9 +25,6 @@ done; } >&2
 for name in $(compgen -e); do printf '%s=%s\\0' "$name" "${!name}"; done
 """
 _SHELL_S_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "PATH", "IFS", "BASHOPTS", "SHELLOPTS"})
-
-_LEAKING = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "CONDA_PROMPT_MODIFIER")
-"""What leads a Python to the packages of another one, or tells of an environment that is not entered."""
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +72,7 @@ def _found_out(folder: Path, variables: dict[str, str], environ: Mapping[str, st
         path, changed = _by_scripts(folder, entered, environ)
         changes |= changed
     # A variable of the environment's own wins over what is taken away.
-    removed: dict[str, str | None] = {**dict.fromkeys(_LEAKING), "PYTHONNOUSERSITE": "1"}
+    removed: dict[str, str | None] = {**dict.fromkeys(CALLERS_PYTHON), "PYTHONNOUSERSITE": "1"}
     return Activation(path=tuple(map(Path, path)), variables=tuple((removed | changes).items()))
 
 
