@@ -12,7 +12,6 @@ from mlproj.remote.connection import Connection
 
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts"
 _DEEPEST = 50
-_MOST = 100_000
 
 
 def address_of(connection: Connection, uri: str) -> str:
@@ -55,7 +54,7 @@ def fetch(connection: Connection, address: str, folder: Path) -> Path:
 def _files(connection: Connection, place: str, folder: str, depth: int) -> Iterator[str]:
     """The paths of all files in a folder, relative to `place`; none for a file."""
     listed = read_answer(connection.get(_PROXY, path=f"{place}/{folder}".rstrip("/")), Files)
-    for file in listed.files[:_MOST]:
+    for file in listed.files:
         path = f"{folder}/{PurePosixPath(file.path).name}".lstrip("/")
         if not file.is_dir:
             yield path

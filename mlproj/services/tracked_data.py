@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mlproj.errors import DataError, UsageError
 from mlproj.model.events import Ended, Started, silent
@@ -33,11 +33,12 @@ def bring(context: Context, uri: str, folder: Path) -> Path:
         if configured is None:
             place = _own(context, uri, folder)
         else:
-            address = context.tools.server(configured).address(uri)
+            server = context.tools.server(configured)
+            address = server.address(uri)
             if urlsplit(address).scheme == "mlflow-artifacts":
-                place = context.tools.server(configured).fetch(address, folder)
+                place = server.fetch(address, folder)
             elif urlsplit(address).scheme in ("", "file"):
-                place = Path(urlsplit(address).path)
+                place = Path(unquote(urlsplit(address).path))
             else:
                 place = context.tools.download(address, folder, report)
     except UsageError as error:
@@ -51,6 +52,8 @@ def bring(context: Context, uri: str, folder: Path) -> Path:
 def _own(context: Context, uri: str, folder: Path) -> Path:
     parts = urlsplit(uri)
     run_id, _, path = parts.path.strip("/").partition("/")
+    if ".." in path.split("/"):
+        raise DataError(f"`{uri}` leads out of the run's artifacts", hint="name a path below them")
     if parts.scheme != "runs" or not run_id:
         raise DataError(
             f"could not download `{uri}`: no tracking server is configured that could hold it",
@@ -58,7 +61,7 @@ def _own(context: Context, uri: str, folder: Path) -> Path:
         )
     store = context.tools.open_store()
     with contextlib.closing(context.tools.tracking(store)) as tracking:
-        lying = Path(urlsplit(tracking.runs.get(run_id).artifact_uri).path, path)
+        lying = Path(unquote(urlsplit(tracking.runs.get(run_id).artifact_uri).path), path)
     if lying.exists():
         return lying
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,9 @@ entry_points:
   use:
     parameters: {data: path}
     command: "find {data} -type f | sort | xargs cat"
+  read:
+    parameters: {data: path}
+    command: "cat {data}"
 """
 LOGGING = """\
 import mlflow, os
@@ -46,7 +49,20 @@ def test_a_runs_artifacts_are_a_path(make_project: ProjectMaker, mlproj: Mlproj)
         assert state["path"] == uri and state["digest"]
 
 
-@pytest.mark.parametrize("uri", ["runs:/{run}/none", "runs:/{other}/data", "mlflow-artifacts:/0/x", "runs:/"])
+def test_a_store_may_have_a_blank_in_its_name(
+    make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path
+) -> None:
+    project, store = make_project({"MLproject": PROJECT}), ("--store", tmp_path / "a store é%20")
+    made = mlproj("run", ".", "-e", "make", "--json", *LOCAL, *store, cwd=project).document["run_id"]
+    data = ("-P", f"data=runs:/{made}/data/a.txt")
+    used = mlproj("run", ".", "-e", "read", *data, *LOCAL, *store, cwd=project)
+    assert (used.code, used.stdout) == (0, "one\n"), used.stderr
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["runs:/{run}/../../x", "runs:/{run}/none", "runs:/{other}/data", "mlflow-artifacts:/0/x", "runs:/"],
+)
 def test_what_is_not_there_is_one_sentence(make_project: ProjectMaker, mlproj: Mlproj, uri: str) -> None:
     project = make_project({"MLproject": PROJECT})
     made = mlproj("run", ".", "-e", "make", "--json", *LOCAL, cwd=project).document["run_id"]
