@@ -32,7 +32,7 @@ BEYOND_ERRORS = {
 MEANINGS: dict[type[errors.MlprojError], str] = {
     errors.UsageError: "the command was given something that cannot be meant, a parameter's value included",
     errors.ProjectError: "the project's files, source or data; errors that `check` found; not clean",
-    errors.EnvironmentFailed: "the environment could not be locked or built, or is of a kind still to come",
+    errors.EnvironmentFailed: "the environment could not be locked or built; a backend still to come",
     errors.StoreError: "the store or standard output cannot be written, or the store holds no such run",
     errors.NotReproduced: "a run executed again gave something else",
     errors.Altered: "what was recorded is not what was sealed",

@@ -9,7 +9,7 @@
     │   ├── DataError            data that is not there or cannot be read
     │   └── Refused              a run that was asked to be strict, and is not clean
     ├── EnvironmentFailed    4   an environment that cannot be locked or built
-    │   └── NotSupportedYet      a kind of environment that this version cannot build
+    │   └── NotSupportedYet      a backend that this version cannot run on
     ├── StoreError           5   the store cannot be opened or written
     │   ├── NotFound             what is asked for is not in it
     │   │   └── RunNotFound

@@ -50,7 +50,7 @@ def environment_for(project: Project, directory: Path, manager: str | None) -> E
     """The environment to run in, given `--env-manager` (None where it was not).
 
     Raises UsageError for a manager that nobody knows or that the project's environment is not one for,
-    NotSupportedYet for a way that this version lacks, SpecError where the environment's files are wrong.
+    SpecError where the environment's files are wrong.
     """
     if manager is not None and manager not in MANAGERS:
         hint = did_you_mean(manager, MANAGERS) or f"known are {', '.join(f'`{name}`' for name in MANAGERS)}"
