@@ -15,7 +15,14 @@ from typing import Protocol
 import msgspec
 
 from mlproj.model.digest import Digest
-from mlproj.model.environment import Activation, BuiltEnvironment, EnvironmentSpec, LockedEnvironment, Mount
+from mlproj.model.environment import (
+    Activation,
+    BuiltEnvironment,
+    EnvironmentSpec,
+    LockedEnvironment,
+    Mount,
+    RecordedLock,
+)
 from mlproj.model.events import Report, silent
 from mlproj.model.provenance import Host, InputState, Variables
 from mlproj.model.record import Entry
@@ -99,12 +106,15 @@ class Resolving(msgspec.Struct, frozen=True, kw_only=True):
     stands in what is locked where it counted: what lies locked in the project outranks it.
 
     `to_commit` asks for the lock that is to lie in the project, as a `LockedEnvironment.file`: what lies
-    there is not taken as it stands, and gives, unless `refresh` is wanted, the versions to stay with."""
+    there is not taken as it stands, and gives, unless `refresh` is wanted, the versions to stay with.
+
+    `recorded` is the lock to take, whatever the project says of versions: that of an earlier run."""
 
     refresh: bool = False
     resolve: bool = True
     as_of: str | None = None
     to_commit: bool = False
+    recorded: RecordedLock | None = None
 
 
 class Environment(Protocol):

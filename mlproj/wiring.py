@@ -51,6 +51,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         tracking=tracking_of,
         now=now,
         new_id=lambda: uuid.uuid4().hex,
+        workplace=lambda: part("sources.tree:temporary_tree")(cache / "checkouts"),
         user=getpass.getuser,
         cache=cache,
         limits=chosen,

@@ -14,7 +14,7 @@ from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.sheet import Section, print_sheet
 from mlproj.cli.words import number
 from mlproj.compare.runs import Change, RunDifference
-from mlproj.compare.tolerance import EXACT, read_tolerance
+from mlproj.model.tolerance import EXACT, read_tolerance
 from mlproj.services.diff import Diff
 from mlproj.services.diff import diff as compare
 

@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 
 class Likeness(str, Enum):

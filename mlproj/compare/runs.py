@@ -9,6 +9,7 @@ from itertools import chain
 from mlproj.model.digest import Digest
 from mlproj.model.environment import LockedPackage
 from mlproj.model.index import text_of
+from mlproj.model.project import ParameterType
 from mlproj.model.run import Run
 
 File = tuple[int, Digest]
@@ -125,7 +126,11 @@ def _plan(run: Run) -> dict[str, str | None]:
 
 
 def _parameters(run: Run) -> dict[str, str | None]:
-    return {} if run.job is None else {item.name: text_of(item.value) for item in run.job.parameters}
+    """A path as the plan has it: where the data happened to lie is no difference."""
+    planned = () if run.plan is None else run.plan.parameters
+    paths = {item.name: item.text for item in planned if item.type is ParameterType.PATH}
+    shown = () if run.job is None else run.job.parameters
+    return {item.name: paths.get(item.name) or text_of(item.value) for item in shown}
 
 
 def _source(run: Run) -> dict[str, str | None]:
@@ -174,6 +179,8 @@ def _host(run: Run) -> dict[str, str | None]:
         "machine": host.machine,
         "cpu": host.cpu,
         "cores": str(host.cores),
+        "threads": None if host.threads is None else str(host.threads),
+        "cpu features": " ".join(host.features) or None,
         "container": host.container,
         "gpus": ", ".join(f"{gpu.name} (driver {gpu.driver})" for gpu in host.gpus) or None,
     }

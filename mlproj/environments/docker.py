@@ -13,7 +13,7 @@ from docker import APIClient
 from mlproj.engine import engine, is_remote, is_rootless
 from mlproj.environments.cache import about, build_once
 from mlproj.environments.docker_build import Recipe, built, recipe, with_code
-from mlproj.environments.docker_images import find, moved, pull, short, split_name
+from mlproj.environments.docker_images import find, load, moved, pull, short, split_name
 from mlproj.environments.docker_network import reach
 from mlproj.environments.probing import platform_name
 from mlproj.errors import EnvironmentFailed, UsageError
@@ -29,6 +29,7 @@ from mlproj.model.environment import (
     LockedEnvironment,
     LockedPackage,
     LockFile,
+    RecordedLock,
 )
 from mlproj.model.events import Note, Report, silent
 from mlproj.ports import Resolving
@@ -69,7 +70,10 @@ class DockerEnvironment:
                 "an image cannot be had as of a date: registries do not tell when a tag was moved",
                 hint="name it by its digest, as in `image: python@sha256:...`",
             )
-        image, because = self._image(launch, project, report, resolving)
+        if resolving.recorded is None:
+            image, because = self._image(launch, project, report, resolving)
+        else:
+            image, because = self._recorded(resolving.recorded, report), f"; {resolving.recorded.because}"
         to_commit = resolving.to_commit and image is not None and launch.image == image.name
         return LockedEnvironment(
             kind="docker",
@@ -173,6 +177,22 @@ class DockerEnvironment:
         told = f"`{image.name}` has moved since the last run here, {change}"
         report(Note(message=told))
         return image, f"; {told}"
+
+    def _recorded(self, recorded: RecordedLock, report: Report) -> ImageState:
+        """The image that a run had: here already, from what was saved of it, or from its registry."""
+        wanted = recorded.image
+        if wanted is None:
+            raise EnvironmentFailed("which image the run had was not recorded")
+        with engine(self._environ, timeout=None) as client:
+            found = find(client, wanted.id)
+            if found is None and recorded.archive is not None:
+                found = load(client, recorded.archive, wanted, report)
+            if found is None and wanted.digest is not None and not recorded.offline:
+                found = pull(client, f"{split_name(wanted.name)[0]}@{wanted.digest}", report)
+        if found is None:
+            raise _gone(wanted.name, wanted.id)
+        # What it was asked for by, and what its registry called it, is what the lock goes by.
+        return msgspec.structs.replace(found, name=wanted.name, digest=wanted.digest)
 
     def _built(
         self, client: APIClient, wanted: Recipe, report: Report, resolving: Resolving

@@ -59,6 +59,21 @@ def pull(client: APIClient, name: str, report: Report) -> ImageState:
     return found
 
 
+def load(client: APIClient, archive: Path, wanted: ImageState, report: Report) -> ImageState | None:
+    """The image out of a file that `docker save` wrote; None where another one is in it. Raises
+    EnvironmentFailed."""
+    report(Started(stage="load", detail=wanted.name))
+    try:
+        with archive.open("rb") as content:
+            for step in client.load_image(content, quiet=True):
+                if "error" in step:
+                    raise told(str(step["error"]))
+    except OSError as error:
+        raise EnvironmentFailed(f"`{archive}` cannot be read: {error.strerror}") from error
+    report(Ended(stage="load", detail=wanted.name))
+    return find(client, wanted.id)
+
+
 def state_of(name: str, found: dict[str, Any]) -> ImageState:
     """What is recorded of an image, from the engine's description of it."""
     labels: dict[str, str] = (found.get("Config") or {}).get("Labels") or {}

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlproj.environments.indexes import IndexSettings, redacted
-from mlproj.environments.paths import with_absolute_paths
+from mlproj.environments.paths import with_absolute_paths, with_files_at_hand
 from mlproj.environments.uv import Uv, tool_failure
-from mlproj.model.environment import LOCAL, Lock
+from mlproj.model.environment import LOCAL, Lock, LockedEnvironment
 from mlproj.model.events import Report
+
+CHANNEL = "conda+"
+"""Begins what of a locked environment's origins are conda's channels, and no index."""
 
 _NOT_CACHED = ("connectivity is disabled", "network was disabled", "in offline mode")
 
@@ -22,17 +25,18 @@ def install_with_uv(
     uv: Uv,
     project: Path,
     settings: IndexSettings,
-    origins: tuple[str, ...],
-    as_of: str | None,
+    wanted: LockedEnvironment,
     report: Report,
     beside: bool = False,
 ) -> None:
     """Installs exactly the packages of the lock, whose paths are relative to `project`.
 
-    `origins` are servers with credentials, from which requirement lines download; what packages are built
-    with is not newer than `as_of`. With `beside` those that are there already stay. Raises EnvironmentFailed
-    with the end of uv's output.
+    `wanted` says from which servers (with credentials) requirement lines download, which files are at hand
+    already, and that what packages are built with is not newer than an instant. With `beside` the packages
+    that are there already stay. Raises EnvironmentFailed with the end of uv's output.
     """
+    origins = tuple(url for url in wanted.origins if not url.startswith(CHANNEL))
+    as_of = wanted.as_of
     variables = _variables(settings, origins, resolving=as_of is not None)
     options = ["--preview-features", "pylock", "--python", str(folder)]
     options += ["--break-system-packages"] if beside else ["--allow-empty-requirements"]
@@ -41,9 +45,14 @@ def install_with_uv(
     fresh = [f"--refresh-package={package.name}" for package in lock.packages if package.version == LOCAL]
     # Out of its cache alone uv takes a fifth of the time: online, it asks for every file anew.
     attempts = (fresh,) if fresh else (["--offline"], [])
+    if wanted.offline:
+        attempts = (["--offline"],)
     with tempfile.TemporaryDirectory(prefix="mlproj-") as name:
         file = Path(name, "pylock.toml")
-        file.write_text(with_absolute_paths(lock.text.decode(), project), encoding="utf-8")
+        text = with_absolute_paths(lock.text.decode(), project)
+        if wanted.artifacts is not None:
+            text = with_files_at_hand(text, wanted.artifacts)
+        file.write_text(text, encoding="utf-8")
         for attempt in attempts:
             done = uv.run(
                 ("pip", *(("install", "-r", file) if beside else ("sync", file)), *options, *attempt),

@@ -25,11 +25,12 @@ Wanted = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreters:
-    """The Pythons of this machine. `uv` may bring one that is missing."""
+    """The Pythons of this machine. `uv` may bring one that is missing, unless we are `offline`."""
 
     cache: Path
     environ: Mapping[str, str]
     uv: Uv | None
+    offline: bool = False
 
     def find(self, wanted: str | None, project: Path, report: Report) -> Interpreter:
         """The Python for `3.10`, `3.11.7`, `>=3.9`, or None for the one that mlproj runs on.
@@ -87,7 +88,7 @@ class Interpreters:
         words = ""
         if self.uv is not None:
             found = self._managed(self.uv, wanted, report)
-            if found is None:
+            if found is None and not self.offline:
                 words = self._install(self.uv, wanted, report)
                 found = None if words else self._managed(self.uv, wanted, report)
             if found is not None and accepts(found.version):

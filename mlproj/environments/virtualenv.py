@@ -23,6 +23,7 @@ from mlproj.environments.interpreters import Interpreters
 from mlproj.environments.locks import LockCache
 from mlproj.environments.probing import platform_name
 from mlproj.environments.question import Question, committed_file, identity
+from mlproj.environments.recorded import recorded_lock, recorded_python
 from mlproj.environments.refusals import translated
 from mlproj.environments.requirements import Requirements
 from mlproj.environments.resolve import foretell, read_committed
@@ -70,8 +71,13 @@ class VirtualenvEnvironment:
         Raises EnvironmentFailed.
         """
         chosen, project = _virtualenv(spec), project.absolute()
+        recorded = resolving.recorded
         with translated(self._cache):
-            python = self._interpreters.find(chosen.python, project, report)
+            python = (
+                self._interpreters.find(chosen.python, project, report)
+                if recorded is None
+                else recorded_python(self._interpreters, recorded, project, report)
+            )
             question = Question(
                 spec=chosen,
                 project=project,
@@ -83,6 +89,9 @@ class VirtualenvEnvironment:
                 as_of=resolving.as_of if chosen.uv_lock is None else None,
             )
             requirements = question.requirements
+            if recorded is not None:
+                locked = _locked(question, recorded_lock(recorded, python, project), recorded.because)
+                return replace(locked, artifacts=recorded.artifacts, offline=recorded.offline)
             if resolving.to_commit:
                 return self._to_commit(question, report)
             committed = self._committed_lock(question, requirements, report)
@@ -201,8 +210,7 @@ class VirtualenvEnvironment:
                 uv=self._uv,
                 project=project,
                 settings=self._settings,
-                origins=locked.origins,
-                as_of=locked.as_of,
+                wanted=locked,
                 report=report,
             )
         report(Ended(stage="install"))

@@ -146,6 +146,24 @@ class ImageState(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[tuple[str, str], ...] = ()
 
 
+class RecordedLock(msgspec.Struct, frozen=True, kw_only=True):
+    """The lock of an earlier run, which is to hold again: `text` and `format` as `Lock` has them, the
+    `python` that it was for and the `image` that it was.
+
+    `because` says whose it is. `artifacts` is a folder with files of the lock, by their names, and `archive`
+    an image as `docker save` writes one; with `offline` nothing else but what is on this machine is used.
+    """
+
+    format: str
+    text: bytes
+    python: str | None
+    because: str
+    image: ImageState | None = None
+    artifacts: Path | None = None
+    archive: Path | None = None
+    offline: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedEnvironment:
     """Everything decided about an environment before it is built.
@@ -155,7 +173,8 @@ class LockedEnvironment:
     `origins` are servers as URLs with the credentials that building needs: never shown, recorded or compared.
     `as_of` is the instant that nothing in the lock is newer than, where one was asked for and counted. `file`
     is there where the lock was asked for to be committed; a kind that has no such file leaves it out.
-    Of a container, `image` is what it is made from, and `launch` what it is given.
+    Of a container, `image` is what it is made from, and `launch` what it is given. `artifacts` is a folder
+    with files of the lock, by their names; with `offline` nothing is fetched from elsewhere.
     """
 
     kind: str
@@ -170,6 +189,8 @@ class LockedEnvironment:
     origins: tuple[str, ...] = field(default=(), repr=False, compare=False)
     image: ImageState | None = None
     launch: DockerSpec | None = field(default=None, repr=False, compare=False)
+    artifacts: Path | None = field(default=None, compare=False)
+    offline: bool = field(default=False, compare=False)
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from enum import Enum
 import msgspec
 
 from mlproj.model.environment import EnvironmentSpec
+from mlproj.model.tolerance import Named
 
 
 class ParameterType(str, Enum):
@@ -54,6 +55,8 @@ class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     timeout: float | None = None
+    tolerances: tuple[Named, ...] = ()
+    """How far its metrics and outputs may be from those of an earlier run."""
     description: str | None = None
     location: Location
     command_location: Location | None = None
@@ -90,6 +93,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     environment_failure: Finding | None = None
     unreadable: tuple[tuple[str, Finding], ...] = ()
+    tolerances: tuple[Named, ...] = ()
+    """Those of all entry points, after each one's own."""
 
     def entry_point(self, name: str) -> EntryPoint | None:
         return next((entry for entry in self.entry_points if entry.name == name), None)

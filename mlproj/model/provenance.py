@@ -47,6 +47,10 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     libc: str | None = None
     container: str | None = None
     gpus: tuple[Gpu, ...] = ()
+    features: tuple[str, ...] = ()
+    """The vector instructions that the processor has (`avx2`, `fma`): libraries choose their code by them."""
+    threads: int | None = None
+    """How many of the cores a process here may use."""
 
 
 class Variables(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,9 @@ import msgspec
 
 from mlproj.model.digest import Digest, snapshot_manifest
 
+LOOKS_SECRET = "looks like a secret"
+"""Why a file is not held that was left out for its name."""
+
 LISTED = 1000
 """How many files that a snapshot does not hold are named in a record itself."""
 

@@ -17,6 +17,7 @@ from mlproj.process import ProgramMissing, run
 
 _QUERY = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader,nounits")
 _PATIENCE = 10.0
+_VECTOR = ("sse", "ssse", "avx", "fma", "f16c", "amx", "asimd", "sve", "neon")
 _CONTAINER_WORDS = (("kubepods", "kubernetes"), ("docker", "docker"), ("libpod", "podman"), ("/lxc/", "lxc"))
 
 
@@ -42,6 +43,8 @@ def observed_host(environ: Mapping[str, str], cache: Path) -> Host:
         libc=_libc(),
         container=_container(environ),
         gpus=_gpus(environ, cache),
+        features=_features(),
+        threads=_threads(),
     )
 
 
@@ -63,6 +66,20 @@ def _cpu() -> str | None:
     fields = dict(line.partition(":")[::2] for line in head.splitlines())
     named = {name.strip(): value.strip() for name, value in fields.items()}
     return named.get("model name") or named.get("Model") or named.get("cpu model") or None
+
+
+def _features() -> tuple[str, ...]:
+    """Of all that Linux tells of the processor, what numerical libraries ask for."""
+    head = _read("/proc/cpuinfo", 16384)
+    told = next((line for line in head.splitlines() if line.startswith(("flags", "Features"))), "")
+    return tuple(sorted(word for word in set(told.partition(":")[2].split()) if word.startswith(_VECTOR)))
+
+
+def _threads() -> int | None:
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        return None
 
 
 def _memory() -> int:

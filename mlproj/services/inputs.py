@@ -59,7 +59,7 @@ def observed(context: Context, entry: EntryPoint, values: tuple[Value, ...]) -> 
         name = fill(template, values, entry)
         places.setdefault(name, project / name)
     for text in context.request.inputs:
-        places.setdefault(text, context.request.caller / text)
+        places.setdefault(text, context.request.brought.get(text) or context.request.caller / text)
     origins = {
         value.name: value.text for value in values if value.base == BY_URI and value.located is not None
     }

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlproj.compare.contents.choosing import compare_contents
 from mlproj.compare.judgement import Judgement, Likeness, unknown
-from mlproj.compare.tolerance import Tolerance
 from mlproj.errors import Altered
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Output, Run
+from mlproj.model.tolerance import Tolerance
 from mlproj.ports import BlobStore
 
 LARGEST = 64 * 1024 * 1024
@@ -31,10 +31,21 @@ def judge_outputs(blobs: BlobStore, before: Run, after: Run, tolerance: Toleranc
     that is not what was recorded."""
     expected, found = _outputs(before), _outputs(after)
     return tuple(
-        JudgedFile(path=path, judgement=_judged(blobs, path, one, other, tolerance))
+        judged
         for name, output in expected.items()
         if name in found
-        for path, one, other in _differing(blobs, output, found[name])
+        for judged in judge_output(blobs, output, found[name], lambda path: tolerance)
+    )
+
+
+def judge_output(
+    blobs: BlobStore, before: Output, after: Output, allowed: Callable[[str], Tolerance]
+) -> tuple[JudgedFile, ...]:
+    """Every file of an output that two runs wrote whose bytes differ, by the tolerance that is `allowed` for
+    its path; one of a folder that only one of them wrote differs as well. Raises Altered."""
+    return tuple(
+        JudgedFile(path=path, judgement=_judged(blobs, path, one, other, allowed(path)))
+        for path, one, other in _differing(blobs, before, after)
     )
 
 
@@ -43,7 +54,9 @@ def _outputs(run: Run) -> Mapping[str, Output]:
     return {output.path: output for output in outputs if output.digest is not None}
 
 
-def _differing(blobs: BlobStore, before: Output, after: Output) -> Iterator[tuple[str, Digest, Digest]]:
+def _differing(
+    blobs: BlobStore, before: Output, after: Output
+) -> Iterator[tuple[str, Digest | None, Digest | None]]:
     if before.digest is None or after.digest is None or before.digest == after.digest:
         return
     if before.kind != after.kind:
@@ -52,9 +65,12 @@ def _differing(blobs: BlobStore, before: Output, after: Output) -> Iterator[tupl
         yield before.path, before.digest, after.digest
         return
     files = [_files(blobs, output.digest, output.path) for output in (before, after) if output.digest]
-    for name, digest in files[0].items():
-        if files[1].get(name, digest) != digest:
-            yield f"{before.path}/{name}", digest, files[1][name]
+    if not all(files):  # whose list of files is not held any more: nobody knows what is in it
+        yield before.path, before.digest, after.digest
+        return
+    for name in dict.fromkeys((*files[0], *files[1])):
+        if files[0].get(name) != files[1].get(name):
+            yield f"{before.path}/{name}", files[0].get(name), files[1].get(name)
 
 
 def _files(blobs: BlobStore, manifest: Digest, path: str) -> Mapping[str, Digest]:
@@ -70,7 +86,12 @@ def _files(blobs: BlobStore, manifest: Digest, path: str) -> Mapping[str, Digest
     return {readable(name): digest for name, _, digest in entries}
 
 
-def _judged(blobs: BlobStore, path: str, before: Digest, after: Digest, tolerance: Tolerance) -> Judgement:
+def _judged(
+    blobs: BlobStore, path: str, before: Digest | None, after: Digest | None, tolerance: Tolerance
+) -> Judgement:
+    if before is None or after is None:
+        only = "only the second run wrote it" if before is None else "only the first run wrote it"
+        return Judgement(likeness=Likeness.DIFFERENT, notation="folder", why=only)
     if before not in blobs or after not in blobs:
         return unknown("bytes", "its content was not kept")
     places: list[Path] = [blobs.path(before), blobs.path(after)]

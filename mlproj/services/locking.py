@@ -30,7 +30,11 @@ def locked_environment(
     request, report = context.request, context.report
     report(Started(stage="lock", detail=specification.because))
     resolving = Resolving(
-        refresh=request.refresh, resolve=resolve, as_of=_instant(context), to_commit=to_commit
+        refresh=request.refresh,
+        resolve=resolve,
+        as_of=_instant(context),
+        to_commit=to_commit,
+        recorded=request.recorded,
     )
     locked = environment.lock(specification, context.checkout.directory, report, resolving)
     if resolving.as_of is not None and locked.as_of is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
-from mlproj.model.environment import Activation, EnvironmentSpec, Reach
+from mlproj.model.environment import Activation, EnvironmentSpec, Reach, RecordedLock
 from mlproj.model.events import Report
 from mlproj.model.source import Checkout
 from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source
@@ -24,6 +25,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     that is downloaded. `as_of` is the instant (RFC 3339, or `commit` for that of the source's commit) that
     nothing in the environment may be newer than. `run_id` is only given by programs that announce a run
     before they start it.
+
+    `recorded` is a lock to take in place of resolving one, `reproduces` the run that this one does again, and
+    `brought` says where inputs lie that are not where their names say.
 
     `experiment_given` says that a person named the experiment, so that no script moves the run elsewhere.
     With `tracking` the script can log to the run; with `script_tracking` it may log to a server of its own
@@ -63,13 +67,17 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     docker_arguments: tuple[tuple[str, str | None], ...] = ()
     build_image: bool = False
+    recorded: RecordedLock | None = None
+    reproduces: str | None = None
+    brought: Mapping[str, Path] = msgspec.field(default_factory=dict)
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
-    32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run; `endpoint`
-    opens that of the run with this id, which its script may move to another experiment or not, where a
-    container reaches it; `server` is the one at an address, `tracking` what a store tracks."""
+    32 hex digits, `workplace` a new folder for the length of a `with`; `open_store` makes the store if there
+    is none, and is not called by a dry run; `endpoint` opens that of the run with this id, which its script
+    may move to another experiment or not, where a container reaches it; `server` is the one at an address,
+    `tracking` what a store tracks."""
 
     sources: Callable[[str], Source]
     observer: Observer
@@ -82,6 +90,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     tracking: Callable[[RunStore], Tracking]
     now: Callable[[], str]
     new_id: Callable[[], str]
+    workplace: Callable[[], AbstractContextManager[Path]]
     user: Callable[[], str]
     cache: Path
     limits: Limits = Limits()

@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -38,8 +38,11 @@ def plan(request: RunRequest, tools: Tools, report: Report) -> Prepared:
         return prepare(context, storage=None)
 
 
-def run(request: RunRequest, tools: Tools, report: Report) -> Run:
-    """Runs a project's entry point and returns the sealed run, failed ones too.
+def run(
+    request: RunRequest, tools: Tools, report: Report, approve: Callable[[Prepared], None] | None = None
+) -> Run:
+    """Runs a project's entry point and returns the sealed run, failed ones too. What `approve` raises of what
+    is prepared is passed on, and nothing is run.
 
     A run that was interrupted is KILLED, its outcome naming the signal. Raises MlprojError where nothing
     could be run (a run that was begun is closed first, with the reason), and Interrupted before that.
@@ -60,12 +63,15 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
         run_id = _run_id(request, tools, place)
         context = Context(request=request, checkout=checkout, tools=tools, report=report)
         prepared = _kept(context, storage, store, lease)
+        if approve is not None:
+            approve(prepared)
         opening = Run(
             run_id=run_id,
             name=request.run_name or run_name(run_id),
             created=tools.now(),
             plan=prepared.plan,
             job=prepared.job,
+            reproduces=request.reproduces,
         )
         with (
             claim(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlproj.errors import SpecError, UsageError, did_you_mean
 from mlproj.model.fitting import misfit
 from mlproj.model.project import EntryPoint, Finding, Location, Parameter, ParameterType
+from mlproj.model.tolerance import Named, read_tolerance
 from mlproj.spec.documents import Entry, Node, Scalar, Table, failure, is_null, printed
 from mlproj.spec.duration import seconds
 from mlproj.spec.fields import finding_of, kind, text, texts, unknown_keys, warning
@@ -17,7 +18,9 @@ ENTRY_POINT_KEYS = (
     "outputs",
     "metrics",
     "timeout",
+    "reproduce",
 )
+REPRODUCE_KEYS = ("tolerance",)
 PARAMETER_KEYS = ("type", "default", "description", "choices", "secret")
 
 _TYPES: dict[str, ParameterType] = {
@@ -75,6 +78,7 @@ def _entry_point(entry: Entry, findings: list[Finding]) -> EntryPoint:
         outputs=texts(table, "outputs", f"{where}.outputs"),
         metrics=texts(table, "metrics", f"{where}.metrics"),
         timeout=_timeout(table.find("timeout"), where),
+        tolerances=tolerances(table.find("reproduce"), f"{where}.reproduce", findings),
         description=text(table, "description", f"{where}.description"),
         location=entry.location,
         command_location=written.location,
@@ -96,6 +100,36 @@ def _timeout(entry: Entry | None, where: str) -> float | None:
         return seconds(entry.value.text)
     except UsageError as error:
         raise failure(f"`{where}.timeout`: {error.message}", entry.location, error.hint) from error
+
+
+def tolerances(entry: Entry | None, where: str, findings: list[Finding]) -> tuple[Named, ...]:
+    """What `reproduce:` says of how far metrics and outputs may be from those of an earlier run.
+
+    Raises SpecError.
+    """
+    if entry is None or is_null(entry.value):
+        return ()
+    if not isinstance(entry.value, Table):
+        message = f"`{where}` must be a mapping, not {kind(entry.value)}"
+        raise failure(message, entry.location, "such as `reproduce: {tolerance: {rmse: 1%}}`")
+    findings.extend(unknown_keys(entry.value, REPRODUCE_KEYS, f"`{where}`"))
+    sizes = entry.value.find("tolerance")
+    if sizes is None or is_null(sizes.value):
+        return ()
+    if isinstance(sizes.value, Scalar):
+        return (_tolerance("*", sizes, f"{where}.tolerance"),)
+    if not isinstance(sizes.value, Table):
+        raise failure(f"`{where}.tolerance` must be a size or a mapping of names to sizes", sizes.location)
+    return tuple(_tolerance(item.key, item, f"{where}.tolerance.{item.key}") for item in sizes.value.entries)
+
+
+def _tolerance(name: str, entry: Entry, where: str) -> Named:
+    if not isinstance(entry.value, Scalar) or is_null(entry.value):
+        raise failure(f"`{where}` must be a size, not {kind(entry.value)}", entry.location)
+    try:
+        return Named(name=name, tolerance=read_tolerance(entry.value.text))
+    except UsageError as error:
+        raise failure(f"`{where}`: {error.message}", entry.location, error.hint) from error
 
 
 def _parameters(entry: Entry | None, where: str, findings: list[Finding]) -> tuple[Parameter, ...]:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from mlproj.errors import SpecError
 from mlproj.model.project import EntryPoint, Finding, Location, Project
+from mlproj.model.tolerance import Named
 from mlproj.spec import entry_points, environments, text
 from mlproj.spec.documents import Table, failure, is_null, parse
 from mlproj.spec.fields import kind, unknown_keys, warning
 from mlproj.spec.fields import text as text_of
 
-KEYS = ("name", *environments.KEYS, "entry_points", "databricks_spark_job")
+KEYS = ("name", *environments.KEYS, "entry_points", "reproduce", "databricks_spark_job")
 
 
 def read_project(directory: Path) -> Project:
@@ -37,6 +38,7 @@ def read_project(directory: Path) -> Project:
         environment=choice.spec,
         findings=tuple(findings),
         environment_failure=choice.failure,
+        tolerances=_tolerances(root, findings),
     )
 
 
@@ -71,6 +73,12 @@ def _root(directory: Path, file: str, findings: list[Finding]) -> Table | None:
         raise failure(f"`{file}` must be a mapping, not {kind(root)}", root.location)
     findings.extend(unknown_keys(root, KEYS, "an MLproject"))
     return root
+
+
+def _tolerances(root: Table | None, findings: list[Finding]) -> tuple[Named, ...]:
+    if root is None:
+        return ()
+    return entry_points.tolerances(root.find("reproduce"), "reproduce", findings)
 
 
 def _entry_points(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlproj.compare.tolerance import EXACT, Tolerance, read_tolerance
 from mlproj.errors import UsageError
+from mlproj.model.tolerance import EXACT, Tolerance, read_tolerance
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 

@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from mlproj.compare.judgement import Likeness
-from mlproj.compare.tolerance import EXACT, Tolerance
 from mlproj.errors import Altered
 from mlproj.model.digest import Digest, folder_manifest
 from mlproj.model.run import Output, Run
+from mlproj.model.tolerance import EXACT, Tolerance
 from mlproj.services.judging import LARGEST, judge_outputs
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
@@ -57,6 +57,7 @@ def test_files_are_judged_one_by_one_also_in_folders(store: FolderStore) -> None
         ("metrics.json", Likeness.CLOSE),
         ("report/a.csv", Likeness.SAME),
         ("report/b.txt", Likeness.DIFFERENT),
+        ("report/gone", Likeness.DIFFERENT),
     ]
     (exact, *_) = judge_outputs(store.blobs, before, after, EXACT)
     assert exact.judgement.likeness is Likeness.DIFFERENT and "`rmse` is 1.001" in exact.judgement.why

@@ -20,6 +20,7 @@ from mlproj.services.hook import FOLDER
 from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan, run
 from mlproj.services.verify import verify
+from mlproj.sources.tree import temporary_tree
 from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
 from mlproj.testing import (
@@ -80,6 +81,7 @@ class World:
             tracking=lambda store: open_tracking(open_store(store.root, create=False)),
             now=lambda: MOMENT,
             new_id=lambda: next(ids),
+            workplace=lambda: temporary_tree(self.folder / "trees"),
             user=lambda: "ada",
             cache=self.folder / "cache",
         )

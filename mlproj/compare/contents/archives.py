@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 
 from mlproj.compare.judgement import Judgement, Likeness
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 Comparing = Callable[[str, bytes, bytes, Tolerance], Judgement]
 """Compares two contents of the file of this name."""

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from mlproj.compare.judgement import Judgement, Likeness, Tally, unknown
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 NOTATION = "NumPy array"
 MAGIC = b"\x93NUMPY"

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from mlproj.compare.judgement import Judgement, Likeness, unknown
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 _PACKAGE = "mlproj.compare.contents"
 _DEEPEST = 4
@@ -17,6 +17,9 @@ _DEEPEST = 4
 BY_NAME = {
     ".json": "documents:compare_json",
     ".ipynb": "documents:compare_json",
+    ".yaml": "yamls:compare_yaml",
+    ".yml": "yamls:compare_yaml",
+    "mlmodel": "yamls:compare_mlmodel",
     ".csv": "tables:compare_csv",
     ".tsv": "tables:compare_csv",
     ".parquet": "tables:compare_parquet",
@@ -44,7 +47,8 @@ def compare_contents(
     """How like two contents of the file of this name are. They may be anything: nothing in them is run."""
     if expected == found:
         return Judgement(likeness=Likeness.SAME, notation="bytes", why="the same bytes")
-    named = BY_NAME.get(posixpath.splitext(name.lower())[1])
+    base = posixpath.basename(name.lower())
+    named = BY_NAME.get(posixpath.splitext(base)[1] or base)
     sniffed = (
         part for first, part in BY_FIRST_BYTES if expected.startswith(first) and found.startswith(first)
     )

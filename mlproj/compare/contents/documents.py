@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mlproj.compare.judgement import Judgement, Tally
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 NOTATION = "JSON"
 
@@ -18,11 +18,16 @@ def compare_json(expected: bytes, found: bytes, tolerance: Tolerance) -> Judgeme
     except (ValueError, RecursionError):
         return None
     tally = Tally(tolerance=tolerance, unit="value")
+    compare_values(*pair, tally)
+    return tally.judgement(NOTATION, "the same values, written differently")
+
+
+def compare_values(expected: Any, found: Any, tally: Tally) -> None:
+    """Counts how the values of two documents, which are made of mappings, lists and single values, differ."""
     # Not by recursion: a document may be nested more deeply than Python calls.
-    waiting: list[tuple[str, Any, Any]] = [("the document", *pair)]
+    waiting: list[tuple[str, Any, Any]] = [("the document", expected, found)]
     while waiting:
         waiting.extend(reversed(_compare(*waiting.pop(), tally)))
-    return tally.judgement(NOTATION, "the same values, written differently")
 
 
 def _compare(where: str, expected: Any, found: Any, tally: Tally) -> list[tuple[str, Any, Any]]:

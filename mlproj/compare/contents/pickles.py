@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlproj.compare.judgement import Judgement, Tally
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 _FRAMING = frozenset(("PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"))
 """Operations that say how a pickle is written, and build nothing."""

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from mlproj.compare.judgement import Judgement, Likeness, unknown
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 _BRIGHTEST = 255
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from mlproj.compare.judgement import Judgement, Tally, unknown
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 
 def compare_csv(expected: bytes, found: bytes, tolerance: Tolerance) -> Judgement | None:

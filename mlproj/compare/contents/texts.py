@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from mlproj.compare.judgement import Judgement, Likeness
-from mlproj.compare.tolerance import Tolerance
+from mlproj.model.tolerance import Tolerance
 
 _MOST_LINES = 20_000
 

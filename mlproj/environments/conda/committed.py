@@ -11,12 +11,13 @@ from mlproj.environments.conda.calling import Rattler
 from mlproj.environments.conda.channels import platform_here
 from mlproj.environments.conda.orders import Reading
 from mlproj.environments.paths import with_moved_paths
+from mlproj.environments.recorded import unusable
 from mlproj.environments.resolve import committed_lock
 from mlproj.errors import EnvironmentFailed
 from mlproj.files import read_regular
 from mlproj.model.environment import Lock, LockFile
 from mlproj.model.events import silent
-from mlproj.spec.conda_lock import combined, interpreter, parted
+from mlproj.spec.conda_lock import combined, interpreter, parted, with_variables
 
 
 def read_committed(path: Path, project: Path, rattler: Rattler) -> Lock:
@@ -24,7 +25,11 @@ def read_committed(path: Path, project: Path, rattler: Rattler) -> Lock:
 
     Raises ValueError where it cannot be used, and OSError.
     """
-    parts = parted(public(read_regular(path).decode(errors="replace")))
+    return _read(read_regular(path), path.parent, project, rattler)
+
+
+def _read(text: bytes, folder: Path, project: Path, rattler: Rattler) -> Lock:
+    parts = parted(public(text.decode(errors="replace")))
     try:
         lock = rattler.locked(Reading(lock=parts.conda, platform=platform_here()), silent)
     except EnvironmentFailed as error:
@@ -32,8 +37,20 @@ def read_committed(path: Path, project: Path, rattler: Rattler) -> Lock:
     python = interpreter(lock, project)
     if parts.pylock is None or python is None:
         return lock
-    pylock = committed_lock(parts.pylock.encode(), python, path.parent, project)
+    pylock = committed_lock(parts.pylock.encode(), python, folder, project)
     return combined(lock, pylock, ())
+
+
+def recorded_lock(text: bytes, project: Path, rattler: Rattler) -> Lock:
+    """The lock of an earlier run, whose paths are relative to `project`, with the variables that it sets.
+
+    Raises EnvironmentFailed where it is not for this machine.
+    """
+    try:
+        lock = _read(text, project, project, rattler)
+        return with_variables(lock, parted(text.decode(errors="replace")).variables)
+    except ValueError as error:
+        raise unusable(error) from error
 
 
 def lock_file(path: Path, project: Path, lock: Lock, held: Lock | None) -> LockFile:

@@ -22,7 +22,7 @@ from mlproj.environments.conda.configuration import read_configuration
 from mlproj.environments.conda.orders import Linking, Solving
 from mlproj.environments.described import describe
 from mlproj.environments.indexes import index_settings
-from mlproj.environments.install import install_with_uv
+from mlproj.environments.install import CHANNEL, install_with_uv
 from mlproj.environments.locks import LockCache
 from mlproj.environments.probing import platform_name, probe
 from mlproj.environments.question import Question, identity
@@ -40,6 +40,7 @@ from mlproj.model.environment import (
     EnvironmentSpec,
     Lock,
     LockedEnvironment,
+    RecordedLock,
     SystemSpec,
     VirtualenvSpec,
 )
@@ -76,6 +77,8 @@ class CondaEnvironment:
                 resolving=resolving,
                 report=report,
             )
+            if resolving.recorded is not None:
+                return self._recorded(wanted, resolving.recorded)
             if resolving.to_commit:
                 return self._to_commit(wanted)
             committed = self._committed(wanted)
@@ -118,6 +121,11 @@ class CondaEnvironment:
         assert lock is not None, "what is to be committed is resolved"
         file = _committing().lock_file(wanted.committed, wanted.project, lock, held)
         return replace(self._resolved(wanted, lock), file=file)
+
+    def _recorded(self, wanted: _Wanted, recorded: RecordedLock) -> LockedEnvironment:
+        lock = _committing().recorded_lock(recorded.text, wanted.project, self._rattler)
+        locked = self._locked(wanted, lock, recorded.because)
+        return replace(locked, artifacts=recorded.artifacts, offline=recorded.offline)
 
     def _request(self, spec: CondaSpec, project: Path, resolving: Resolving) -> Solving:
         channels = Channels(
@@ -218,10 +226,12 @@ class CondaEnvironment:
             lock=parts.conda,
             platform=platform_here(),
             prefix=str(folder),
-            origins=tuple(url.removeprefix(_CHANNEL) for url in locked.origins if url.startswith(_CHANNEL)),
+            origins=tuple(url.removeprefix(CHANNEL) for url in locked.origins if url.startswith(CHANNEL)),
             network=read_configuration(self._environ).network,
             folder=str(self._cache / "conda" / "packages"),
             thorough=filling.again,
+            artifacts=None if locked.artifacts is None else str(locked.artifacts),
+            offline=locked.offline,
         )
         self._rattler.carry_out(linking, report)
         self._rattler.close()
@@ -233,8 +243,7 @@ class CondaEnvironment:
                 uv=self._found_uv(),
                 project=filling.project,
                 settings=self._settings,
-                origins=tuple(url for url in locked.origins if not url.startswith(_CHANNEL)),
-                as_of=locked.as_of,
+                wanted=locked,
                 report=report,
                 beside=True,
             )
@@ -253,7 +262,7 @@ class CondaEnvironment:
             key=key,
             because=because,
             origins=(
-                *(f"{_CHANNEL}{url}" for url in wanted.request.origins),
+                *(f"{CHANNEL}{url}" for url in wanted.request.origins),
                 *read_requirements(wanted.spec.pip, wanted.file.parent, self._environ).origins,
             ),
         )
@@ -266,10 +275,6 @@ class CondaEnvironment:
             hint = "`pip install uv` installs it"
             raise EnvironmentFailed("a `pip:` list can only be locked and installed with uv", hint=hint)
         return self._uv
-
-
-_CHANNEL = "conda+"
-"""Begins what of a locked environment's origins are channels, and no index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,8 @@ def _records(order: Linking) -> list[rattler.RepoDataRecord]:
             told = public(origin)
             if record.url.startswith(f"{told.rstrip('/')}/"):
                 record.url = f"{origin}{record.url.removeprefix(told)}"
+        if order.artifacts is not None and (at_hand := Path(order.artifacts, record.file_name)).is_file():
+            record.url = at_hand.as_uri()
     return records
 
 

@@ -78,7 +78,8 @@ class Linking(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The packages of a lock file for a platform, into the folder `prefix`.
 
     `origins` are channels with credentials, `folder` is for packages that are there to be linked; each file
-    in it is looked at first where that is to be `thorough`.
+    in it is looked at first where that is to be `thorough`. `artifacts` is a folder with archives of
+    packages; with `offline` nothing is downloaded.
     """
 
     lock: str
@@ -88,6 +89,8 @@ class Linking(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     network: Network
     folder: str
     thorough: bool
+    artifacts: str | None = None
+    offline: bool = False
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -21,7 +21,7 @@ from PIL import Image
 
 from mlproj.compare.contents.choosing import BY_FIRST_BYTES, BY_NAME, compare_contents
 from mlproj.compare.judgement import Likeness
-from mlproj.compare.tolerance import EXACT, Tolerance
+from mlproj.model.tolerance import EXACT, Tolerance
 
 SAME, CLOSE, DIFFERENT, UNKNOWN = Likeness
 LOOSE = Tolerance(relative=0.01)

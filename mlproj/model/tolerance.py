@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -27,8 +29,39 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return abs(found - expected) <= max(self.relative * abs(expected), self.absolute)
 
+    def __str__(self) -> str:
+        """As `read_tolerance` reads it."""
+        sizes = [f"{self.relative * 100:g}%"] if self.relative or not self.absolute else []
+        return " or ".join([*sizes, *([f"{self.absolute:g}abs"] if self.absolute else [])])
+
 
 EXACT = Tolerance()
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A tolerance for what is called so: a metric, or the path of an output. The name may be a pattern, with
+    `*`, `?` and `[...]` as a shell has them."""
+
+    name: str
+    tolerance: Tolerance
+
+
+def tolerance_of(name: str, named: Iterable[Named]) -> Tolerance:
+    """The tolerance for a metric or an output: one for its very name, else of the first pattern that it fits.
+
+    What nobody named is to be exact.
+    """
+    given = tuple(named)
+    for one in given:
+        if one.name == name:
+            return one.tolerance
+    return next((one.tolerance for one in given if fnmatchcase(name, one.name)), EXACT)
+
+
+def read_named(text: str) -> Named:
+    """From `rmse=0.01`, or `0.01` alone for everything. Raises UsageError."""
+    name, equals, size = text.rpartition("=")
+    return Named(name=name if equals else "*", tolerance=read_tolerance(size))
 
 
 def read_tolerance(text: str) -> Tolerance:

@@ -1,0 +1,195 @@
+"""Brings the data of a recorded run to where it is to be read again, and looks at it before anything runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from mlproj.errors import Altered, DataError, Refused
+from mlproj.model.digest import Digest, read_manifest, readable
+from mlproj.model.events import Report
+from mlproj.model.provenance import InputState
+from mlproj.model.run import Job
+from mlproj.ports import BlobStore, Observer
+from mlproj.services.request import Tools
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to look for data, and where to put it.
+
+    `named` are files and folders that a person says hold an input, `given` ones to look in, `replaced` the
+    inputs that are to be others. `directory` is the project's folder, `aside` a folder for what lay outside
+    of it; with `offline` nothing is downloaded.
+    """
+
+    directory: Path
+    aside: Path
+    named: Mapping[str, Path]
+    given: tuple[Path, ...]
+    replaced: Mapping[str, Path]
+    offline: bool
+
+
+class Bringer:
+    """Brings one input after the other, by their recorded states: `jobs` has the run's, then those of the
+    runs that it did again."""
+
+    def __init__(
+        self, jobs: Iterable[Job], blobs: BlobStore, places: Places, tools: Tools, report: Report
+    ) -> None:
+        self._jobs = tuple(jobs)
+        self._job = self._jobs[0]
+        self._blobs = blobs
+        self._places = places
+        self._tools = tools
+        self._report = report
+
+    def bring(self, state: InputState, place: Path | None) -> Path:
+        """The input's content at `place` (aside where it has none): made there, or found there.
+
+        Raises DataError where nobody has it, and Refused where what is there is another.
+        """
+        replaced = self._places.replaced.get(state.name)
+        if replaced is not None:
+            return self._put(replaced, place or self._aside(state))
+        assert state.digest is not None, "what was not digested cannot be brought"
+        if place is not None and self._is(place, state):
+            return place
+        source = self._source(state)
+        return self._put(source, place or self._aside(state))
+
+    def _source(self, state: InputState) -> Path:
+        named = self._said(state)
+        if named is not None:
+            if self._is(named, state):
+                return named
+            raise Refused(
+                f"the data `{state.name}` in `{readable(str(named))}` is not what was recorded:"
+                f" its digest is {self._digest(named)}, not {state.digest}",
+                hint=f"`--override-data {state.name}=PATH` takes it all the same, and the verdict says so",
+            )
+        kept = self._kept(state)
+        if kept is not None:
+            return kept
+        tried = []
+        for found in dict.fromkeys(self._was(state)):
+            if self._is(found, state):
+                return found
+            told = "is another: its content has changed" if os.path.exists(found) else "is not there"
+            tried.append(f"`{readable(str(found))}` {told}")
+        if state.kind == "uri" or "://" in state.path:
+            downloaded = self._downloaded(state)
+            if self._is(downloaded, state):
+                return downloaded
+            tried.append(f"what `{state.path}` gives now is another")
+        raise Refused(
+            f"the data `{state.name}` that was recorded ({state.digest}) is not to be had:"
+            f" {'; '.join(tried) or 'nobody keeps it'}",
+            hint=f"`--data {state.name}=PATH` says where it is, `--override-data` has another one taken",
+        )
+
+    def _was(self, state: InputState) -> Iterator[Path]:
+        for job in self._jobs:
+            for one in job.inputs:
+                if one.name == state.name and "://" not in one.path:
+                    yield Path(job.directory, one.path)
+
+    def _said(self, state: InputState) -> Path | None:
+        """Where it is as a person says; None where nobody said."""
+        return self._places.named.get(state.name) or next(self._beneath(state), None)
+
+    def _beneath(self, state: InputState) -> Iterator[Path]:
+        """What is called so in the places that a person gave; a file is taken for an input of its name, or
+        for the only one that there is."""
+        name = PurePosixPath(state.path).name
+        for place in self._places.given:
+            if not place.is_dir() or (state.kind == "folder" and place.name == name):
+                inside = [place] if place.name == name or len(self._job.inputs) == 1 else []
+            else:
+                inside = [place / state.path.lstrip("/"), place / name]
+            yield from (path for path in inside if path.exists())
+
+    def _is(self, path: Path, state: InputState) -> bool:
+        return os.path.exists(path) and self._digest(path) == state.digest
+
+    def _digest(self, path: Path) -> Digest | None:
+        observer: Observer = self._tools.observer
+        return observer.data(
+            str(path), path, self._places.directory, declared=True, report=self._report
+        ).state.digest
+
+    def _kept(self, state: InputState) -> Path | None:
+        """The content out of the store, if it is there to the last file."""
+        digest = state.digest
+        if digest is None or digest not in self._blobs:
+            return None
+        if state.kind != "folder":
+            return self._blobs.path(digest)
+        files = [(path, one) for path, _, one in read_manifest(self._blobs.path(digest).read_bytes())]
+        if not all(one in self._blobs for _, one in files):
+            return None
+        folder = self._aside(state, "kept")
+        for path, one in files:
+            _check(path, state.name)
+            _copy(self._blobs.path(one), folder / os.fsdecode(path))
+        return folder
+
+    def _downloaded(self, state: InputState) -> Path:
+        if self._places.offline:
+            raise DataError(
+                f"the data `{state.name}` is at `{state.path}`, and nothing is fetched with `--offline`",
+                hint=f"`--data {state.name}=PATH` says where a copy of it is",
+            )
+        return self._tools.download(state.path, self._aside(state, "downloaded"), self._report)
+
+    def _aside(self, state: InputState, kind: str = "inputs") -> Path:
+        """A place of its own, named as the data was, since scripts look at the ends of names."""
+        number = next(at for at, one in enumerate(self._job.inputs) if one.name == state.name)
+        folder = self._places.aside / kind / str(number)
+        return folder if kind == "downloaded" else folder / (PurePosixPath(state.path).name or "data")
+
+    def _put(self, source: Path, place: Path) -> Path:
+        if os.path.abspath(source) == os.path.abspath(place):
+            return place
+        self._check_way(place)
+        try:
+            _remove(place)
+            _copy(source, place)
+        except OSError as error:
+            raise DataError(f"the data cannot be put at `{place}`: {error.strerror}") from error
+        return place
+
+    def _check_way(self, place: Path) -> None:
+        """Nothing is written through a link of the project's, which may lead to somebody's own data."""
+        for folder in (place, *place.parents):
+            if folder in (self._places.directory, self._places.aside):
+                return
+            if folder != place and folder.is_symlink():
+                raise DataError(
+                    f"the data would lie behind the link `{folder.name}` of the source",
+                    hint="have the data where the link leads to",
+                )
+
+
+def _check(path: bytes, name: str) -> None:
+    if any(part in (b"", b".", b"..") for part in path.split(b"/")):
+        raise Altered(f"a file of the data `{name}` is recorded at `{readable(path)}`")
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _copy(source: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, place)
+    else:
+        shutil.copyfile(source, place)

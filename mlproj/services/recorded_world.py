@@ -1,0 +1,86 @@
+"""The world as a record has it: the source as it was laid out, and the variables as they were."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mlproj.model.events import Report
+from mlproj.model.provenance import Host, Variables
+from mlproj.model.redaction import MASK
+from mlproj.model.run import Run
+from mlproj.model.source import Checkout, Snapshot, SourceState
+from mlproj.ports import ObservedInput, Observer, SnapshotRules
+
+_OF_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
+_OF_THE_LOCALE = ("LANG", "LANGUAGE", "LC_")
+
+
+class LaidOut:
+    """Implements `ports.Source` for a tree that is there already."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self._checkout = checkout
+
+    def accepts(self, uri: str) -> bool:
+        return True
+
+    @contextlib.contextmanager
+    def fetch(self, uri: str, revision: str | None, report: Report) -> Iterator[Checkout]:
+        yield self._checkout
+
+
+class RecordedSource:
+    """Implements `ports.Observer`: of the source it tells what was recorded, all else it has looked at.
+
+    What lies in the tree beside the source (data that was brought) is none of it.
+    """
+
+    def __init__(self, observer: Observer, state: SourceState, snapshot: Snapshot) -> None:
+        self._observer = observer
+        self._state = state
+        self._snapshot = snapshot
+
+    def source(
+        self, checkout: Checkout, rules: SnapshotRules, report: Report
+    ) -> tuple[SourceState, Snapshot]:
+        return self._state, self._snapshot
+
+    def commit_date(self, checkout: Checkout, report: Report) -> str | None:
+        return None
+
+    def changed(self, snapshot: Snapshot) -> tuple[str, ...]:
+        return self._observer.changed(snapshot)
+
+    def data(self, name: str, path: Path, project: Path, *, declared: bool, report: Report) -> ObservedInput:
+        return self._observer.data(name, path, project, declared=declared, report=report)
+
+    def remote(self, name: str, uri: str) -> ObservedInput:
+        return self._observer.remote(name, uri)
+
+    def host(self) -> Host:
+        return self._observer.host()
+
+    def variables(self, environ: Mapping[str, str]) -> Variables:
+        return self._observer.variables(environ)
+
+    def secret(self, value: str) -> bool:
+        return self._observer.secret(value)
+
+
+def recorded_variables(run: Run, environ: Mapping[str, str], observer: Observer) -> dict[str, str]:
+    """`environ` with those variables that results hang on as they were when `run` was."""
+    assert run.plan is not None and run.job is not None
+    planned = dict(observer.variables(environ).planned)
+    ours = {name: text for name, text in environ.items() if name not in planned and not _is_portable(name)}
+    recorded = {name: text for name, text in run.job.variables if _is_portable(name)}
+    return {
+        **ours,
+        **{name: text for name, text in (*recorded.items(), *run.plan.variables) if text != MASK},
+    }
+
+
+def _is_portable(name: str) -> bool:
+    """Whether a variable that is no part of the plan means the same on every machine."""
+    return name in _OF_PYTHON or name.startswith(_OF_THE_LOCALE)

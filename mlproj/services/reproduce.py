@@ -1,0 +1,239 @@
+"""`mlproj reproduce`: carries a recorded plan out again, and holds what comes of it against the record."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from mlproj.compare.verdict import Failure, Verdict
+from mlproj.errors import (
+    Altered,
+    DataError,
+    EnvironmentFailed,
+    MlprojError,
+    NotReproduced,
+    ProjectError,
+    Refused,
+    RunNotFound,
+    UsageError,
+)
+from mlproj.model.events import Note, Report
+from mlproj.model.plan import Origin
+from mlproj.model.run import Job, Run
+from mlproj.model.source import Checkout, Snapshot
+from mlproj.model.tolerance import Named
+from mlproj.ports import RunStore
+from mlproj.services.bringing import Bringer, Places
+from mlproj.services.laying_out import kept, lay_out, root_of, there
+from mlproj.services.prepare import Prepared
+from mlproj.services.recorded_world import LaidOut, RecordedSource
+from mlproj.services.request import Tools
+from mlproj.services.rerunning import Wish, again
+from mlproj.services.run import run as carry_out
+from mlproj.services.verify import verify
+from mlproj.services.weighing import Again, variations, weigh
+from mlproj.spec import read_project
+
+ATTACHED = "reproduction"
+"""The kind of the amendment that keeps a verdict with the run that it is of."""
+
+
+class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that was done again: `runs` are those that came of it, sealed."""
+
+    original: Run
+    runs: tuple[Run, ...]
+    verdict: Verdict
+
+
+def reproduce(wish: Wish, store: RunStore, tools: Tools, report: Report) -> Reproduction:
+    """Carries the plan of a recorded run out again, as often as is wished, and gives the verdict.
+
+    What keeps it from coming to a result is part of the verdict. Raises Altered where the record, or what it
+    names, is not what was sealed, NotReproduced for a run that cannot be done again by anybody, and
+    UsageError for a wish that cannot be meant.
+    """
+    original = wish.run
+    _check_record(original, store, report)
+    _check_wish(wish)
+    runs: list[Run] = []
+    failure: Failure | None = None
+    declared: tuple[Named, ...] = ()
+    for _ in range(wish.times):
+        try:
+            done, declared = _once(wish, store, tools, report)
+            runs.append(done)
+        except (Altered, UsageError):
+            raise
+        except (ProjectError, EnvironmentFailed) as error:
+            failure = Failure(stage=_stage(error), reason=error.message, hint=error.hint)
+            _show(error, report)
+            break
+    verdict = weigh(Again(wish=wish, runs=tuple(runs), failure=failure, declared=declared), store)
+    for done in runs:
+        store.amend(done.run_id, ATTACHED, {"of": original.run_id, "verdict": verdict.grade.value})
+    return Reproduction(original=original, runs=tuple(runs), verdict=verdict)
+
+
+def _check_record(run: Run, store: RunStore, report: Report) -> None:
+    """Raises Altered where the record or anything that it names is not what was sealed."""
+    found = verify(store, run, report)
+    if not found.sound:
+        problem = found.problems[0]
+        more = f", and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
+        raise Altered(
+            f"the record of run `{run.name}` is not what was sealed: {problem.part}: {problem.message}{more}",
+            hint="`mlproj verify` names everything that was altered",
+        )
+
+
+def _check_wish(wish: Wish) -> None:
+    run = wish.run
+    if run.outcome is None:
+        raise NotReproduced(
+            f"the run `{run.name}` has not ended yet", hint="wait for it, or look at `mlproj runs`"
+        )
+    if run.plan is None or run.job is None:
+        raise NotReproduced(f"the run `{run.name}` was brought in from elsewhere, and has no plan")
+    if run.job.parent is not None and run.plan.identity is None:
+        raise NotReproduced(
+            f"the run `{run.name}` was begun by the script of another run, `{run.job.parent}`"
+        )
+    named = {state.name for state in run.job.inputs}
+    for name in (*wish.data, *wish.override_data):
+        if name not in named:
+            raise UsageError(
+                f"the run `{run.name}` had no input `{name}`",
+                hint=f"it had {', '.join(f'`{one}`' for one in sorted(named)) or 'none'}",
+            )
+    if wish.override_env is not None and run.job.environment.kind == "system":
+        raise UsageError(
+            f"`--override-env` means nothing to run `{run.name}`, which ran in its caller's own environment",
+            hint="call `mlproj reproduce` in the environment that is to be tried",
+        )
+    given = {item.name for item in run.job.parameters if item.origin == Origin.GIVEN.value}
+    secrets = [item.name for item in run.plan.parameters if item.text is None and item.name in given]
+    missing = [name for name in secrets if name not in wish.parameters]
+    if missing:
+        raise UsageError(
+            f"secret parameters are in no record: {', '.join(f'`{name}`' for name in missing)}",
+            hint=f"pass `-P {missing[0]}=VALUE`",
+        )
+
+
+def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Run, tuple[Named, ...]]:
+    """The run that came of it, and the tolerances that the project declares."""
+    with tools.workplace() as place, _source(wish, place / "source", store, tools, report) as found:
+        checkout, snapshot = found
+        assert wish.run.job is not None
+        places = Places(
+            directory=checkout.directory,
+            aside=place / "data",
+            named=wish.data,
+            given=wish.places,
+            replaced=wish.override_data,
+            offline=wish.offline,
+        )
+        bringer = Bringer(_jobs(wish.run, store), store.blobs, places, tools, report)
+        request = again(wish, checkout, bringer, store, tools)
+        world = replace(
+            tools,
+            sources=lambda uri: LaidOut(checkout),
+            observer=RecordedSource(tools.observer, wish.run.job.source, snapshot),
+        )
+        done = carry_out(request, world, report, lambda prepared: _approve(wish, prepared, report))
+        return done, _declared(checkout.directory, request.entry_point)
+
+
+def _declared(directory: Path, entry_point: str) -> tuple[Named, ...]:
+    project = read_project(directory)
+    entry = project.entry_point(entry_point)
+    return project.tolerances if entry is None else (*entry.tolerances, *project.tolerances)
+
+
+def _jobs(run: Run, store: RunStore) -> Iterator[Job]:
+    """The job of a run, and of the run that it did again, and so on: the data lay where one of them was."""
+    seen: set[str] = set()
+    while run.job is not None and run.run_id not in seen:
+        yield run.job
+        seen.add(run.run_id)
+        if run.reproduces is None:
+            return
+        try:
+            run = store.find(run.reproduces)
+        except RunNotFound:
+            return
+
+
+@contextlib.contextmanager
+def _source(
+    wish: Wish, tree: Path, store: RunStore, tools: Tools, report: Report
+) -> Iterator[tuple[Checkout, Snapshot]]:
+    """The source as it ran, in a folder of its own."""
+    job = wish.run.job
+    assert job is not None
+    tree.mkdir()
+    source = job.source
+    with contextlib.ExitStack() as stack:
+        if wish.from_git:
+            if source.commit is None:
+                raise UsageError("`--from-git` needs a commit, and the run's source was at none")
+            uri = source.remote or str(root_of(job.directory, source.subfolder))
+            fetched = stack.enter_context(tools.sources(uri).fetch(uri, source.commit, report))
+            find = there(fetched.root)
+        else:
+            roots = tuple(root_of(one.directory, source.subfolder) for one in _jobs(wish.run, store))
+            find = kept(store.blobs, *roots)
+        snapshot = lay_out(source, tree, find, store.blobs, report)
+        directory = tree / source.subfolder
+        directory.mkdir(parents=True, exist_ok=True)
+        yield (
+            Checkout(directory=directory, root=tree, uri=job.uri, revision=source.revision, own=True),
+            snapshot,
+        )
+
+
+def _approve(wish: Wish, prepared: Prepared, report: Report) -> None:
+    """Sees to it that what is about to run is what was recorded, but for what is to be another; what cannot
+    be had here as it was (a Python, a platform) is told. Raises Refused."""
+    recorded, found = wish.run.plan, prepared.plan
+    assert recorded is not None
+    digests = {item.name: item.digest for item in found.inputs}
+    for item in recorded.inputs:
+        if item.name not in wish.override_data and digests.get(item.name) != item.digest:
+            raise Refused(f"the data `{item.name}` is not what was recorded: {digests.get(item.name)}")
+    if found.identity == recorded.identity:
+        return
+    varied = {name for name, _ in variations(wish)}
+    varied |= {"outputs", "metrics"} if "parameters" in varied else set()
+    names = (
+        "entry_point",
+        "command",
+        "parameters",
+        "outputs",
+        "metrics",
+        "variables",
+        "python",
+        "platform",
+        "lock",
+    )
+    differing = [name for name in names if getattr(found, name) != getattr(recorded, name)]
+    told = [name for name in differing if name not in varied]
+    if told:
+        report(Note(message=f"the plan is not the recorded one in every respect: {', '.join(told)}"))
+
+
+def _stage(error: MlprojError) -> str:
+    if isinstance(error, EnvironmentFailed):
+        return "environment"
+    return "data" if isinstance(error, DataError | Refused) else "source"
+
+
+def _show(error: MlprojError, report: Report) -> None:
+    if isinstance(error, EnvironmentFailed) and error.output:
+        for line in error.output.splitlines():
+            report(Note(message=line))

@@ -1,0 +1,158 @@
+"""What is asked of a recorded run that is done again, and the request that this makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from mlproj.errors import DataError, UsageError
+from mlproj.model.digest import Digest
+from mlproj.model.environment import ImageState, RecordedLock
+from mlproj.model.plan import Plan
+from mlproj.model.project import ParameterType
+from mlproj.model.run import EnvironmentState, Run
+from mlproj.model.source import Checkout
+from mlproj.model.tolerance import Named
+from mlproj.ports import RunStore
+from mlproj.services.bringing import Bringer
+from mlproj.services.recorded_world import recorded_variables
+from mlproj.services.request import RunRequest, Tools
+from mlproj.spec.docker_arguments import parse_arguments
+
+OUTSIDE = "input:"
+"""Begins the spelling of a path in a plan whose data lay outside of the project."""
+
+_MANAGERS = {"system": "local", "virtualenv": "virtualenv", "conda": "conda", "docker": None}
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """A run to do again, as it was meant. `caller` is the folder it was asked from, `environ` its variables.
+
+    `parameters`, `override_data` (by name) and `override_env` (a lock file) make it another run on purpose;
+    `data` says where inputs are, by name, and `places` where to look for any. `tolerances` go before those
+    of the project. It is done `times` times; `offline` nothing is fetched; `from_git` has the source fetched.
+    """
+
+    run: Run
+    caller: Path
+    environ: Mapping[str, str]
+    parameters: Mapping[str, str] = msgspec.field(default_factory=dict)
+    data: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    places: tuple[Path, ...] = ()
+    override_data: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    override_env: Path | None = None
+    tolerances: tuple[Named, ...] = ()
+    times: int = 1
+    offline: bool = False
+    from_git: bool = False
+
+
+def again(wish: Wish, checkout: Checkout, bringer: Bringer, store: RunStore, tools: Tools) -> RunRequest:
+    """The request that has the recorded run done again in `checkout`, with its data brought there.
+
+    Raises ProjectError where data is not to be had, and UsageError.
+    """
+    run = wish.run
+    plan, job = run.plan, run.job
+    assert plan is not None and job is not None
+    parameters, brought = _brought(wish, checkout, bringer)
+    kind = job.environment.kind
+    return RunRequest(
+        uri=job.uri,
+        caller=checkout.directory,
+        environ=recorded_variables(run, wish.environ, tools.observer),
+        entry_point=plan.entry_point,
+        parameters={**parameters, **_varied(wish, plan)},
+        environment_manager=_MANAGERS[kind],
+        experiment=job.experiment,
+        inputs=tuple(brought),
+        outputs=plan.outputs,
+        timeout=plan.timeout,
+        experiment_given=True,
+        docker_arguments=parse_arguments(job.environment.options),
+        recorded=None if kind == "system" else recorded_lock(wish, job.environment, store),
+        reproduces=run.run_id,
+        brought=brought,
+    )
+
+
+def _brought(wish: Wish, checkout: Checkout, bringer: Bringer) -> tuple[dict[str, str], dict[str, Path]]:
+    """The parameters as they are given to the run, and where the further inputs are."""
+    plan, job = wish.run.plan, wish.run.job
+    assert plan is not None and job is not None
+    texts = {item.name: item.text for item in plan.parameters if item.text is not None}
+    paths = {item.name for item in plan.parameters if item.type is ParameterType.PATH}
+    brought: dict[str, Path] = {}
+    for state in job.inputs:
+        if state.digest is None:
+            continue
+        text = texts.get(state.name) if state.name in paths else None
+        if text is not None:
+            inside = None if text.startswith(OUTSIDE) else checkout.directory / text
+            place = bringer.bring(state, inside)
+            texts[state.name] = str(place) if inside is None else text
+        else:
+            outside = state.path.startswith(("/", "../")) or "://" in state.path
+            place = bringer.bring(state, None if outside else checkout.directory / state.path)
+            brought[state.name] = place
+    return texts, brought
+
+
+def _varied(wish: Wish, plan: Plan) -> dict[str, str]:
+    """The parameters that are to be others; a path is the caller's."""
+    kinds = {item.name: item.type for item in plan.parameters}
+    varied = {}
+    for name, text in wish.parameters.items():
+        beside = wish.caller / text
+        is_path = kinds.get(name) is ParameterType.PATH and beside.exists()
+        varied[name] = str(beside.absolute()) if is_path else text
+    return varied
+
+
+def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore) -> RecordedLock:
+    """The lock to take. Raises UsageError for one of another kind that is to be taken instead."""
+    because = f"the lock of run `{wish.run.run_id}`"
+    image = state.image
+    if wish.override_env is not None:
+        text, because = _read(wish.override_env), f"the lock in `{wish.override_env}`"
+        image = None if state.kind != "docker" else _image(text, wish.override_env)
+    elif state.lock_file is None or state.lock_file not in store.blobs:
+        raise DataError("the store does not hold the lock of the run's environment")
+    else:
+        text = store.blobs.path(state.lock_file).read_bytes()
+    return RecordedLock(
+        format=state.lock_format or "",
+        text=text,
+        python=state.python,
+        because=because,
+        image=image,
+        offline=wish.offline,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"`--override-env {path}` cannot be read: {error.strerror}") from error
+
+
+class _ImageLock(msgspec.Struct, frozen=True):
+    """What of a lock of an image says which one it is."""
+
+    image: str
+    id: str
+    digest: str | None = None
+
+
+def _image(text: bytes, path: Path) -> ImageState:
+    try:
+        found = msgspec.json.decode(text, type=_ImageLock)
+        Digest(found.id)
+    except ValueError as error:
+        raise UsageError(
+            f"`{path}` is no lock of an image: {error}", hint="`mlproj env lock` writes one"
+        ) from error
+    return ImageState(name=found.image, id=found.id, digest=found.digest)
