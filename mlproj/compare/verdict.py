@@ -56,8 +56,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What came of doing the run `original` again as the runs `runs`.
 
-    `variations` are what was to be another, `causes` what may have made it come out so, in the order in which
-    to look. `times` is how often it was to be done; `notes` are what else a reader has to know.
+    `variations` are what was to be another, `causes` whatever is not as it was and may have made the result
+    come out so, in the order in which to look. `times` is how often it was to be done; `notes` are what else
+    a reader has to know.
     """
 
     original: str

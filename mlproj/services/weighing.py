@@ -48,7 +48,7 @@ def weigh(found: Again, store: RunStore) -> Verdict:
         items=items,
         failure=failure,
         variations=tuple(sentence for _, sentence in variations(wish)),
-        causes=() if grade is Grade.IDENTICAL else tuple(_causes(found, spread, grade, store)),
+        causes=tuple(_causes(found, spread, grade, store)),
         notes=(NOTHING,) if nothing else (),
     )
 

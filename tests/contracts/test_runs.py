@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,20 @@ def test_nothing_of_the_callers_python_gets_in(
     project = project_for(manager)
     document(mlproj, project, manager, VIRTUAL_ENV="/the/callers/own", PYTHONPATH="/the/callers/own")
     assert mlproj("logs", "last", cwd=project).stdout.startswith("False False\n")
+
+
+@pytest.mark.parametrize("manager", KINDS)
+def test_a_run_is_done_again_where_nothing_is_left_of_it(
+    manager: str, project_for: Callable[[str], Path], mlproj: Mlproj, tmp_path: Path
+) -> None:
+    project = project_for(manager)
+    run = document(mlproj, project, manager)
+    shutil.copytree(project, tmp_path / "elsewhere")
+    shutil.rmtree(project)
+    answer = mlproj("reproduce", run["run_id"], "--data", tmp_path / "elsewhere", "--json")
+    assert answer.code == 0, answer.stdout + answer.stderr
+    again = answer.document
+    assert again["verdict"]["grade"] == "identical"
+    assert (again["plan"], again["reproduces"]) == (run["plan"], run["run_id"])
+    assert again["environment"]["lock"] == run["environment"]["lock"]
+    assert again["verdict"]["causes"] == []

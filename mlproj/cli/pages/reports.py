@@ -10,7 +10,7 @@ import msgspec
 
 from mlproj.cli.controls import printable
 from mlproj.cli.documents import RUN_SCHEMA
-from mlproj.cli.pages.verdict import sentence_of, shown
+from mlproj.cli.pages.verdict import TITLES, sentence_of, shown
 from mlproj.compare.verdict import Grade, Item
 from mlproj.errors import OutputError, UsageError
 from mlproj.files import write_atomically
@@ -64,7 +64,7 @@ def _lines(found: Reproduction) -> Iterator[str]:
             yield from (f"- {_escaped(sentence)}" for sentence in told)
     if verdict.causes:
         yield ""
-        yield "### What may have made it differ"
+        yield f"### {TITLES[verdict.grade.is_reproduced].capitalize()}"
         yield ""
         for cause in verdict.causes:
             yield f"- {cause.kind}"

@@ -13,6 +13,10 @@ _SHORT = 19
 """Characters of a digest that are shown: `sha256:` and twelve digits."""
 
 
+TITLES = {True: "not as it was", False: "what may have made it differ"}
+"""Above what is another than it was, by whether the result is none the less what it was."""
+
+
 def verdict_page(found: Reproduction) -> tuple[Section, ...]:
     verdict = found.verdict
     return (
@@ -24,7 +28,7 @@ def verdict_page(found: Reproduction) -> tuple[Section, ...]:
         ),
         Section(title="varied", rows=tuple((sentence,) for sentence in verdict.variations)),
         Section(
-            title="what may have made it differ",
+            title=TITLES[verdict.grade.is_reproduced],
             rows=tuple((cause.kind, "\n".join(cause.details)) for cause in verdict.causes),
         ),
         Section(title="notes", rows=tuple((note,) for note in verdict.notes)),
