@@ -5,6 +5,7 @@
     project = mlproj.load_project("example_projects/elasticnet")
     plan = mlproj.plan("example_projects/elasticnet", entry_point="train", parameters={"alpha": 0.5})
     run = mlproj.run("example_projects/elasticnet", entry_point="train", parameters={"alpha": 0.5})
+    mlproj.reproduce(run.run_id).verdict.grade
     store = mlproj.open_store()
     store.find("last") == run
 
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from mlproj.api import load_project as load_project
     from mlproj.api import open_store as open_store
     from mlproj.api import plan as plan
+    from mlproj.api import reproduce as reproduce
     from mlproj.api import run as run
 
-__all__ = ["__version__", "load_project", "open_store", "plan", "run"]
+__all__ = ["__version__", "load_project", "open_store", "plan", "reproduce", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,9 +11,13 @@ from mlproj.model.events import Report, silent
 from mlproj.model.plan import Plan
 from mlproj.model.project import Project
 from mlproj.model.run import Run
+from mlproj.model.tolerance import read_named
 from mlproj.ports import RunStore
 from mlproj.services import run as service
+from mlproj.services.reproduce import Reproduction
+from mlproj.services.reproduce import reproduce as do_again
 from mlproj.services.request import RunRequest
+from mlproj.services.rerunning import Wish
 from mlproj.spec import read_project
 from mlproj.spec.instant import instant
 
@@ -82,6 +86,40 @@ def plan(
         timeout=timeout,
     )
     return service.plan(request, wiring.tools(os.environ, request.caller), report).plan
+
+
+def reproduce(
+    run: str = "last",
+    *,
+    parameters: Mapping[str, object] | None = None,
+    tolerances: Mapping[str, str] | None = None,
+    data: Mapping[str, str | Path] | None = None,
+    times: int = 1,
+    offline: bool = False,
+    store: str | None = None,
+    report: Report = silent,
+) -> Reproduction:
+    """Does a recorded run again; what comes of it, the verdict among it, is returned whatever that is.
+
+    `run` is an id, a unique prefix of one, a name or `last`. `tolerances` are sizes (`0.01`, `1%`, `0.01abs`)
+    by the names of metrics and outputs, or patterns of them; `parameters` make it another run on purpose, and
+    give secret ones again; `data` says where inputs are, by name. Raises Altered where the record is not what
+    was sealed, NotReproduced for a run without a plan, UsageError and StoreError.
+    """
+    caller, environ = wiring.current_folder(), dict(os.environ)
+    records = wiring.existing_store(store)
+    named = tuple(read_named(f"{name}={size}") for name, size in (tolerances or {}).items())
+    wish = Wish(
+        run=records.find(run),
+        caller=caller,
+        environ=environ,
+        parameters=_texts(parameters),
+        data={name: caller / path for name, path in (data or {}).items()},
+        tolerances=named,
+        times=times,
+        offline=offline,
+    )
+    return do_again(wish, records, wiring.tools(environ, caller, store), report)
 
 
 def load_project(directory: str | Path = ".") -> Project:

@@ -53,3 +53,13 @@ def test_what_cannot_be_run_is_raised(project: Path, make_project: ProjectMaker)
     with pytest.raises(SpecError):
         mlproj.load_project(broken)
     assert [entry.name for entry in mlproj.load_project(project).entry_points] == ["main"]
+
+
+def test_a_run_is_done_again_from_python(project: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    run = mlproj.run(str(project), env_manager="local", store=store)
+    found = mlproj.reproduce(run.run_id, store=store)
+    assert found.verdict.grade.is_reproduced and found.runs[0].reproduces == run.run_id
+    assert found.runs[0].plan == run.plan
+    varied = mlproj.reproduce(run.run_id, parameters={"alpha": 2}, store=store)
+    assert varied.verdict.variations == ("parameter `alpha`: 0.5 -> 2",)

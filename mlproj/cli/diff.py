@@ -11,8 +11,10 @@ from mlproj import wiring
 from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
+from mlproj.cli.pages.verdict import causes
 from mlproj.cli.sheet import Section, print_sheet
 from mlproj.cli.words import number
+from mlproj.compare.causes import causes_of
 from mlproj.compare.runs import Change, RunDifference
 from mlproj.model.tolerance import EXACT, read_tolerance
 from mlproj.services.diff import Diff
@@ -45,9 +47,10 @@ def diff(
     found = compare(records, records.find(before), records.find(after), allowed)
     if as_json:
         parts = {"difference": found.difference, "patches": found.patches, "contents": found.contents}
+        parts["causes"] = causes_of(found.difference)
         print_document({"schema": "mlproj/diff/1", **parts})
         return 0
-    print_sheet((*_page(found.difference), _contents(found)))
+    print_sheet((*_page(found.difference), _contents(found), causes(causes_of(found.difference))))
     _print_patches(found)
     return 0
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mlproj.cli.sheet import Row, Section
 from mlproj.cli.words import counted
+from mlproj.compare.causes import Cause
 from mlproj.compare.verdict import Item
 from mlproj.services.reproduce import Reproduction
 
@@ -27,12 +28,13 @@ def verdict_page(found: Reproduction) -> tuple[Section, ...]:
             rows=tuple(_row(item) for item in verdict.items),
         ),
         Section(title="varied", rows=tuple((sentence,) for sentence in verdict.variations)),
-        Section(
-            title=TITLES[verdict.grade.is_reproduced],
-            rows=tuple((cause.kind, "\n".join(cause.details)) for cause in verdict.causes),
-        ),
+        causes(verdict.causes, TITLES[verdict.grade.is_reproduced]),
         Section(title="notes", rows=tuple((note,) for note in verdict.notes)),
     )
+
+
+def causes(found: Sequence[Cause], title: str = TITLES[False]) -> Section:
+    return Section(title=title, rows=tuple((cause.kind, "\n".join(cause.details)) for cause in found))
 
 
 def sentence_of(found: Reproduction) -> str:

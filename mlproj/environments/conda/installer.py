@@ -68,6 +68,9 @@ def _records(order: Linking) -> list[rattler.RepoDataRecord]:
                 record.url = f"{origin}{record.url.removeprefix(told)}"
         if order.artifacts is not None and (at_hand := Path(order.artifacts, record.file_name)).is_file():
             record.url = at_hand.as_uri()
+        elif order.offline and not record.url.startswith("file:"):
+            # Found in the package cache or nowhere: nothing is asked for on a network.
+            record.url = (Path(order.folder) / "absent" / record.file_name).as_uri()
     return records
 
 
