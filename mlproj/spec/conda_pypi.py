@@ -16,7 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import CondaSpec, VirtualenvSpec
-from mlproj.spec.requirements import inclusion
+from mlproj.spec.requirement_paths import from_folder
 
 TABLE = Path(__file__).parent / "data" / "conda_pypi.tsv"
 WITHIN_WHEELS = "-"
@@ -29,7 +29,6 @@ _MATCH = re.compile(
 _FIELD = re.compile(r"(?P<key>\w+)\s*=\s*(?:'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<bare>[^,\s]+))")
 _CLAUSE = re.compile(r"(?P<operator>==|>=|<=|!=|~=|=|>|<)?(?P<version>[^=<>!~].*)")
 _WHOLE = re.compile(r"={0,2}[^=<>!~|,*]+")
-_EDITABLE = re.compile(r"(?P<option>(?:-e|--editable)(?:\s+|\s*=\s*))?(?P<path>\.{1,2}(?:/.*|\[.*)?)")
 
 
 class _Untranslatable(Exception):
@@ -76,7 +75,7 @@ def as_virtualenv(spec: CondaSpec, numbers: Sequence[int | None], because: str) 
     return VirtualenvSpec(
         python=python,
         build_dependencies=tuple(lines),
-        dependencies=tuple(_from_folder(line, folder) for line in spec.pip),
+        dependencies=tuple(from_folder(line, folder) for line in spec.pip),
         files=(os.path.normpath(spec.file),),
         because=f"{spec.because}, as a virtualenv of PyPI's packages ({because}){dropped}",
     )
@@ -180,20 +179,6 @@ def _left_out(names: list[str]) -> str:
     words = ((WITHIN_WHEELS, "wheels bring themselves"), (WITHIN_PYTHON, "the interpreter brings itself"))
     kinds = ((bring, [name for name in names if table()[name] == kind]) for kind, bring in words)
     return "".join(f"; what {bring} is left out: {', '.join(found)}" for bring, found in kinds if found)
-
-
-def _from_folder(line: str, folder: str) -> str:
-    """A line of the `pip:` list, whose paths are relative to its file's folder, for the project's folder."""
-    if not folder:
-        return line
-    included = inclusion(line)
-    if included is not None:
-        return f"{included.option} {os.path.join(folder, included.file)}" if included.is_plain else line
-    local = _EDITABLE.fullmatch(line)
-    if local is None:
-        return line
-    path = os.path.normpath(os.path.join(folder, local["path"]))
-    return f"{local['option'] or ''}{'' if path.startswith('.') else './'}{path}"
 
 
 def _failure(spec: CondaSpec, names: list[str], faults: list[str]) -> EnvironmentFailed:
