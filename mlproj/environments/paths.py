@@ -34,6 +34,12 @@ def with_files_at_hand(text: str, folder: Path) -> str:
     return _URL.sub(replaced, text)
 
 
+def with_inner_paths_relative(text: str, folder: Path) -> str:
+    """The lock, which lies in `folder`, with no absolute path into that, so that it serves elsewhere too."""
+    start = os.path.join(folder, "")
+    return _with_paths(text, lambda path: os.path.relpath(path, folder) if path.startswith(start) else path)
+
+
 def _with_paths(text: str, change: Callable[[str], str]) -> str:
     def replaced(match: re.Match[str]) -> str:
         literal = match["literal"]

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from mlproj.environments import uploads
 from mlproj.environments.indexes import redacted
-from mlproj.environments.paths import with_moved_paths
+from mlproj.environments.paths import with_inner_paths_relative, with_moved_paths
 from mlproj.environments.question import Question
 from mlproj.environments.requirements import Requirements, read_requirements
 from mlproj.environments.uv import Uv, tool_failure
@@ -158,7 +158,8 @@ def _compiled(
         if untold:
             names = ", ".join(f"`{name}`" for name in untold)
             report(Note(message=f"files without an upload time were passed over: of {names}"))
-    return text
+    # uv leaves paths as they are asked for, but for those of `file:`.
+    return with_inner_paths_relative(text, question.project)
 
 
 def _distribution(file: str) -> str:

@@ -16,10 +16,11 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import CondaSpec, VirtualenvSpec
-from mlproj.spec.requirements import inclusion
+from mlproj.spec.requirement_paths import from_folder
 
 TABLE = Path(__file__).parent / "data" / "conda_pypi.tsv"
 WITHIN_WHEELS = "-"
+WITHIN_PYTHON = "="
 
 _PYTHON = "python"
 _MATCH = re.compile(
@@ -27,7 +28,7 @@ _MATCH = re.compile(
 )
 _FIELD = re.compile(r"(?P<key>\w+)\s*=\s*(?:'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<bare>[^,\s]+))")
 _CLAUSE = re.compile(r"(?P<operator>==|>=|<=|!=|~=|=|>|<)?(?P<version>[^=<>!~].*)")
-_EDITABLE = re.compile(r"(?P<option>(?:-e|--editable)(?:\s+|\s*=\s*))?(?P<path>\.{1,2}(?:/.*|\[.*)?)")
+_WHOLE = re.compile(r"={0,2}[^=<>!~|,*]+")
 
 
 class _Untranslatable(Exception):
@@ -59,7 +60,7 @@ def as_virtualenv(spec: CondaSpec, numbers: Sequence[int | None], because: str) 
             wanted = _requirement(dependency)
             lines += wanted
             within += [] if wanted else [dependency.name]
-            builds += [dependency.name] if dependency.build else []
+            builds += [dependency.name] if wanted and dependency.build else []
         except _Untranslatable as fault:
             place = spec.file if line is None else f"{spec.file}:{line}"
             faults.append(f"{place}: `{text}` {fault}")
@@ -68,13 +69,13 @@ def as_virtualenv(spec: CondaSpec, numbers: Sequence[int | None], because: str) 
         raise _failure(spec, names, faults)
     folder = os.path.dirname(spec.file)
     dropped = f"; without the builds that it names of {', '.join(builds)}" if builds else ""
-    dropped += f"; what wheels bring themselves is left out: {', '.join(within)}" if within else ""
+    dropped += _left_out(within)
     variables = ", ".join(name for name, _ in spec.variables)
     dropped += f"; without the variables {variables}" if variables else ""
     return VirtualenvSpec(
         python=python,
         build_dependencies=tuple(lines),
-        dependencies=tuple(_from_folder(line, folder) for line in spec.pip),
+        dependencies=tuple(from_folder(line, folder) for line in spec.pip),
         files=(os.path.normpath(spec.file),),
         because=f"{spec.because}, as a virtualenv of PyPI's packages ({because}){dropped}",
     )
@@ -112,7 +113,8 @@ def requirement(versions: str) -> str:
 
 @functools.cache
 def table() -> dict[str, str]:
-    """The project on PyPI of each package of conda that is known; WITHIN_WHEELS where wheels bring it."""
+    """The project on PyPI of each package of conda that is known; WITHIN_WHEELS where wheels bring it,
+    WITHIN_PYTHON where an interpreter does."""
     rows = (line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines())
     return {row[0]: row[1] for row in rows if len(row) == 3}
 
@@ -163,25 +165,20 @@ def _interpreter(dependency: Dependency) -> str | None:
 
 def _requirement(dependency: Dependency) -> tuple[str, ...]:
     project = table().get(dependency.name)
-    if project is None:
+    # Exports pin each part of Python. Who asks for one by hand wants it for itself: `sqlite` is a program.
+    is_by_hand = project == WITHIN_PYTHON and _WHOLE.fullmatch(dependency.versions or "") is None
+    if project is None or is_by_hand:
         raise _Untranslatable("is not known to be a project on PyPI")
-    if project == WITHIN_WHEELS:
+    if project in (WITHIN_WHEELS, WITHIN_PYTHON):
         return ()
     return (f"{project}{'' if dependency.versions is None else requirement(dependency.versions)}",)
 
 
-def _from_folder(line: str, folder: str) -> str:
-    """A line of the `pip:` list, whose paths are relative to its file's folder, for the project's folder."""
-    if not folder:
-        return line
-    included = inclusion(line)
-    if included is not None:
-        return f"{included.option} {os.path.join(folder, included.file)}" if included.is_plain else line
-    local = _EDITABLE.fullmatch(line)
-    if local is None:
-        return line
-    path = os.path.normpath(os.path.join(folder, local["path"]))
-    return f"{local['option'] or ''}{'' if path.startswith('.') else './'}{path}"
+def _left_out(names: list[str]) -> str:
+    """What is said of the packages that nothing is installed for."""
+    words = ((WITHIN_WHEELS, "wheels bring themselves"), (WITHIN_PYTHON, "the interpreter brings itself"))
+    kinds = ((bring, [name for name in names if table()[name] == kind]) for kind, bring in words)
+    return "".join(f"; what {bring} is left out: {', '.join(found)}" for bring, found in kinds if found)
 
 
 def _failure(spec: CondaSpec, names: list[str], faults: list[str]) -> EnvironmentFailed:

@@ -105,7 +105,9 @@ def _translated(spec: CondaSpec, manager: str, directory: Path) -> VirtualenvSpe
     )
     numbered = ((None, line) for line in found.dependencies)
     files = (*found.files, *requirements.referenced(directory, numbered, spec.file))
-    return msgspec.structs.replace(found, files=tuple(dict.fromkeys(files)))
+    paths = importlib.import_module("mlproj.spec.requirement_paths")
+    lines = paths.with_contents(found.dependencies, os.path.dirname(spec.file), directory)
+    return msgspec.structs.replace(found, dependencies=lines, files=tuple(dict.fromkeys(files)))
 
 
 def _declared(directory: Path, entry: Entry, file: str, findings: list[Finding]) -> Choice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,16 @@ from msgspec.structs import replace
 
 from mlproj.environments.conda.environment import CondaEnvironment
 from mlproj.environments.conda.failures import translated
+from mlproj.environments.virtualenv import VirtualenvEnvironment
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import CondaSpec, DockerSpec, LockFile, SystemSpec
 from mlproj.model.events import Progress
 from mlproj.ports import Resolving
+from mlproj.spec import environment_for, read_project, toml
+from mlproj.spec.conda_lock import parted
 from tests.conda_channels import Package, channel, extended, forge, python_module, reindex, write
 from tests.environments.conftest import Recorder, lock, lock_and_build, packages, python_in, run_in
+from tests.environments.index_server import Release
 
 
 @pytest.fixture(scope="session")
@@ -187,6 +192,44 @@ def test_a_file_in_a_folder_of_its_own_has_its_paths_there(
     committed = lock(shared_conda, spec, tmp_path)
     assert committed.lock is not None and committed.key == locked.key
     assert 'path = "package"' in committed.lock.text.decode()
+
+
+def test_paths_of_a_pip_list_lead_to_the_same_from_conda_and_from_a_virtualenv(
+    shared_conda: CondaEnvironment, shared: VirtualenvEnvironment, forged: Path, tmp_path: Path
+) -> None:
+    for name in ("environments/near", "environments/linked", "far", "named"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "pyproject.toml").write_text(
+            f'[project]\nname = "{name.rpartition("/")[2]}"\nversion = "1"\n'
+        )
+    wheels = tmp_path / "environments" / "wheels"
+    wheels.mkdir()
+    release = Release(name="direct", version="1.0", uploaded=None)
+    (wheels / release.file).write_bytes(release.content)
+    (tmp_path / "environments" / "lists").mkdir()
+    (tmp_path / "environments" / "lists" / "more.txt").write_text("-r less.txt\n")
+    (tmp_path / "environments" / "lists" / "less.txt").write_text("../far\n")
+    direct = f"wheels/{release.file}"
+    pip = ("-r lists/more.txt", "-e ./linked", "near/", "named @ file:../named", direct)
+    spec = replace(specification(forged, pip=pip), file="environments/conda.yaml")
+    in_conda = lock(shared_conda, spec, tmp_path)
+    asked = "".join(f"      - {line}\n" for line in pip)
+    (tmp_path / "environments" / "conda.yaml").write_text(f"dependencies:\n  - pip:\n{asked}")
+    (tmp_path / "MLproject").write_text("conda_env: environments/conda.yaml\n")
+    in_virtualenv = lock(shared, environment_for(read_project(tmp_path), tmp_path, "virtualenv"), tmp_path)
+    assert in_conda.lock is not None and in_virtualenv.lock is not None
+    places = places_of(parted(in_conda.lock.text.decode()).pylock or "")
+    alike = places_of(in_virtualenv.lock.text.decode())
+    assert places == {name: alike[name] for name in places}
+    assert sorted(places) == ["direct", "far", "linked", "named", "near"]
+
+
+def places_of(pylock: str) -> dict[str, str]:
+    """The path that a lock has each package from, if it has one."""
+    packages = pylock.split("[[packages]]")[1:]
+    told = {toml.decode(package, dict)["name"]: package for package in packages}
+    found = {name: re.search(r'\bpath = "([^"]+)"', text) for name, text in told.items()}
+    return {name: match[1] for name, match in found.items() if match}
 
 
 def test_a_pip_list_brings_python_and_may_replace_what_conda_brings(
@@ -468,6 +511,8 @@ from mlproj.environments.conda.environment import CondaEnvironment
 from mlproj.model.environment import CondaSpec
 from mlproj.model.events import silent
 from mlproj.ports import Resolving
+from mlproj.spec import environment_for, read_project, toml
+from mlproj.spec.conda_lock import parted
 environment, project = CondaEnvironment(Path({str(conda_cache)!r})), Path({str(tmp_path)!r})
 spec = CondaSpec(
     file="conda.yaml", channels={spec.channels!r}, dependencies={spec.dependencies!r}, because=""

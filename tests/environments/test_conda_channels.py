@@ -113,6 +113,34 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, condarc: s
         urls(tmp_path, (), condarc)
 
 
+@pytest.mark.parametrize(
+    "verify, settings",
+    [
+        ("true", ()),
+        ("", ()),
+        ("truststore", ()),
+        ("false", (("tls-no-verify", "true"),)),
+        ("'No'", (("tls-no-verify", "true"),)),
+    ],
+)
+def test_certificates_are_looked_at_unless_they_are_not_to_be(
+    tmp_path: Path, verify: str, settings: tuple[tuple[str, str], ...]
+) -> None:
+    (tmp_path / ".condarc").write_text(f"ssl_verify: {verify}\n")
+    network = read_configuration({"HOME": str(tmp_path)}).network
+    assert (network.settings, network.certificates) == (settings, None)
+
+
+@pytest.mark.parametrize("named", ["{home}/ours.pem", "~/ours.pem", "$WHERE/ours.pem"])
+def test_certificates_may_be_named(tmp_path: Path, named: str) -> None:
+    (tmp_path / "ours.pem").touch()
+    (tmp_path / ".condarc").write_text(f"ssl_verify: {named.format(home=tmp_path)}\n")
+    environ = {"HOME": str(tmp_path), "WHERE": str(tmp_path)}
+    assert read_configuration(environ).network.certificates == str(tmp_path / "ours.pem")
+    with pytest.raises(EnvironmentFailed, match=r"`ssl_verify` names `theirs\.pem`"):
+        read_configuration({**environ, "CONDA_SSL_VERIFY": "theirs.pem"})
+
+
 def test_packages_are_told_from_their_channels() -> None:
     assert split("https://ada:pw@h.org/t/tok/x::y=1=2") == ("https://ada:pw@h.org/t/tok/x", "y=1=2")
     assert split("x[channel='u::v']") == (None, "x[channel='u::v']")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.server
 import json
+import shutil
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from mlproj.environments.conda.environment import CondaEnvironment
 from mlproj.errors import EnvironmentFailed
 from mlproj.model.environment import CondaSpec, LockedEnvironment
 from mlproj.model.events import Progress
+from tests.certificates import self_signed
 from tests.conda_channels import Package, channel, reindex, write
 from tests.environments.conftest import Recorder, lock, lock_and_build, packages
 
@@ -70,10 +74,21 @@ def server(tmp_path: Path) -> Iterator[Server]:
     folder, asked = tmp_path / "served", list[str]()
     channel(folder, Package(name="tool", files={"share/tool": b"good"}))
     handler = type("Handler", (_Handler,), {"asked": asked})
-    with _Listening(("127.0.0.1", 0), functools.partial(handler, directory=str(folder))) as listening:
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        yield Server(f"127.0.0.1:{listening.server_port}", folder, asked)
-        listening.shutdown()
+    with listening(handler, folder) as port:
+        yield Server(f"127.0.0.1:{port}", folder, asked)
+
+
+@contextlib.contextmanager
+def listening(handler: type, folder: Path, certified: tuple[Path, Path] | None = None) -> Iterator[int]:
+    """The port of a server of `folder`, that has a certificate and its key where it speaks TLS."""
+    with _Listening(("127.0.0.1", 0), functools.partial(handler, directory=str(folder))) as server:
+        if certified is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certified)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
 
 
 def specification(url: str) -> CondaSpec:
@@ -161,6 +176,23 @@ def test_a_mirror_serves_and_the_lock_names_the_channel(server: Server, tmp_path
     locked, _ = lock_and_build(environment, specification("forge"), tmp_path)
     assert locked.lock is not None
     assert f"{upstream}/noarch/tool-1.0-0.tar.bz2" in locked.lock.text.decode()
+
+
+def test_certificates_that_a_person_names_are_believed_and_no_others(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "certificates").mkdir()
+    certified = self_signed(tmp_path / "certificates")
+    handler = type("Handler", (_Handler,), {"asked": server.asked})
+    with listening(handler, server.folder, certified) as port:
+        specified = specification(f"https://127.0.0.1:{port}/open")
+        with pytest.raises(EnvironmentFailed, match=r"https://127\.0\.0\.1"):
+            lock(CondaEnvironment(tmp_path / "doubting", {"HOME": str(tmp_path)}), specified, tmp_path)
+        shutil.copytree(certified[0].parent, tmp_path / "trusted", ignore=shutil.ignore_patterns("key.pem"))
+        for kind, named in (("file", "certificates/certificate.pem"), ("folder", "trusted")):
+            (tmp_path / ".condarc").write_text(f"ssl_verify: ~/{named}\n")
+            environment = CondaEnvironment(tmp_path / f"cache-{kind}", {"HOME": str(tmp_path)})
+            lock_and_build(environment, specified, tmp_path)
+        believing = {"HOME": str(tmp_path), "CONDA_SSL_VERIFY": "false"}
+        lock(CondaEnvironment(tmp_path / "blind", believing), specified, tmp_path)
 
 
 def test_a_changed_channel_on_a_server_is_seen_on_refresh(server: Server, tmp_path: Path) -> None:

@@ -6,9 +6,7 @@ import base64
 import contextlib
 import json
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ import pytest
 from mlproj.errors import MlprojError, NotFound, StoreError, UsageError
 from mlproj.remote.connection import Away, Connection
 from mlproj.remote.credentials import Credentials, read_credentials
-from tests.conftest import need
+from tests.certificates import self_signed
 from tests.remote.stub import Stub, serving
 
 NAMED = {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": "käse"}
@@ -169,22 +167,7 @@ def test_a_proxy_is_asked_unless_the_server_is_exempt(stub: Stub) -> None:
 
 
 def test_whom_to_believe_is_said_by_a_variable(tmp_path: Path) -> None:
-    need("openssl", shutil.which("openssl") is not None)
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    command = (
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=localhost",
-    )
-    more = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
-    subprocess.run((*command, *more), check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path)
     with serving(certificate, key) as stub:
         with pytest.raises(Away, match="certificate") as caught:
             connected(stub.uri).get("runs/get")

@@ -16,10 +16,19 @@ from packaging.version import Version
 from mlproj.errors import EnvironmentFailed, UsageError
 from mlproj.model.environment import CondaSpec, DockerSpec, SystemSpec, VirtualenvSpec
 from mlproj.spec import environment_for, read_project
-from mlproj.spec.conda_pypi import TABLE, WITHIN_WHEELS, as_virtualenv, read, requirement, table
+from mlproj.spec.conda_pypi import (
+    TABLE,
+    WITHIN_PYTHON,
+    WITHIN_WHEELS,
+    as_virtualenv,
+    read,
+    requirement,
+    table,
+)
 
 MAIN = "entry_points:\n  main:\n    command: echo\n"
-KNOWN = sorted(name for name, project in table().items() if project != WITHIN_WHEELS)
+WITHIN = (WITHIN_WHEELS, WITHIN_PYTHON)
+KNOWN = sorted(name for name, project in table().items() if project not in WITHIN)
 
 
 def translated(*dependencies: str, pip: tuple[str, ...] = (), file: str = "conda.yaml") -> VirtualenvSpec:
@@ -62,6 +71,10 @@ def chosen(folder: Path, files: dict[str, bytes | str], manager: str | None) -> 
         ("matplotlib-base", "matplotlib"),
         ("opencv=4.5", "opencv-python==4.5.*"),
         ("python-graphviz", "graphviz"),
+        ("redis-py=7.3", "redis==7.3.*"),
+        ("ydata-profiling=4.16.0", "ydata-profiling==4.16.0.*"),
+        ("psycopg2-binary=2.9.9", "psycopg2-binary==2.9.9.*"),
+        ("scikit-survival=0.17.0=py37h5685391_0", "scikit-survival==0.17.0"),
         ("pip=20.2", "pip==20.2.*"),
         ("setuptools", "setuptools"),
     ],
@@ -137,6 +150,34 @@ def test_what_wheels_bring_along_is_not_asked_for() -> None:
     assert "what wheels bring themselves is left out: nomkl, libgfortran5" in spec.because
 
 
+def test_an_export_of_a_bare_python_is_that_python() -> None:
+    exported = (
+        "bzip2=1.0.8 ca-certificates=2025.2.25=haa95532_0 openssl=1.1.1q=h2bbff1b_0 tzdata=2023c vc=14.42"
+    )
+    spec = translated(
+        "python=3.12.9", *exported.split(), "sqlite 3.45.3", "libopenblas=0.3.7=h3d69b6c_7", "wheel=0.45.1"
+    )
+    assert (spec.python, spec.build_dependencies) == ("3.12.9", ("wheel==0.45.1.*",))
+    assert "what the interpreter brings itself is left out: bzip2, ca-certificates, openssl" in spec.because
+    assert "what wheels bring themselves is left out: libopenblas" in spec.because
+    assert "the builds" not in spec.because
+
+
+@pytest.mark.parametrize("asked", ["sqlite", "openssl>=3", "tk=*", "xz=5|6"])
+def test_a_part_of_python_that_is_asked_for_by_hand_is_not_left_out(asked: str) -> None:
+    with pytest.raises(EnvironmentFailed) as caught:
+        translated("python=3.12", asked)
+    assert f"`{asked}`" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "asked", ["redis", "tzdata", "databricks-cli", "spark>=3.0.0", "torch==1.9.0", "mkl"]
+)
+def test_a_name_that_is_something_else_on_pypi_or_nothing_for_conda_is_refused(asked: str) -> None:
+    with pytest.raises(EnvironmentFailed, match="1 package of"):
+        translated(asked)
+
+
 @pytest.mark.parametrize("manager", ["virtualenv", "uv"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_conda_project_is_served_by_a_virtualenv_where_that_is_asked_for(
@@ -182,14 +223,14 @@ def test_the_table_is_whole_and_says_where_each_name_is_from() -> None:
     assert len(rows) == len(table()) >= 300
     for name, project, _ in rows:
         assert name == name.lower()
-        if project != WITHIN_WHEELS:
+        if project not in WITHIN:
             asked = Requirement(project)
             assert canonicalize_name(asked.name) == asked.name
 
 
 def test_the_commonest_packages_are_known() -> None:
     for name in COMMON.split():
-        assert table().get(name) not in (None, WITHIN_WHEELS), name
+        assert table().get(name) not in (None, *WITHIN), name
 
 
 COMMON = """
@@ -235,4 +276,4 @@ def test_whatever_stands_there_is_translated_or_told(text: str) -> None:
         return
     for line in spec.build_dependencies:
         Requirement(line)
-    assert spec.build_dependencies or read(text).name == "python" or table()[read(text).name] == WITHIN_WHEELS
+    assert spec.build_dependencies or read(text).name == "python" or table()[read(text).name] in WITHIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ DEFAULT_CHANNELS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anacond
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _TRUE = ("1", "true", "yes", "on", "y")
+_FALSE = ("0", "false", "no", "off", "n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def read_configuration(environ: Mapping[str, str]) -> Configuration:
         groups=_groups(options),
         strict=str(options.get("channel_priority", "strict")).lower() not in ("disabled", "false"),
         with_pip=_is_true(options.get("add_pip_as_python_dependency", True)),
-        network=Network(files=tuple(map(str, rattler)), settings=tuple(_network(options))),
+        network=_network(options, rattler, environ),
     )
 
 
@@ -144,13 +146,26 @@ def _groups(options: dict[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((name, members) for name, members in (*mirrored, *several) if members)
 
 
-def _network(options: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    verify = options.get("ssl_verify", True)
-    if not (_is_true(verify) or (isinstance(verify, str) and "/" in verify) or verify == "truststore"):
-        yield "tls-no-verify", "true"
+def _network(options: dict[str, Any], rattler: tuple[Path, ...], environ: Mapping[str, str]) -> Network:
+    verify = options.get("ssl_verify")
+    verify = True if verify in (None, "") else verify
+    is_doubted = verify is False or str(verify).lower() in _FALSE
+    settings = [("tls-no-verify", "true")] if is_doubted else []
     for scheme, address in _mapping(options, "proxy_servers"):
         if scheme in ("http", "https"):
-            yield f"proxy-config.{scheme}", str(address)
+            settings.append((f"proxy-config.{scheme}", str(address)))
+    is_named = not (is_doubted or _is_true(verify) or verify == "truststore")
+    certificates = _certificates(str(verify), environ) if is_named else None
+    return Network(files=tuple(map(str, rattler)), settings=tuple(settings), certificates=certificates)
+
+
+def _certificates(named: str, environ: Mapping[str, str]) -> str:
+    home = environ.get("HOME", "/")
+    path = os.path.abspath(home + named.removeprefix("~") if re.match("~(/|$)", named) else named)
+    if not os.path.exists(path):
+        hint = "`ssl_verify` is true, false, or a file or folder of certificates"
+        raise EnvironmentFailed(f"conda's `ssl_verify` names `{named}`, and there is nothing", hint=hint)
+    return path
 
 
 def _mapping(options: dict[str, Any], name: str) -> Iterable[tuple[str, Any]]:

@@ -20,10 +20,14 @@ class Tier(msgspec.Struct, frozen=True):
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """How rattler reaches channels: its own configuration files, and keys with values on top of them."""
+    """How rattler reaches channels: its own configuration files, and keys with values on top of them.
+
+    `certificates` is a file or folder of those to believe, in place of the ones it would else.
+    """
 
     files: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    certificates: str | None = None
 
 
 class Solving(msgspec.Struct, frozen=True, kw_only=True, tag=True):
