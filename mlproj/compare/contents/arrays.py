@@ -35,14 +35,20 @@ def compare_npy(expected: bytes, found: bytes, tolerance: Tolerance) -> Judgemen
 
 def _elements(numpy: Any, before: Any, after: Any, tolerance: Tolerance) -> Judgement:
     tally = Tally(tolerance=tolerance, unit="element")
+    tally_elements(numpy, before, after, tally)
+    return tally.judgement(NOTATION, "the same elements, stored differently")
+
+
+def tally_elements(numpy: Any, before: Any, after: Any, tally: Tally, within: str = "") -> None:
+    """Counts how the elements of two arrays of one shape and type differ, which are `within` something."""
     differing = before != after
-    tally.compared = before.size - int(numpy.count_nonzero(differing))
+    tally.compared += before.size - int(numpy.count_nonzero(differing))
     is_number = before.dtype.kind in "iuf"
     for place in zip(*numpy.nonzero(differing), strict=True):
         where = f"element {', '.join(str(int(index)) for index in place)}"
+        where = f"{where} of {within}" if within else where
         one, other = before[place].item(), after[place].item()
         if is_number:
             tally.numbers(where, one, other)
         elif not (one != one and other != other):
             tally.others(where, one, other)
-    return tally.judgement(NOTATION, "the same elements, stored differently")

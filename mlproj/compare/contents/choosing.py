@@ -36,6 +36,7 @@ BY_FIRST_BYTES = (
     (b"PK\x03\x04", "archives:compare_zip"),
     (b"\x1f\x8b", "archives:compare_gzip"),
     (b"\x80", "pickles:compare_pickles"),
+    (b"x", "pickles:compare_pickles"),
     (b"", "texts:compare_text"),
 )
 _OF_MANY = frozenset(("archives:compare_zip", "archives:compare_gzip"))

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+import joblib
 import numpy
 import pyarrow
 import pyarrow.parquet
@@ -56,6 +57,22 @@ def parquet(columns: dict[str, list[Any]], compression: str = "snappy") -> bytes
     return written.getvalue()
 
 
+class Model:
+    """What a script may save: numbers, arrays, and other objects."""
+
+    def __init__(self, weights: Any, name: str = "a") -> None:
+        self.coef_ = numpy.asarray(weights)
+        self.first_ = self.coef_[0]
+        self.names_ = numpy.array(["x", name], dtype=object)
+        self.parent_ = self
+
+
+def dumped(model: Any, compress: int = 0) -> bytes:
+    written = io.BytesIO()
+    joblib.dump(model, written, compress=compress)
+    return written.getvalue()
+
+
 CASES: list[tuple[str, bytes, bytes, Tolerance, Likeness, str]] = [
     ("m.json", b'{"a": 1, "b": [2]}', b'{"b":[2.0],"a":1}', EXACT, SAME, "JSON: the same values"),
     ("m.json", b'{"a": 1.0}', b'{"a": 1.001}', LOOSE, CLOSE, "1 of 1 values differ within"),
@@ -94,8 +111,15 @@ CASES: list[tuple[str, bytes, bytes, Tolerance, Likeness, str]] = [
     ("d.parquet", parquet({"a": [1]}), parquet({"a": [1, 2]}), LOOSE, DIFFERENT, "2 rows instead of 1"),
     (
         *("m.pkl", pickle.dumps({"a": [1.5]}, 2), pickle.dumps({"a": [1.5]}, 5), EXACT),
-        *(DIFFERENT, "pickle"),
+        *(SAME, "pickle"),
     ),
+    ("m.pkl", pickle.dumps(OrderedDict), pickle.dumps(OrderedDict, 2), EXACT, SAME, "pickle"),
+    ("m.pkl", pickle.dumps(Model([1.5])), pickle.dumps(Model([1.501])), LOOSE, CLOSE, "within"),
+    ("m.pkl", pickle.dumps(Model([1, 2])), pickle.dumps(Model([1, 3])), LOOSE, DIFFERENT, "of coef_"),
+    ("m.joblib", dumped(Model([1.5])), dumped(Model([1.501])), LOOSE, CLOSE, "2 of"),
+    ("m.joblib", dumped(Model([1.5])), dumped(Model([1.5]), 3), EXACT, SAME, "written differently"),
+    ("m.joblib", dumped(Model([1.5, 2.0])), dumped(Model([1.5])), LOOSE, DIFFERENT, "the shape of coef_"),
+    ("m.joblib", dumped(Model([1.5])), dumped(Model([1.5], "b")), LOOSE, DIFFERENT, "`b` instead of `a`"),
     ("m.pkl", pickle.dumps([1.5, 2.5]), pickle.dumps([1.5, 2.5001]), LOOSE, CLOSE, "pickle: 1 of"),
     ("m.pkl", pickle.dumps([1.5]), pickle.dumps([9.5]), LOOSE, DIFFERENT, "is 9.5 instead of 1.5"),
     ("m.pkl", pickle.dumps(OrderedDict), pickle.dumps(dict), LOOSE, DIFFERENT, "instead of"),
@@ -147,8 +171,20 @@ def test_a_pickle_is_never_run() -> None:
         def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
             return exec, ("raise AssertionError('it was run')",)
 
-    judged = compare_contents("m.pkl", pickle.dumps(Trap()), pickle.dumps([1]), EXACT)
-    assert judged.likeness is DIFFERENT
+    for trap in (pickle.dumps(Trap()), pickle.dumps(Trap(), 0), dumped({"a": Trap()})):
+        judged = compare_contents("m.pkl", trap, pickle.dumps([1]), EXACT)
+        assert judged.likeness is DIFFERENT
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_a_damaged_pickle_is_judged_all_the_same(data: st.DataObject) -> None:
+    whole = data.draw(st.sampled_from([dumped(Model([1.5, 2.5])), pickle.dumps(Model([1.5]), 4)]))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    damaged = bytearray(whole)
+    damaged[place] = data.draw(st.integers(0, 255))
+    judged = compare_contents("m.joblib", whole, bytes(damaged), LOOSE)
+    assert judged.why
 
 
 def test_deep_documents_and_archives_are_no_trap() -> None:
