@@ -27,6 +27,8 @@ COMMANDS: dict[str, str] = {
     "logs": "Print what a run printed",
     "artifacts": "List or copy the files that a run left",
     "diff": "Tell what differs between two runs",
+    "export": "Hand a run over as one file",
+    "import": "Bring a run in that somebody handed over",
     "rm": "Hide a run, or bring a hidden one back",
     "gc": "Take away hidden runs, and whatever nothing names",
     "prune": "Take away runs that a rule does not keep",
@@ -36,6 +38,8 @@ COMMANDS: dict[str, str] = {
     "doctor": "Tell what this machine can do for mlproj",
 }
 ALIASES = {"ls": "runs"}
+_MODULES = {"import": "importing"}
+"""Where a command is whose own name a module cannot have."""
 
 
 class _Stopped(Exception):
@@ -55,7 +59,7 @@ class LazyGroup(TyperGroup):
                 return None
             hint = did_you_mean(name, COMMANDS) or "`mlproj --help` lists the commands"
             raise UsageError(f"there is no command `{cmd_name}`", hint=hint)
-        module = load(f"mlproj.cli.{name}")
+        module = load(f"mlproj.cli.{_MODULES.get(name, name)}")
         command = typer.main.get_command(module.app)
         command.name = name
         return command

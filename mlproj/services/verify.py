@@ -184,7 +184,7 @@ class _Check:
         self._runs[run.run_id] = None
         self._check_owner(entry, run.run_id)
         self._check_index(entry, run)
-        for digest, part in self._named(run):
+        for digest, part in self._named(self._later.amended(run)):
             fault = self._fault(digest)
             if fault is not None:
                 self._problem(run.run_id, part, f"the content `{digest}` {fault}")
