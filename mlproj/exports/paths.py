@@ -24,7 +24,7 @@ def complaint(path: str) -> str | None:
         return "is no relative path"
     if any(part in ("", ".", "..") for part in parts):
         return "leads out of its folder, or around in it"
-    if "\\" in path or _CONTROL.search(path):
+    if "\\" in path or ":" in path or _CONTROL.search(path):
         return "holds a character that does not mean the same everywhere"
     if len(raw) > LONGEST or any(len(part.encode()) > _LONGEST_NAME for part in parts):
         return "is too long"

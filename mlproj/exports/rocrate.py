@@ -7,6 +7,7 @@ nothing in it is read back by mlproj, whose own documents lie beside it.
 from __future__ import annotations
 
 import json
+import mimetypes
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ _CONTEXT: list[object] = [
     f"{_SPECIFICATION}/context",
     {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"},
 ]
+_LICENSE = "#license"
 _DONE = "http://schema.org/CompletedActionStatus"
 _FAILED = "http://schema.org/FailedActionStatus"
 _ABOUT = {
@@ -32,50 +34,39 @@ _ABOUT = {
     bundle.PLAN: ("What was decided before the run: its SHA-256 names the experiment", "application/json"),
     bundle.MANIFEST: ("Digests of all files, for `sha256sum -c`", "text/plain"),
 }
-_FOLDERS = {
-    bundle.SOURCE: "The source as it ran",
-    bundle.MANIFESTS: "Lists of the files in folders, whose SHA-256 are those folders' digests",
-    bundle.CHAIN: "The run's links in the chain of records",
-    bundle.AMENDMENTS: "What was added to the run after its seal",
-    bundle.ENVIRONMENT: "Packages of the environment",
-    bundle.IMAGE: "The image of the container",
-    bundle.BLOBS: "Files whose own paths would not be the same on every system",
-}
-
 Entity = dict[str, Any]
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the bundle the crate is to name: `files` with their sizes, `data` by the name of the input,
-    and the runs's own `lock`."""
+    """What of the bundle the crate is to name: `files` with their sizes, and by the names of inputs the paths
+    of theirs."""
 
     files: Mapping[Place, int]
-    folders: tuple[str, ...]
-    data: Mapping[str, str]
+    data: Mapping[str, tuple[str, ...]]
 
 
 def crate(run: Run, held: Held) -> bytes:
     """The metadata document of the bundle of a run that has ended."""
     assert run.job is not None and run.outcome is not None, "only a run that has ended is handed over"
     files = [_file(place, size) for place, size in held.files.items()]
-    folders = [_folder(name) for name in held.folders]
-    documents = [_document(name) for name in _ABOUT]
-    parts = [*documents, *folders, *files]
+    parts = [*(_document(name) for name in _ABOUT), *files]
     inputs = list(_inputs(run.job, held))
     parameters = list(_parameters(run.job))
     action = _action(run, run.job, run.outcome)
     outputs = [item for item in files if item["@id"].startswith(f"{bundle.OUTPUTS}/")]
     action |= _references("object", [*inputs, *parameters])
     action |= _references("result", outputs)
+    known = {part["@id"] for part in parts}
     graph = [
         _descriptor(),
         _root(run, run.job, run.outcome, parts, action),
         {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"},
+        {"@id": _LICENSE, "@type": "CreativeWork", "name": "No license is stated: look into the source"},
         action,
         _instrument(run, run.job),
         _agent(run.job),
         *parts,
-        *(item for item in inputs if item["@id"] not in {part["@id"] for part in parts}),
+        *(item for item in inputs if item["@id"] not in known),
         *parameters,
     ]
     document = {"@context": _CONTEXT, "@graph": graph}
@@ -98,8 +89,9 @@ def _root(run: Run, job: Job, outcome: Outcome, parts: Sequence[Entity], action:
         "@type": "Dataset",
         "name": f"Run {run.name} of {job.project}",
         "description": f"A recorded run of {job.project}{entry}: its record, source, lock, outputs and logs",
-        "datePublished": outcome.ended,
-        "license": "Not stated: see the source",
+        "datePublished": _instant(outcome.ended),
+        "license": {"@id": _LICENSE},
+        "author": {"@id": _agent_id(job)},
         "conformsTo": {"@id": PROFILE},
         **_references("hasPart", parts),
         "mentions": {"@id": action["@id"]},
@@ -116,9 +108,9 @@ def _action(run: Run, job: Job, outcome: Outcome) -> Entity:
         "description": job.command,
         "instrument": {"@id": _instrument_id(run)},
         "agent": {"@id": _agent_id(job)},
-        "startTime": outcome.started,
-        "endTime": outcome.ended,
-        "actionStatus": {"@id": _DONE if done else _FAILED},
+        "startTime": _instant(outcome.started),
+        "endTime": _instant(outcome.ended),
+        "actionStatus": _DONE if done else _FAILED,
         **({} if done else {"error": reason}),
     }
 
@@ -148,15 +140,16 @@ def _agent_id(job: Job) -> str:
 
 
 def _inputs(job: Job, held: Held) -> Iterator[Entity]:
-    sizes = {place.path: size for place, size in held.files.items()}
     for number, state in enumerate(job.inputs, start=1):
-        path = held.data.get(state.name)
-        if path is not None and path in sizes:
-            yield {"@id": _id(path)}
-        elif path is not None:
-            yield {"@id": f"{_id(path)}/"}
+        paths = held.data.get(state.name, ())
+        if state.kind != "folder" and len(paths) == 1:
+            yield {"@id": _id(paths[0])}
         else:
-            yield _absent(number, state)
+            entity = _absent(number, state)
+            if paths:
+                entity |= {"@type": "Collection", "description": f"A folder, which was at {state.path}"}
+                entity |= _references("hasPart", [{"@id": _id(path)} for path in paths])
+            yield entity
 
 
 def _absent(number: int, state: InputState) -> Entity:
@@ -188,6 +181,7 @@ def _file(place: Place, size: int) -> Entity:
         "@type": "File",
         "name": place.path,
         "contentSize": str(size),
+        "encodingFormat": mimetypes.guess_type(place.path, strict=False)[0] or "application/octet-stream",
         "sha256": place.digest.hex,
     }
 
@@ -197,9 +191,9 @@ def _document(name: str) -> Entity:
     return {"@id": name, "@type": "File", "name": name, "description": told, "encodingFormat": notation}
 
 
-def _folder(name: str) -> Entity:
-    told = _FOLDERS.get(name, "A folder of files")
-    return {"@id": f"{_id(name)}/", "@type": "Dataset", "name": name, "description": told}
+def _instant(time: str) -> str:
+    """A time as the profile's validator wants it: the offset in digits."""
+    return f"{time[:-1]}+00:00" if time.endswith("Z") else time
 
 
 def _references(key: str, entities: Iterable[Entity]) -> Entity:

@@ -33,13 +33,14 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BundleDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`parts` are those of PARTS that are in it. `elsewhere` says where a file lies whose own path would not
-    be the same on every system."""
+    """`links` are those of the run's entries in the chain, `parts` those of PARTS that are in it. `elsewhere`
+    says where a file lies whose own path would not be the same on every system."""
 
     schema: str
     run_id: str
     name: str
     record: Digest
+    links: tuple[Digest, ...]
     parts: tuple[str, ...] = ()
     elsewhere: dict[str, str] = {}
     left_out: tuple[LeftOut, ...] = ()

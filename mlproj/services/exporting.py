@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -25,9 +26,10 @@ from mlproj.model.run import Run
 from mlproj.ports import RunStore
 from mlproj.services.bundle_beside import Suppliers, Supplies, supply
 from mlproj.services.bundle_layout import Layout, data_path, layout
+from mlproj.services.interrupts import interruptible
 
-_LISTED = (bundle.LOCK, bundle.OUTPUTS, bundle.LOGS, bundle.LOGGED)
-"""Folders whose files the crate names one by one."""
+_MOST_NAMED = 1000
+"""So many files of one folder are named in the crate one by one."""
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +59,10 @@ def export_run(store: RunStore, run: Run, wanted: Wanted, suppliers: Suppliers, 
     """
     _refuse(run, wanted)
     payload, chain = _sealed(store, run)
-    with tempfile.TemporaryDirectory(prefix=".mlproj-", dir=wanted.path.parent) as folder:
+    with (
+        interruptible(),  # so that nothing is left that was not finished
+        tempfile.TemporaryDirectory(prefix=".mlproj-", dir=wanted.path.parent) as folder,
+    ):
         supplies = supply(run, store.blobs, wanted.parts, suppliers, Path(folder), report)
         laid = _laid_out(run, supplies, wanted.parts)
         pieces = _documents(run, wanted.parts, laid, payload, chain) | {
@@ -160,6 +165,7 @@ def _documents(
         run_id=run.run_id,
         name=run.name,
         record=Digest.of(payload),
+        links=tuple(entry.link for entry in chain),
         parts=parts,
         elsewhere=laid.elsewhere,
         left_out=laid.left_out,
@@ -187,22 +193,19 @@ def _complete(run: Run, laid: Layout, pieces: _Pieces) -> _Pieces:
 
 
 def _held(run: Run, laid: Layout, pieces: _Pieces) -> Held:
+    """What the crate names: every file, but for those in a folder that holds very many."""
     assert run.job is not None, "an exported run has a job"
-    data = {state.name: data_path(state) for state in run.job.inputs if state.digest is not None}
-    data = {name: laid.elsewhere.get(path, path) for name, path in data.items()}
-    files = {
-        place: pieces[place.path].size
-        for place in laid.places
-        if place.path.startswith(tuple(f"{folder}/" for folder in _LISTED)) or place.path in data.values()
-    }
-    inside = {path for path in data.values() if any(each.startswith(f"{path}/") for each in pieces)}
-    named = {place.path.split("/")[0] for place in files} | {bundle.DATA}
-    tops = {path.split("/")[0] for path in pieces if "/" in path} - named
-    present = {place.path for place in files} | inside
+    counts = Counter(place.path.split("/")[0] for place in laid.places)
+    few = [place for place in laid.places if counts[place.path.split("/")[0]] <= _MOST_NAMED]
+    there = {place.path for place in few}
+    data = {}
+    for state in run.job.inputs:
+        path = data_path(state)
+        path = laid.elsewhere.get(path, path)
+        data[state.name] = tuple(each for each in there if each == path or each.startswith(f"{path}/"))
     return Held(
-        files=files,
-        folders=(*sorted(tops), *sorted(inside)),
-        data={name: path for name, path in data.items() if path in present},
+        files={place: pieces[place.path].size for place in few},
+        data={name: tuple(sorted(paths)) for name, paths in data.items()},
     )
 
 

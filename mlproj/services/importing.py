@@ -17,6 +17,7 @@ from mlproj.model.record import blobs_attached
 from mlproj.model.run import Run
 from mlproj.ports import RunStore
 from mlproj.services.bundle_verification import Bundle, open_bundle
+from mlproj.services.interrupts import interruptible
 from mlproj.settings import Limits
 
 _SMALL = 1 << 20
@@ -47,17 +48,17 @@ def bring_in(
     Raises Altered where anything in it is not as it was written, or the store holds another record of that
     run; UsageError where there is no such file.
     """
-    with open_bundle(path, limits, report) as bundle:
+    with interruptible(), open_bundle(path, limits, report) as bundle:
         store = open_store()
         known = _known(store, bundle)
         with store.lease():
             files = _bring_contents(bundle, store, report)
             if known is None:
-                payload = b"".join(bundle.content(RECORD))
-                store.bring(bundle.run, payload, bundle.amendments)
+                payload = b"".join(bundle.contents.pieces(RECORD))
+                store.bring(bundle.meaning.run, payload, bundle.meaning.amendments)
             _attach(bundle, store, path)
-        run = store.find(bundle.run.run_id)
-        return Brought(run=run, new=known is None, files=files, attached=len(bundle.layout.attached))
+        run = store.find(bundle.meaning.run.run_id)
+        return Brought(run=run, new=known is None, files=files, attached=len(bundle.meaning.layout.attached))
 
 
 def attached(store: RunStore, run: Run) -> Mapping[str, Digest]:
@@ -71,7 +72,7 @@ def attached(store: RunStore, run: Run) -> Mapping[str, Digest]:
 
 def _known(store: RunStore, bundle: Bundle) -> Run | None:
     """The run as the store has it already. Raises Altered where that is another one."""
-    run_id, record = bundle.run.run_id, bundle.digests[RECORD]
+    run_id, record = bundle.meaning.run.run_id, bundle.contents.digests[RECORD]
     if run_id not in {row.run_id for row in store.listing()}:
         return None
     known = store.find(run_id)
@@ -83,16 +84,16 @@ def _known(store: RunStore, bundle: Bundle) -> Run | None:
 
 def _bring_contents(bundle: Bundle, store: RunStore, report: Report) -> int:
     """Puts every file that the record or the bundle names into the store; how many were not there."""
-    places = {place.digest: place for place in bundle.layout.places}
+    places = {place.digest: place for place in bundle.meaning.layout.places}
     missing = [place for digest, place in places.items() if digest not in store.blobs]
-    total, done = sum(bundle.size(place.path) for place in missing), 0
+    total, done = sum(bundle.contents.size(place.path) for place in missing), 0
     report(Started(stage="import"))
-    folder = store.workspace(bundle.run.run_id) / "arriving"
+    folder = store.workspace(bundle.meaning.run.run_id) / "arriving"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         for some in _batches(bundle, missing):
             _bring_some(bundle, store, folder, some)
-            done += sum(bundle.size(place.path) for place in some)
+            done += sum(bundle.contents.size(place.path) for place in some)
             report(Progress(stage="import", done=done, total=total, unit="bytes"))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -107,7 +108,7 @@ def _batches(bundle: Bundle, places: list[Place]) -> Iterator[list[Place]]:
     size = 0
     for place in places:
         some.append(place)
-        size += bundle.size(place.path)
+        size += bundle.contents.size(place.path)
         if size > _AT_ONCE or len(some) >= _FEW:
             yield some
             some, size = [], 0
@@ -119,7 +120,7 @@ def _bring_some(bundle: Bundle, store: RunStore, folder: Path, places: list[Plac
     files = {folder / place.digest.hex: place.digest for place in places}
     for place in places:
         with (folder / place.digest.hex).open("wb") as file:
-            for piece in bundle.content(place.path):
+            for piece in bundle.contents.pieces(place.path):
                 file.write(piece)
     small = {path: digest for path, digest in files.items() if path.stat().st_size <= _SMALL}
     changed = list(store.blobs.add_files(small.items()))
@@ -134,10 +135,10 @@ def _bring_some(bundle: Bundle, store: RunStore, folder: Path, places: list[Plac
 
 def _attach(bundle: Bundle, store: RunStore, path: Path) -> None:
     """Notes, once, what came beside the record, and in which file."""
-    run = store.find(bundle.run.run_id)
-    listed = folder_manifest((place.path.encode(), place.digest) for place in bundle.layout.attached)
+    run = store.find(bundle.meaning.run.run_id)
+    listed = folder_manifest((place.path.encode(), place.digest) for place in bundle.meaning.layout.attached)
     manifest = store.blobs.add_bytes(listed)
     before = {amendment.content["manifest"] for amendment in run.amendments if amendment.kind == ATTACHED}
-    if manifest not in before and (bundle.layout.attached or not before):
+    if manifest not in before and (bundle.meaning.layout.attached or not before):
         content = {"manifest": str(manifest), "bundle": str(digest_of(path)[0])}
         store.amend(run.run_id, ATTACHED, content)
