@@ -38,6 +38,28 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, sync: boo
         raise
 
 
+@contextlib.contextmanager
+def put_atomically(path: Path, *, replacing: bool, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A file to be filled in the `with`, which is at `path` at its end, synced and whole, or not at all.
+
+    Raises FileExistsError where something is there by then and is not to be replaced.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), mode & ~_umask())
+            os.fsync(file.fileno())
+        if replacing:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
 def write_all(descriptor: int, content: bytes | memoryview) -> None:
     """Writes everything, however little the system takes at once."""
     rest = memoryview(content)
@@ -117,6 +139,13 @@ def _is_there(descriptor: int) -> bool:
     """Whether a lock on an open file counts: whoever held it alone may have removed the file meanwhile, and
     others lock the one that is there since."""
     return os.fstat(descriptor).st_nlink > 0
+
+
+def _umask() -> int:
+    """What of a new file's mode the process does not grant."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 @contextlib.contextmanager

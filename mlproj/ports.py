@@ -7,7 +7,7 @@ them, and one contract suite in `tests/contracts` that all of them pass.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -87,6 +87,10 @@ class Observer(Protocol):
         """The digest of a file or folder. Raises DataError where it cannot be read."""
         ...
 
+    def manifest(self, name: str, path: Path, report: Report) -> bytes:
+        """The list of the files in a folder of data, whose digest is the folder's. Raises DataError."""
+        ...
+
     def remote(self, name: str, uri: str) -> ObservedInput:
         """What the far side tells of a URI without downloading it; nothing where nobody can be asked."""
         ...
@@ -149,6 +153,14 @@ class Staying(msgspec.Struct, frozen=True, kw_only=True):
     locks: frozenset[Digest] = frozenset()
     locks_since: float = 0.0
     caches_since: float = 0.0
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True):
+    """A package of an environment as a file: `name` is the file's, `path` where it lies now."""
+
+    name: str
+    digest: Digest
+    path: Path
 
 
 class EnvironmentCache(Protocol):
@@ -451,8 +463,13 @@ class RunStore(Protocol):
         holds one from before its first content to its seal."""
         ...
 
-    def entries(self) -> Iterator[Entry]:
-        """The chain in order, payloads as they were sealed."""
+    def entries(self, run_id: str | None = None) -> Iterator[Entry]:
+        """The chain in order, payloads as they were sealed; of one run alone if it is named."""
+        ...
+
+    def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes]) -> Run:
+        """Appends the record of a run that was sealed elsewhere, verbatim, and then what was added to it
+        there, all of whose content is in the store. Raises StoreError where the id is taken."""
         ...
 
     def head(self) -> tuple[int, Digest]:

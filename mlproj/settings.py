@@ -21,6 +21,7 @@ _UNITS |= {letter: 1000**power for power, letter in enumerate("kmgt", start=1)}
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a run is kept, in bytes; what goes beyond is marked as cut, and never dropped in silence.
 
+    `bundle` is for all that one holds, and `bundle_files` a number: one that is larger is not read.
     `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all of one;
     `served` for one artifact that a tracking server holds, and `all_served` for all of a run's: what is
     beyond is not read for its digest.
@@ -29,6 +30,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     log: int = 64 * _MIB
     file: int = 50 * _MIB
     snapshot: int = 1024 * _MIB
+    bundle: int = 1024 * 1024 * _MIB
+    bundle_files: int = 1_000_000
     served: int = 256 * _MIB
     all_served: int = 1024 * _MIB
 
@@ -37,6 +40,8 @@ VARIABLES = {
     "log": "MLPROJ_LOG_LIMIT",
     "file": "MLPROJ_SNAPSHOT_FILE_LIMIT",
     "snapshot": "MLPROJ_SNAPSHOT_LIMIT",
+    "bundle": "MLPROJ_BUNDLE_LIMIT",
+    "bundle_files": "MLPROJ_BUNDLE_FILES_LIMIT",
     "served": "MLPROJ_SERVED_FILE_LIMIT",
     "all_served": "MLPROJ_SERVED_LIMIT",
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mlproj.errors import MlprojError, NotFound, UsageError
-from mlproj.model.digest import Digest
+from mlproj.model.digest import Digest, folder_manifest
 from mlproj.model.environment import (
     Activation,
     EnvironmentSpec,
@@ -92,6 +92,10 @@ class FakeObserver:
             name=name, path=str(path), kind="file", digest=Digest.of(content), size=len(content)
         )
         return ObservedInput(state=state)
+
+    def manifest(self, name: str, path: Path, report: Report) -> bytes:
+        files = (each for each in path.iterdir() if each.is_file())
+        return folder_manifest((each.name.encode(), Digest.of(each.read_bytes())) for each in files)
 
     def remote(self, name: str, uri: str) -> ObservedInput:
         return ObservedInput(state=InputState(name=name, path=uri, kind="uri", digest=None, size=0))

@@ -25,6 +25,7 @@ from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
 from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, RunStore, Source
+from mlproj.services.bundle_beside import Suppliers
 from mlproj.services.request import Tools
 from mlproj.settings import Limits, cache_folder, limits
 from mlproj.tracking_ports import Server, Tracking
@@ -88,6 +89,21 @@ def environment_cache(environ: Mapping[str, str]) -> EnvironmentCache:
     """Where built environments of every kind lie."""
     cache: EnvironmentCache = part("environments.catalogue:EnvironmentCatalogue")(cache_folder(environ))
     return cache
+
+
+def suppliers(environ: Mapping[str, str]) -> Suppliers:
+    """Where what goes into a bundle comes from, besides the store."""
+    cache = cache_folder(environ)
+    return Suppliers(
+        observer=part("provenance.observer:Observer")(cache, environ),
+        download=lambda uri, folder, report: part("sources.download:download")(uri, folder, report),
+        packages=lambda job, lock, blobs, folder, report: part("environments.packages:Bringing")(
+            environ, blobs, folder, report
+        ).packages(job, lock),
+        image=lambda image, folder, report: part("environments.docker_saving:save_image")(
+            image, folder, environ, report
+        ),
+    )
 
 
 def pythons(environ: Mapping[str, str]) -> Any:

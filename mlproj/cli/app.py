@@ -28,6 +28,8 @@ COMMANDS: dict[str, str] = {
     "artifacts": "List or copy the files that a run left",
     "diff": "Tell what differs between two runs",
     "reproduce": "Do a recorded run again, and tell whether the same came of it",
+    "export": "Hand a run over as one file",
+    "import": "Bring a run in that somebody handed over",
     "rm": "Hide a run, or bring a hidden one back",
     "gc": "Take away hidden runs, and whatever nothing names",
     "prune": "Take away runs that a rule does not keep",
@@ -37,6 +39,8 @@ COMMANDS: dict[str, str] = {
     "doctor": "Tell what this machine can do for mlproj",
 }
 ALIASES = {"ls": "runs"}
+_MODULES = {"import": "importing"}
+"""Where a command is whose own name a module cannot have."""
 
 
 class _Stopped(Exception):
@@ -56,7 +60,7 @@ class LazyGroup(TyperGroup):
                 return None
             hint = did_you_mean(name, COMMANDS) or "`mlproj --help` lists the commands"
             raise UsageError(f"there is no command `{cmd_name}`", hint=hint)
-        module = load(f"mlproj.cli.{name}")
+        module = load(f"mlproj.cli.{_MODULES.get(name, name)}")
         command = typer.main.get_command(module.app)
         command.name = name
         return command

@@ -88,6 +88,42 @@ def read_pylock(text: bytes, python: Interpreter, project: Path) -> tuple[Locked
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The file that a package is installed from: where it is, relative to the project if it is a path, and
+    its hash as the lock has it. `as_source` says that it has to be built first."""
+
+    package: str
+    name: str
+    place: str
+    sha256: str | None
+    as_source: bool
+
+
+def wanted_files(text: bytes, python: Interpreter) -> tuple[tuple[Wanted, ...], tuple[str, ...]]:
+    """The files that an environment of this Python is installed from on this machine, and the names of the
+    packages that come of a folder or a repository, which are no files. Raises Unreadable."""
+    target = Target(python)
+    files, others = [], []
+    for package in parse_pylock(text).packages:
+        if target.applies(package.marker):
+            artifact = None if package.vcs or package.directory else _chosen(package, target)
+            if artifact is None:
+                others.append(package.name)
+            else:
+                place = artifact.url or artifact.path or ""
+                name = artifact.name or _path(place).rsplit("/", 1)[-1]
+                sha256, as_source = artifact.hashes.get("sha256"), artifact not in package.wheels
+                files.append(
+                    Wanted(package=package.name, name=name, place=place, sha256=sha256, as_source=as_source)
+                )
+    return tuple(files), tuple(others)
+
+
+def _chosen(package: Package, target: Target) -> Artifact | None:
+    return package.archive or _best(package.wheels, target) or package.sdist
+
+
 def _fits(required: str, version: str) -> bool:
     try:
         return bool(packaging.specifiers.SpecifierSet(required).contains(version, prereleases=True))
@@ -103,7 +139,7 @@ def _hashes(package: Package, target: Target, project: Path) -> list[str]:
             return []
         folder = LocalPackage(path=project / package.directory.path, editable=False)
         return [f"sha256:{content_of(folder)}"]
-    artifact = package.archive or _best(package.wheels, target) or package.sdist
+    artifact = _chosen(package, target)
     return [] if artifact is None else _artifact_hashes(artifact, project)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from binascii import hexlify
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,15 @@ def canonical(value: Json) -> bytes:
     Raises ValueError for what JSON cannot hold: NaN, infinities, integers beyond 2**53.
     """
     return rfc8785.dumps(value)
+
+
+def is_canonical(document: bytes) -> bool:
+    """Whether a JSON text is spelt as `canonical` spells it. Raises ValueError for what is no JSON."""
+    try:
+        # As in JavaScript, whose notation this is, there are no integers apart from other numbers.
+        return canonical(json.loads(document, parse_int=float)) == document
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def readable(path: str | bytes) -> str:

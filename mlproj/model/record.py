@@ -6,20 +6,23 @@ still verifies. The format of every document is described in `docs/reference/rec
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from mlproj.model.digest import Digest, as_digest, canonical, plain
+from mlproj.model.bundle import ATTACHED
+from mlproj.model.digest import Digest, Json, as_digest, canonical, plain
 from mlproj.model.logged import Logged
 from mlproj.model.plan import Plan
-from mlproj.model.run import Imported, Job, Outcome, Run, Status
+from mlproj.model.run import Amendment, Imported, Job, Outcome, Run, Status
 
 RECORD_SCHEMA = "mlproj/record/1"
 OPENING_SCHEMA = "mlproj/opening/1"
 IMPORT_SCHEMA = "mlproj/import/1"
+LINK_SCHEMA = "mlproj/link/1"
 GENESIS = Digest.from_hex("0" * 64)
 """What the first entry of a chain names as the one before it."""
 
@@ -51,7 +54,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expected_link(self) -> Digest:
-        return link(
+        return Digest.of(canonical(self.document))
+
+    @property
+    def document(self) -> dict[str, Json]:
+        """What the link is the digest of."""
+        return link_document(
             sequence=self.sequence,
             kind=self.kind,
             run_id=self.run_id,
@@ -65,19 +73,25 @@ def link(
     *, sequence: int, kind: EntryKind, run_id: str, time: str, digest: Digest, previous: Digest
 ) -> Digest:
     """The digest that names an entry: over its place, its kind, its payload's digest, and the one before."""
-    return Digest.of(
-        canonical(
-            {
-                "schema": "mlproj/link/1",
-                "sequence": sequence,
-                "kind": kind.value,
-                "run_id": run_id,
-                "time": time,
-                "payload": str(digest),
-                "previous": str(previous),
-            }
-        )
+    document = link_document(
+        sequence=sequence, kind=kind, run_id=run_id, time=time, digest=digest, previous=previous
     )
+    return Digest.of(canonical(document))
+
+
+def link_document(
+    *, sequence: int, kind: EntryKind, run_id: str, time: str, digest: Digest, previous: Digest
+) -> dict[str, Json]:
+    """What an entry's link is the digest of."""
+    return {
+        "schema": LINK_SCHEMA,
+        "sequence": sequence,
+        "kind": kind.value,
+        "run_id": run_id,
+        "time": time,
+        "payload": str(digest),
+        "previous": str(previous),
+    }
 
 
 class RecordDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +151,15 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
             if output.digest is not None and output.state == "written"
         ]
         references += blobs_of_logged(run.outcome.logged or Logged())
-    return tuple(references)
+    return (*references, *blobs_attached(run.amendments))
+
+
+def blobs_attached(amendments: Iterable[Amendment]) -> Iterator[BlobReference]:
+    """Every list of what a bundle brought beside a record. Raises ValueError where there is none."""
+    for amendment in amendments:
+        if amendment.kind == ATTACHED:
+            manifest = Digest(amendment.content.get("manifest", ""))
+            yield BlobReference(digest=manifest, part=ATTACHED, manifest=True)
 
 
 def blobs_of_logged(logged: Logged) -> list[BlobReference]:

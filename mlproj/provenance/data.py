@@ -6,9 +6,9 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from mlproj.provenance.folders import Moving, is_link, unreadable, walk_data
 from mlproj.provenance.reading import ATTEMPTS, MOVING, SPECIAL, UNKNOWN, size_in
 from mlproj.provenance.statcache import StatCache
 
+_T = TypeVar("_T")
 _NOTES = 10
 """How many skipped files are told of one by one."""
 _DANGLING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
@@ -58,7 +59,9 @@ def observed_data(
             f"data `{readable(name)}` is neither a file nor a folder: `{shown}`",
             hint="put what comes out of it into a file, and name that",
         )
-    seen = _seen_steady(name, os.fsencode(os.path.realpath(path)), is_folder, cache, report)
+    look_at = _folder if is_folder else _file
+    real = os.fsencode(os.path.realpath(path))
+    seen = _steady(name, lambda: look_at(real, cache, report))
     state = InputState(
         name=readable(name),
         path=shown,
@@ -71,6 +74,21 @@ def observed_data(
     return ObservedInput(state=state)
 
 
+def manifest_of(name: str, path: Path, *, cache: Path, report: Report) -> bytes:
+    """The list of the files in the folder of data at `path`, whose digest is the folder's. Raises DataError
+    as `observed_data`, and where it is no folder."""
+    if not path.is_dir():
+        raise DataError(f"data `{readable(name)}` is no folder any more: `{readable(os.fspath(path))}`")
+    real = os.fsencode(os.path.realpath(path))
+
+    def listed() -> list[bytes]:
+        lines: list[bytes] = []
+        _folder(real, cache, report, lines.append)
+        return lines
+
+    return b"".join(_steady(name, listed))
+
+
 def _shown(path: Path, project: Path) -> str:
     """The path as it is recorded: relative to the project inside of it, else absolute."""
     absolute = os.path.abspath(path)
@@ -80,11 +98,11 @@ def _shown(path: Path, project: Path) -> str:
     return "." if absolute == os.path.abspath(project) else readable(absolute)
 
 
-def _seen_steady(name: str, path: bytes, is_folder: bool, cache: Path, report: Report) -> _Seen:
+def _steady(name: str, look_at: Callable[[], _T]) -> _T:
     """Looks again where something changed meanwhile: what was read and stayed is in the cache by then."""
     for _ in range(ATTEMPTS):
         try:
-            return _folder(path, cache, report) if is_folder else _file(path, cache, report)
+            return look_at()
         except Moving as error:
             moving = error
             if error.tried:
@@ -114,7 +132,10 @@ def _file(path: bytes, cache: Path, report: Report) -> _Seen:
     return _Seen(Digest.from_raw(digest), size, 1)
 
 
-def _folder(root: bytes, cache: Path, report: Report) -> _Seen:
+def _folder(
+    root: bytes, cache: Path, report: Report, keep: Callable[[bytes], None] = lambda lines: None
+) -> _Seen:
+    """Digests a folder; `keep` gets the lines of its manifest in their order."""
     skipped = _Skipped()
     hasher = hashlib.sha256()
     total, files = 0, 0
@@ -126,7 +147,9 @@ def _folder(root: bytes, cache: Path, report: Report) -> _Seen:
         for batch in digesting.in_order(batches):
             remembered.keep(lasting(batch))
             digests, sizes = _results(batch)
-            hasher.update(manifest_lines(digests, batch.paths))
+            lines = manifest_lines(digests, batch.paths)
+            hasher.update(lines)
+            keep(lines)
             total += sum(sizes)
             files += len(sizes)
     skipped.tell(report)

@@ -12,7 +12,7 @@ from mlproj.model.redaction import outer_secrets
 from mlproj.model.source import Checkout, Snapshot, SourceState
 from mlproj.ports import ObservedInput, SnapshotRules
 from mlproj.provenance.changes import changed_files
-from mlproj.provenance.data import observed_data
+from mlproj.provenance.data import manifest_of, observed_data
 from mlproj.provenance.host import observed_host
 from mlproj.provenance.redaction import looks_secret_value
 from mlproj.provenance.source import date_of_commit, observed_source
@@ -42,6 +42,9 @@ class Observer:
 
     def data(self, name: str, path: Path, project: Path, *, declared: bool, report: Report) -> ObservedInput:
         return observed_data(name, path, project, declared=declared, cache=self._cache, report=report)
+
+    def manifest(self, name: str, path: Path, report: Report) -> bytes:
+        return manifest_of(name, path, cache=self._cache, report=report)
 
     def remote(self, name: str, uri: str) -> ObservedInput:
         # urllib takes 40 ms to import, which only a run that is given a URI should pay

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mlproj.errors import Altered, RunNotFound, StoreError
 from mlproj.files import digest_of
-from mlproj.model.digest import Digest, canonical, read_manifest, readable
+from mlproj.model.digest import Digest, is_canonical, read_manifest, readable
 from mlproj.model.entries import read_amendment, read_tombstone
 from mlproj.model.events import Ended, Progress, Report, Started, silent
 from mlproj.model.index import index_of
@@ -157,8 +156,7 @@ class _Check:
             self._entry_problem(entry, "record", "has been altered: its digest does not fit")
             return
         try:
-            # As in JavaScript, whose notation this is, there are no integers apart from other numbers.
-            if canonical(json.loads(entry.payload, parse_int=float)) != entry.payload:
+            if not is_canonical(entry.payload):
                 self._entry_problem(entry, "record", "is not in canonical form")
             self._check_document(entry, entry.payload)
         except ValueError as error:
@@ -184,7 +182,7 @@ class _Check:
         self._runs[run.run_id] = None
         self._check_owner(entry, run.run_id)
         self._check_index(entry, run)
-        for digest, part in self._named(run):
+        for digest, part in self._named(self._later.amended(run)):
             fault = self._fault(digest)
             if fault is not None:
                 self._problem(run.run_id, part, f"the content `{digest}` {fault}")

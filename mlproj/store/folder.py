@@ -7,7 +7,7 @@ import importlib
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -166,15 +166,17 @@ class FolderStore:
             with self._changing(), _recordable(run), transaction(self._connection):
                 writing.open_run(self._connection, foreign, self._machine)
                 link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
-                self._add_history(foreign)
+                writing.add_history(self._connection, foreign, self._blobs)
         return replace(foreign, record=link.digest, sequence=link.sequence)
 
-    def _add_history(self, run: Run) -> None:
-        """Brings in the points of metrics that a record from elsewhere names."""
-        logged = None if run.outcome is None else run.outcome.logged
-        if logged is not None and logged.history is not None:
-            with self._blobs.path(logged.history).open("rb") as lines:
-                writing.add_points(self._connection, run.run_id, read_points(lines))
+    def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes]) -> Run:
+        self._refuse_missing(run)
+        # Only an import needs it.
+        bring_run = importlib.import_module("mlproj.store.bringing").bring_run
+        with self._changing(), _recordable(run), transaction(self._connection):
+            writing.open_run(self._connection, run, self._machine)
+            bring_run(self._place(), run, payload, amendments, self._clock())
+            return reading.read_run(self._connection, run.run_id, self._machine)
 
     def find(self, reference: str) -> Run:
         self._look_for_dead()
@@ -280,11 +282,11 @@ class FolderStore:
                         return True
         return False
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, run_id: str | None = None) -> Iterator[Entry]:
         last: int | None = None
         while True:
             with self._looking():
-                batch = reading.read_entries(self._connection, after=last)
+                batch = reading.read_entries(self._connection, after=last, run_id=run_id)
             if not batch:
                 return
             yield from batch

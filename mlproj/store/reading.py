@@ -111,12 +111,16 @@ def read_amendments(connection: sqlite3.Connection, run_id: str) -> tuple[Amendm
     return tuple(found)
 
 
-def read_entries(connection: sqlite3.Connection, *, after: int | None) -> tuple[Entry, ...]:
-    """The chain's next entries in order, empty at its end. Raises Altered for one of no known kind."""
+def read_entries(
+    connection: sqlite3.Connection, *, after: int | None, run_id: str | None = None
+) -> tuple[Entry, ...]:
+    """The chain's next entries (of one run, if it is named) in order, empty at its end. Raises Altered for
+    one of no known kind."""
     rows = connection.execute(
         "SELECT sequence, kind, run_id, time, digest, previous, link, payload FROM entries"
-        " WHERE ? IS NULL OR sequence > ? ORDER BY sequence LIMIT ?",
-        (after, after, _AT_ONCE),
+        f" WHERE (? IS NULL OR sequence > ?){'' if run_id is None else ' AND run_id = ?'}"
+        " ORDER BY sequence LIMIT ?",
+        (after, after, *(() if run_id is None else (run_id,)), _AT_ONCE),
     )
     return tuple(map(_entry, rows))
 

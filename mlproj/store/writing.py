@@ -16,9 +16,10 @@ from mlproj.errors import RunNotFound, StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.entries import RemovedPayload, TombstoneDocument
 from mlproj.model.index import DEFAULT_EXPERIMENT, Index, index_of, number_in
-from mlproj.model.logged import Point, order
+from mlproj.model.logged import Point, order, read_points
 from mlproj.model.record import EntryKind, encode, link, opening_document
 from mlproj.model.run import Run
+from mlproj.ports import BlobStore
 from mlproj.store.machine import Machine
 
 _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
@@ -109,6 +110,14 @@ def add_points(connection: sqlite3.Connection, run_id: str, points: Iterable[tup
         ' AND "key" = ? AND step = ? AND "timestamp" = ? AND value = ? AND nan = ?)',
         (row + row for row in cells),
     )
+
+
+def add_history(connection: sqlite3.Connection, run: Run, blobs: BlobStore) -> None:
+    """Brings in the points of metrics that a record from elsewhere names."""
+    logged = None if run.outcome is None else run.outcome.logged
+    if logged is not None and logged.history is not None:
+        with blobs.path(logged.history).open("rb") as lines:
+            add_points(connection, run.run_id, read_points(lines))
 
 
 def append(
