@@ -7,7 +7,7 @@ them, and one contract suite in `tests/contracts` that all of them pass.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from mlproj.model.digest import Digest
 from mlproj.model.environment import Activation, BuiltEnvironment, EnvironmentSpec, LockedEnvironment, Mount
 from mlproj.model.events import Report, silent
 from mlproj.model.provenance import Host, InputState, Variables
-from mlproj.model.record import Entry
+from mlproj.model.record import Entry, EntryKind
 from mlproj.model.registry import RunModels
 from mlproj.model.run import Run, Usage
 from mlproj.model.source import Checkout, Snapshot, SourceState
@@ -226,8 +226,29 @@ class Endpoint(Protocol):
         ...
 
 
+class Digester(Protocol):
+    """Digests many files, on every core where it can."""
+
+    def __call__(
+        self, folder: Path, names: Iterable[Sequence[bytes]]
+    ) -> Iterator[tuple[bytes, Digest | str]]:
+        """Of each of `names` below `folder` (regular files) its digest, or why it has none, in words.
+
+        They come in stretches, each asked for while others are being read: whoever makes them can do
+        something else in between, and name none.
+        """
+        ...
+
+
 class BlobStore(Protocol):
     """Content by its SHA-256. A blob is there whole or not at all."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the blobs lie, each at its `name`."""
+        ...
+
+    def name(self, digest: Digest) -> bytes: ...
 
     def __contains__(self, digest: Digest) -> bool: ...
 
@@ -441,8 +462,9 @@ class RunStore(Protocol):
         holds one from before its first content to its seal."""
         ...
 
-    def entries(self) -> Iterator[Entry]:
-        """The chain in order, payloads as they were sealed."""
+    def entries(self, *kinds: EntryKind, after: int | None = None) -> Iterator[Entry]:
+        """The chain in order, or what follows the entry `after`, payloads as they were sealed; of some kinds
+        alone where any are named."""
         ...
 
     def head(self) -> tuple[int, Digest]:
@@ -453,4 +475,8 @@ class RunStore(Protocol):
         """What the searchable columns say of a run (the fields of `model.index.Index`, with `record`,
         `sequence`, and as `history` the digest of every point of its metrics, or None), for `verify` to hold
         against the record. Raises RunNotFound."""
+        ...
+
+    def indexes(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
+        """The same of each of some runs (a few hundred at most) that there is a row of."""
         ...

@@ -13,7 +13,7 @@ from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.terminal import reporting, say
 from mlproj.cli.words import counted
 from mlproj.errors import Altered
-from mlproj.services.verify import Problem
+from mlproj.services.findings import Problem
 from mlproj.services.verify import verify as check_records
 
 _MOST_REMOVED = 20
@@ -36,7 +36,8 @@ def verify(
     """
     records = wiring.existing_store(store)
     with reporting() as report:
-        found = check_records(records, None if run is None else records.find(run), report)
+        digester = wiring.part("provenance.contents:digest_files")
+        found = check_records(records, None if run is None else records.find(run), report, digester)
     if as_json:
         print_document({"schema": "mlproj/verify/1", "sound": found.sound, "verification": found})
         return 0 if found.sound else Altered.exit_code

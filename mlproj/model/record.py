@@ -173,7 +173,11 @@ def opening_document(run: Run) -> bytes:
 
 def read_document(payload: bytes, *, name: str) -> Run:
     """The run that a record or opening holds; raises ValueError where it is not one."""
-    document = decode(payload, RecordDocument)
+    return run_of(decode(payload, RecordDocument), name=name)
+
+
+def run_of(document: RecordDocument, *, name: str) -> Run:
+    """The run that a record or opening tells of; raises ValueError where it is of another schema."""
     if document.schema not in (RECORD_SCHEMA, OPENING_SCHEMA):
         raise ValueError(f"a record of another schema: {document.schema}")
     run = Run(

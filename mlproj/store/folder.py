@@ -7,7 +7,7 @@ import importlib
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -29,6 +29,7 @@ from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
 from mlproj.store.database import shrink_journal, transaction
 from mlproj.store.failures import explained, no_room, not_writable
+from mlproj.store.indexes import read_indexes
 from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
@@ -280,26 +281,28 @@ class FolderStore:
                         return True
         return False
 
-    def entries(self) -> Iterator[Entry]:
-        last: int | None = None
+    def entries(self, *kinds: EntryKind, after: int | None = None) -> Iterator[Entry]:
         while True:
             with self._looking():
-                batch = reading.read_entries(self._connection, after=last)
+                batch = reading.read_entries(self._connection, after=after, kinds=kinds)
             if not batch:
                 return
             yield from batch
-            last = batch[-1].sequence
+            after = batch[-1].sequence
 
     def head(self) -> tuple[int, Digest]:
         with self._looking():
             return reading.read_head(self._connection)
 
     def index(self, run_id: str) -> Mapping[str, object]:
-        with self._looking():
-            index = reading.read_index(self._connection, run_id)
-        if index is None:
+        found = self.indexes((run_id,))
+        if run_id not in found:
             raise RunNotFound(f"there is no run `{run_id}`")
-        return index
+        return found[run_id]
+
+    def indexes(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
+        with self._looking():
+            return read_indexes(self._connection, run_ids)
 
     def _place(self, report: Report = silent) -> Place:
         return Place(connection=self._connection, root=self._root, blobs=self._blobs, report=report)
