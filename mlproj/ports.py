@@ -462,9 +462,11 @@ class RunStore(Protocol):
         holds one from before its first content to its seal."""
         ...
 
-    def entries(self, *kinds: EntryKind, after: int | None = None) -> Iterator[Entry]:
+    def entries(
+        self, *kinds: EntryKind, after: int | None = None, run_id: str | None = None
+    ) -> Iterator[Entry]:
         """The chain in order, or what follows the entry `after`, payloads as they were sealed; of some kinds
-        alone where any are named."""
+        or of one run alone where they are named."""
         ...
 
     def head(self) -> tuple[int, Digest]:

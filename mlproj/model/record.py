@@ -6,6 +6,7 @@ still verifies. The format of every document is described in `docs/reference/rec
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import TypeVar
 
@@ -15,11 +16,13 @@ from msgspec.structs import replace
 from mlproj.model.digest import Digest, as_digest, canonical, plain
 from mlproj.model.logged import Logged
 from mlproj.model.plan import Plan
-from mlproj.model.run import Imported, Job, Outcome, Run, Status
+from mlproj.model.run import Amendment, Imported, Job, Outcome, Run, Status
 
 RECORD_SCHEMA = "mlproj/record/1"
 OPENING_SCHEMA = "mlproj/opening/1"
 IMPORT_SCHEMA = "mlproj/import/1"
+ATTESTED = "attested"
+"""The kind of an amendment that names an attestation."""
 GENESIS = Digest.from_hex("0" * 64)
 """What the first entry of a chain names as the one before it."""
 
@@ -137,7 +140,15 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
             if output.digest is not None and output.state == "written"
         ]
         references += blobs_of_logged(run.outcome.logged or Logged())
-    return tuple(references)
+    return (*references, *blobs_attested(run.amendments))
+
+
+def blobs_attested(amendments: Iterable[Amendment]) -> Iterator[BlobReference]:
+    """The envelope of every attestation that was made of a run. Raises ValueError where one is not named."""
+    for amendment in amendments:
+        if amendment.kind == ATTESTED:
+            digest = Digest(amendment.content.get("envelope", ""))
+            yield BlobReference(digest=digest, part=f"{ATTESTED}.{amendment.sequence}")
 
 
 def blobs_of_logged(logged: Logged) -> list[BlobReference]:

@@ -23,7 +23,7 @@ class Searched:
         self._findings = findings
 
     def check(self, runs: Sequence[tuple[Entry, Run]]) -> None:
-        """Looks at some runs (a few hundred at most), each with the entry that it was read from."""
+        """Looks at some runs (a few hundred at most) with what was added to them, each with its entry."""
         found = self._store.indexes([run.run_id for _, run in runs])
         for entry, run in runs:
             if run.run_id in found:
@@ -33,7 +33,7 @@ class Searched:
 
     def _check(self, entry: Entry, run: Run, found: Mapping[str, object]) -> None:
         try:
-            index = index_of(self._later.amended(run))
+            index = index_of(run)
             history = self._history(run, found["history"])
         except (KeyError, ValueError) as error:
             self._findings.add_of(entry, "record", f"was amended with what cannot be read: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,8 @@ from mlproj.services.findings import Findings, Problem
 from mlproj.services.later import Later
 from mlproj.services.searched import Searched
 
+Further = Callable[[RunStore, Findings], None]
+"""Looks at a store whose chain was checked, and adds what it finds."""
 _AT_ONCE = 64
 """So many entries are looked at before content is handed out to be read."""
 
@@ -60,13 +62,18 @@ def one_by_one(folder: Path, names: Iterable[Sequence[bytes]]) -> Iterator[tuple
 
 
 def verify(
-    store: RunStore, run: Run | None = None, report: Report = silent, digester: Digester = one_by_one
+    store: RunStore,
+    run: Run | None = None,
+    report: Report = silent,
+    digester: Digester = one_by_one,
+    further: Sequence[Further] = (),
 ) -> Verification:
-    """Checks the whole chain, and the content of every run or of `run` alone.
+    """Checks the whole chain, and the content of every run or of `run` alone; then what is to be checked
+    `further`.
 
     A damaged database is a problem like another, so this raises nothing for what it finds.
     """
-    return _Check(store, None if run is None else run.run_id, report, digester).everything()
+    return _Check(store, None if run is None else run.run_id, report, digester).everything(further)
 
 
 @dataclass(slots=True)
@@ -92,7 +99,7 @@ class _Check:
         self._runs: set[str] = set()
         self._last: tuple[int, Digest] = (0, GENESIS)
 
-    def everything(self) -> Verification:
+    def everything(self, further: Sequence[Further]) -> Verification:
         self._report(Started(stage="verify"))
         try:
             for fault in self._store.faults():
@@ -105,6 +112,8 @@ class _Check:
             if not self._contents.sound:
                 self._tell_of_contents()
             self._check_rows(rows)
+            for check in further:
+                check(self._store, self._findings)
         except (StoreError, Altered) as error:
             self._findings.add(None, "database", error.message)
         self._report(Ended(stage="verify"))
@@ -141,14 +150,20 @@ class _Check:
                 self._check_place(entry, *self._last)
                 self._last = entry.sequence, entry.link
                 if self._findings.concerns(entry.run_id) and (run := self._checked_payload(entry)):
-                    runs.append((entry, run))
+                    runs.append((entry, self._later.amended(run)))
             if runs:
                 self._searched.check(runs)
-            for _, run in runs:
-                self._contents.add(run, blobs_of(run))
+            for entry, run in runs:
+                self._add_contents(entry, run)
             self._entries += len(some)
             self._report(Progress(stage="verify", done=self._entries, total=None, unit="entries"))
             yield len(some)
+
+    def _add_contents(self, entry: Entry, run: Run) -> None:
+        try:
+            self._contents.add(run, blobs_of(run))
+        except ValueError as error:
+            self._findings.add_of(entry, "record", f"was amended with what cannot be read: {error}")
 
     def _check_end(self) -> None:
         sequence, link = self._last
@@ -215,7 +230,7 @@ class _Check:
             if entry.payload is None or not self._findings.concerns(entry.run_id):
                 continue
             with contextlib.suppress(ValueError):
-                run = _read(entry.kind, entry.payload)
+                run = self._later.amended(_read(entry.kind, entry.payload))
                 for part, message in self._contents.faults(run, blobs_of(run)):
                     self._findings.add(run.run_id, part, message)
 

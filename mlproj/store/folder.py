@@ -19,7 +19,7 @@ from mlproj.model.entries import AmendmentDocument
 from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
-from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
+from mlproj.model.record import Entry, EntryKind, blobs_attested, blobs_of, encode, seal_document
 from mlproj.model.registry import RunModels
 from mlproj.model.run import Imported, Run, Status
 from mlproj.model.source import SourceState
@@ -256,7 +256,9 @@ class FolderStore:
                 raise StoreError(f"a {kind} is added to the run `{run_id}` by logging it")
             self._amend(run_id, kind, content)
             try:
-                amended = index_of(reading.read_run(self._connection, run_id, self._machine))
+                run = reading.read_run(self._connection, run_id, self._machine)
+                amended = index_of(run)
+                tuple(blobs_attested(run.amendments))  # what they name has to have a name
             except (KeyError, ValueError) as error:
                 raise StoreError(f"the run `{run_id}` cannot be amended with that {kind}: {error}") from error
             writing.rewrite(self._connection, run_id, amended)
@@ -281,10 +283,12 @@ class FolderStore:
                         return True
         return False
 
-    def entries(self, *kinds: EntryKind, after: int | None = None) -> Iterator[Entry]:
+    def entries(
+        self, *kinds: EntryKind, after: int | None = None, run_id: str | None = None
+    ) -> Iterator[Entry]:
         while True:
             with self._looking():
-                batch = reading.read_entries(self._connection, after=after, kinds=kinds)
+                batch = reading.read_entries(self._connection, after=after, kinds=kinds, run_id=run_id)
             if not batch:
                 return
             yield from batch

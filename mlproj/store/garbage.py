@@ -18,7 +18,17 @@ from pathlib import Path
 from mlproj.errors import Altered
 from mlproj.files import locked_now
 from mlproj.model.digest import Digest, read_manifest
-from mlproj.model.record import EntryKind, blobs_of, read_document, read_import
+from mlproj.model.entries import read_amendment
+from mlproj.model.record import (
+    ATTESTED,
+    BlobReference,
+    EntryKind,
+    blobs_attested,
+    blobs_of,
+    read_document,
+    read_import,
+)
+from mlproj.model.run import Amendment
 from mlproj.ports import Garbage
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.copying import COPY
@@ -29,12 +39,16 @@ from mlproj.store.sizes import size_of
 _AT_ONCE = 200
 """How many blobs are removed before those who want to add some have their turn."""
 _RUNS = (
-    "SELECT run_id, kind, payload FROM entries WHERE sequence > ? AND kind IN (?, ?) AND payload IS NOT NULL"
+    "SELECT run_id, kind, payload FROM entries WHERE sequence > ? AND (kind IN (?, ?)"
+    " OR (kind = ? AND instr(payload, ?))) AND payload IS NOT NULL"
 )
+_ATTESTED = f'"kind":"{ATTESTED}"'.encode()
+"""What canonical JSON has in it of an amendment that names content; of others they are not read."""
 UPLOADS = "uploads"
 """Where artifacts lie that arrive at a server, until they have arrived."""
 _WITH_FILES = {"models": "SELECT model_id FROM logged_models", "traces": "SELECT trace_id FROM traces"}
 """Folders whose folders belong to something that is in the database."""
+_NAMING = (EntryKind.RUN.value, EntryKind.IMPORT.value)
 _OPENINGS = "SELECT run_id, '', opening FROM runs WHERE sequence IS NULL"
 
 
@@ -126,8 +140,7 @@ class _Named:
 
     def add(self, run_id: str, kind: str, payload: bytes | None) -> None:
         try:
-            reader = read_import if kind == EntryKind.IMPORT.value else read_document
-            references = blobs_of(reader(payload or b"", name=""))
+            references = _references(kind, payload or b"")
         except ValueError as error:
             raise Altered(
                 f"the record of run `{run_id}` cannot be read, and may name anything: {error}",
@@ -156,9 +169,17 @@ class _Named:
                     self.digests.update(digest for _, _, digest in read_manifest(content))
 
 
+def _references(kind: str, payload: bytes) -> tuple[BlobReference, ...]:
+    if kind == EntryKind.AMENDMENT.value:
+        added = read_amendment(payload)
+        return tuple(blobs_attested([Amendment(sequence=0, time="", kind=added.kind, content=added.content)]))
+    reader = read_import if kind == EntryKind.IMPORT.value else read_document
+    return blobs_of(reader(payload, name=""))
+
+
 def _documents(connection: sqlite3.Connection, after: int) -> Iterator[tuple[str, str, bytes | None]]:
     """Run, kind and document of every record after a place in the chain, and of every run that goes on."""
-    yield from connection.execute(_RUNS, (after, EntryKind.RUN.value, EntryKind.IMPORT.value))
+    yield from connection.execute(_RUNS, (after, *_NAMING, EntryKind.AMENDMENT.value, _ATTESTED))
     yield from connection.execute(_OPENINGS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -108,19 +109,22 @@ def read_amendments(connection: sqlite3.Connection, run_id: str) -> tuple[Amendm
 
 
 def read_entries(
-    connection: sqlite3.Connection, *, after: int | None, kinds: Collection[EntryKind]
+    connection: sqlite3.Connection, *, after: int | None, kinds: Collection[EntryKind], run_id: str | None
 ) -> tuple[Entry, ...]:
-    """The chain's next entries in order, those of some kinds alone where there are `kinds`, empty at its end.
-    Raises Altered for one of no known kind."""
-    # One condition alone lets the database go straight there.
-    conditions = [] if after is None else ["sequence > ?"]
-    conditions += [f"kind IN ({', '.join('?' * len(kinds))})"] if kinds else []
+    """The chain's next entries in order, those of some `kinds` or of one run alone where they are named,
+    empty at its end. Raises Altered for one of no known kind."""
+    # Only the conditions that there are, so that the database goes straight there.
+    given: dict[str, tuple[object, ...]] = {
+        "sequence > ?": () if after is None else (after,),
+        f"kind IN ({', '.join('?' * len(kinds))})": tuple(kind.value for kind in kinds),
+        "run_id = ?": () if run_id is None else (run_id,),
+    }
+    conditions = [condition for condition, values in given.items() if values]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    values = [] if after is None else [after]
     rows = connection.execute(
         "SELECT sequence, kind, run_id, time, digest, previous, link, payload FROM entries"
         f"{where} ORDER BY sequence LIMIT {_AT_ONCE}",
-        (*values, *(kind.value for kind in kinds)),
+        tuple(itertools.chain.from_iterable(given.values())),
     )
     return tuple(map(_entry, rows))
 

@@ -1,0 +1,1 @@
+"""Hand over: a run in the forms that others keep and read."""
