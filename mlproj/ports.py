@@ -25,7 +25,7 @@ from mlproj.model.environment import (
 )
 from mlproj.model.events import Report, silent
 from mlproj.model.provenance import Host, InputState, Variables
-from mlproj.model.record import Entry
+from mlproj.model.record import Entry, EntryKind
 from mlproj.model.registry import RunModels
 from mlproj.model.run import Run, Usage
 from mlproj.model.source import Checkout, Snapshot, SourceState
@@ -248,8 +248,29 @@ class Endpoint(Protocol):
         ...
 
 
+class Digester(Protocol):
+    """Digests many files, on every core where it can."""
+
+    def __call__(
+        self, folder: Path, names: Iterable[Sequence[bytes]]
+    ) -> Iterator[tuple[bytes, Digest | str]]:
+        """Of each of `names` below `folder` (regular files) its digest, or why it has none, in words.
+
+        They come in stretches, each asked for while others are being read: whoever makes them can do
+        something else in between, and name none.
+        """
+        ...
+
+
 class BlobStore(Protocol):
     """Content by its SHA-256. A blob is there whole or not at all."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the blobs lie, each at its `name`."""
+        ...
+
+    def name(self, digest: Digest) -> bytes: ...
 
     def __contains__(self, digest: Digest) -> bool: ...
 
@@ -463,13 +484,16 @@ class RunStore(Protocol):
         holds one from before its first content to its seal."""
         ...
 
-    def entries(self, run_id: str | None = None) -> Iterator[Entry]:
-        """The chain in order, payloads as they were sealed; of one run alone if it is named."""
-        ...
-
     def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes]) -> Run:
         """Appends the record of a run that was sealed elsewhere, verbatim, and then what was added to it
         there, all of whose content is in the store. Raises StoreError where the id is taken."""
+        ...
+
+    def entries(
+        self, *kinds: EntryKind, after: int | None = None, run_id: str | None = None
+    ) -> Iterator[Entry]:
+        """The chain in order, or what follows the entry `after`, payloads as they were sealed; of some kinds
+        or of one run alone where they are named."""
         ...
 
     def head(self) -> tuple[int, Digest]:
@@ -480,4 +504,8 @@ class RunStore(Protocol):
         """What the searchable columns say of a run (the fields of `model.index.Index`, with `record`,
         `sequence`, and as `history` the digest of every point of its metrics, or None), for `verify` to hold
         against the record. Raises RunNotFound."""
+        ...
+
+    def indexes(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
+        """The same of each of some runs (a few hundred at most) that there is a row of."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +55,21 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     """
     chosen = environ.get("MLPROJ_CACHE_DIR")
     return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("mlproj"))
+
+
+def signing_key(environ: Mapping[str, str]) -> Path:
+    """The file of the private key that signs where no other is named: `MLPROJ_KEY`, else the user's own."""
+    chosen = environ.get("MLPROJ_KEY")
+    return Path(chosen) if chosen else Path(platformdirs.user_config_dir("mlproj")) / "signing.pem"
+
+
+def trusted_keys(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Files and folders of public keys that are trusted without being named: those in `MLPROJ_TRUSTED_KEYS`
+    (with `:` between), else the user's own folder of them."""
+    chosen = environ.get("MLPROJ_TRUSTED_KEYS")
+    if chosen is None:
+        return (Path(platformdirs.user_config_dir("mlproj")) / "trusted",)
+    return tuple(Path(one) for one in chosen.split(os.pathsep) if one)
 
 
 def use_lock(cache: Path, key: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -36,7 +37,7 @@ class Digest(str):
 
     @classmethod
     def of(cls, content: bytes) -> Digest:
-        return cls.from_hex(hashlib.sha256(content).hexdigest())
+        return super().__new__(cls, "sha256:" + hashlib.sha256(content).hexdigest())
 
     @classmethod
     def from_hex(cls, digits: str) -> Digest:
@@ -55,16 +56,46 @@ def canonical(value: Json) -> bytes:
 
     Raises ValueError for what JSON cannot hold: NaN, infinities, integers beyond 2**53.
     """
-    return rfc8785.dumps(value)
-
-
-def is_canonical(document: bytes) -> bool:
-    """Whether a JSON text is spelt as `canonical` spells it. Raises ValueError for what is no JSON."""
     try:
+        content = _write(value).encode()
+    except TypeError:  # a mapping of another kind, or what is no JSON at all
+        return rfc8785.dumps(value)
+    # Many times faster, and the same but for some numbers and for the order of odd keys.
+    return rfc8785.dumps(value) if _is_spelt_otherwise(content) else content
+
+
+def is_canonical(content: bytes) -> bool:
+    """Whether some JSON is in its canonical form. Raises ValueError where it is none."""
+    try:
+        again = msgspec.json.encode(msgspec.json.decode(content), order="sorted")
+        if again == content and not _is_spelt_otherwise(content):
+            return True
         # As in JavaScript, whose notation this is, there are no integers apart from other numbers.
-        return canonical(json.loads(document, parse_int=float)) == document
+        return rfc8785.dumps(json.loads(content, parse_int=float)) == content
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _is_spelt_otherwise(content: bytes) -> bool:
+    """Whether JavaScript, whose notation the canonical one is, may spell or sort something otherwise than
+    Python and msgspec do: where it only looks so, in a string, nothing but time is lost."""
+    odd = not content.startswith((b"{", b"[", b'"')) or any(
+        pattern.search(content) for pattern in _ODD_NUMBERS
+    )
+    # Keys are sorted by the halves of characters beyond 16 bits.
+    return odd or (not content.isascii() and _BEYOND.search(content) is not None)
+
+
+_write = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
+_BEYOND = re.compile(rb"[\xf0-\xf4]")
+_ODD_NUMBERS = tuple(
+    # Each begins with what is looked for at once: one pattern for all three takes ten times as long.
+    re.compile(before + rb"(?=[-0-9])-?(?:[0-9]+(?:\.[0-9]+)?[eE]|[0-9]+\.0[,\]}]|[0-9]{16}|0\.000000)")
+    for before in (rb'":', rb"\[", rb",")
+)
+"""A number with an exponent, a whole float, a very long and a very small number."""
 
 
 def readable(path: str | bytes) -> str:
@@ -78,10 +109,14 @@ def plain(noun: object) -> Any:
     return msgspec.to_builtins(noun, enc_hook=str)
 
 
+_digest = functools.lru_cache(maxsize=4096)(Digest)
+"""The same few are named in many records."""
+
+
 def as_digest(kind: type[Any], value: Any) -> Any:
     """What turns the text of a digest into one while msgspec decodes."""
     if kind is Digest:
-        return Digest(value)
+        return _digest(value)
     raise TypeError(f"cannot read a {kind.__name__}")
 
 

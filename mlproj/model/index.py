@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import msgspec
-from msgspec.structs import fields, replace
+from msgspec.structs import asdict, replace
 
 from mlproj.model.digest import Digest, as_digest, canonical
 from mlproj.model.logged import (
@@ -68,7 +68,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     """Id, direction and step of each."""
 
     def mapping(self) -> dict[str, object]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return asdict(self)
 
 
 def index_of(run: Run) -> Index:

@@ -5,6 +5,7 @@ JSON has no number for NaN and the infinities: in records they are the words `Na
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -172,8 +173,13 @@ def point_lines(points: Iterable[tuple[str, Point]]) -> Iterator[bytes]:
     last, beginning = None, b""
     for key, (step, timestamp, value) in points:
         if key != last:
-            last, beginning = key, b'{"key":%s,"step":' % canonical(key)
+            last, beginning = key, _beginning(key)
         yield b'%s%d,"timestamp":%d,"value":%s}\n' % (beginning, step, timestamp, _spelt_json(value))
+
+
+@functools.lru_cache(maxsize=1024)
+def _beginning(key: str) -> bytes:
+    return b'{"key":%s,"step":' % canonical(key)
 
 
 def digest_of_points(points: Iterable[tuple[str, Point]]) -> Digest | None:

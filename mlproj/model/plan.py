@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 from pathlib import Path
 
@@ -108,4 +109,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> Digest | None:
-        return None if self.lock is None else Digest.of(canonical(self.document()))
+        return None if self.lock is None else _identity(self)
+
+
+@functools.lru_cache(maxsize=256)
+def _identity(plan: Plan) -> Digest:
+    """Kept for a while, since the same plan is asked for it again and again; equal plans have one."""
+    return Digest.of(canonical(plan.document()))

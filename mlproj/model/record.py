@@ -23,6 +23,8 @@ RECORD_SCHEMA = "mlproj/record/1"
 OPENING_SCHEMA = "mlproj/opening/1"
 IMPORT_SCHEMA = "mlproj/import/1"
 LINK_SCHEMA = "mlproj/link/1"
+ATTESTED = "attested"
+"""The kind of an amendment that names an attestation."""
 GENESIS = Digest.from_hex("0" * 64)
 """What the first entry of a chain names as the one before it."""
 
@@ -151,15 +153,19 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
             if output.digest is not None and output.state == "written"
         ]
         references += blobs_of_logged(run.outcome.logged or Logged())
-    return (*references, *blobs_attached(run.amendments))
+    return (*references, *blobs_added(run.amendments))
 
 
-def blobs_attached(amendments: Iterable[Amendment]) -> Iterator[BlobReference]:
-    """Every list of what a bundle brought beside a record. Raises ValueError where there is none."""
+def blobs_added(amendments: Iterable[Amendment]) -> Iterator[BlobReference]:
+    """What came after a run's seal: the list of what a bundle brought beside the record, and the envelope of
+    every attestation that was made. Raises ValueError where one names nothing."""
     for amendment in amendments:
         if amendment.kind == ATTACHED:
             manifest = Digest(amendment.content.get("manifest", ""))
             yield BlobReference(digest=manifest, part=ATTACHED, manifest=True)
+        elif amendment.kind == ATTESTED:
+            envelope = Digest(amendment.content.get("envelope", ""))
+            yield BlobReference(digest=envelope, part=f"{ATTESTED}.{amendment.sequence}")
 
 
 def blobs_of_logged(logged: Logged) -> list[BlobReference]:
@@ -195,7 +201,11 @@ def opening_document(run: Run) -> bytes:
 
 def read_document(payload: bytes, *, name: str) -> Run:
     """The run that a record or opening holds; raises ValueError where it is not one."""
-    document = decode(payload, RecordDocument)
+    return run_of(decode(payload, RecordDocument), name=name)
+
+
+def run_of(document: RecordDocument, *, name: str) -> Run:
+    """The run that a record or opening tells of; raises ValueError where it is of another schema."""
     if document.schema not in (RECORD_SCHEMA, OPENING_SCHEMA):
         raise ValueError(f"a record of another schema: {document.schema}")
     run = Run(

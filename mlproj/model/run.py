@@ -210,15 +210,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         logged = () if self.logged is None else self.logged.metrics
         sums = {metric.key: summary_of(metric) for metric in logged}
         steps = {point.key: point for point in self.metrics}
+        end = self._end
         for key, points in self.points.items():
             last = steps[key]
-            whole = summed(
-                ((step, self._end, value) for (step, _, _), value in points.items()), sums.get(key)
-            )
+            whole = summed(((step, end, value) for (step, _, _), value in points.items()), sums.get(key))
             if key in sums and self._is_later(sums[key], last.step):
                 step, timestamp, value = sums[key].latest
             else:
-                step, timestamp, value = last.step, self._end, number_of(last.value)
+                step, timestamp, value = last.step, end, number_of(last.value)
             sums[key] = replace(whole, step=step, timestamp=timestamp, value=value)
         return sums
 

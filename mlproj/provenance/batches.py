@@ -46,8 +46,9 @@ class Batch(msgspec.Struct, gc=False):
     missing: int
 
 
-def look(segment: Segment, cache: StatCache, odd: Odd, *, follow: bool) -> Batch:
-    """What `stat` and the cache know of a segment's files. Raises OSError where there is no such folder."""
+def look(segment: Segment, cache: StatCache | None, odd: Odd, *, follow: bool) -> Batch:
+    """What `stat`, and the cache if there is one, know of a segment's files. Raises OSError where there is no
+    such folder."""
     begun, prefix, place = now(), segment.prefix, segment.folder + b"/"
     names: list[bytes] = []
     statuses: list[os.stat_result] = []
@@ -68,7 +69,7 @@ def look(segment: Segment, cache: StatCache, odd: Odd, *, follow: bool) -> Batch
         os.close(descriptor)
     paths = [prefix + name for name in names] if prefix else names
     prints = [fingerprint(s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in statuses]
-    results: list[Result | None] = [*cache.find(paths, prints)]
+    results: list[Result | None] = [None] * len(paths) if cache is None else [*cache.find(paths, prints)]
     return Batch(
         folder=segment.folder,
         follow=follow,

@@ -94,7 +94,7 @@ class Digesting:
         self._cost += sum(job.cost for job in jobs)
         self._telling.see(len(batch.names), sum(job.size for job in jobs))
         self._telling.finish(len(batch.names) - batch.missing)
-        if jobs:
+        if self._waiting:
             self._look_around()
 
     def _go_on(self) -> None:

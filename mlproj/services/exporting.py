@@ -99,7 +99,7 @@ def _refuse(run: Run, wanted: Wanted) -> None:
 
 def _sealed(store: RunStore, run: Run) -> tuple[bytes, tuple[Entry, ...]]:
     """The bytes of the record, and the run's links in the chain."""
-    entries = tuple(store.entries(run.run_id))
+    entries = tuple(store.entries(run_id=run.run_id))
     payload = next((entry.payload for entry in entries if entry.kind is EntryKind.RUN), None)
     if payload is None:
         raise StoreError(f"the store holds no record of run `{run.name}`")

@@ -13,7 +13,7 @@ from mlproj.files import digest_of
 from mlproj.model.bundle import ATTACHED, RECORD, Place
 from mlproj.model.digest import Digest, folder_manifest, read_manifest, readable
 from mlproj.model.events import Ended, Progress, Report, Started, silent
-from mlproj.model.record import blobs_attached
+from mlproj.model.record import blobs_added
 from mlproj.model.run import Run
 from mlproj.ports import RunStore
 from mlproj.services.bundle_verification import Bundle, open_bundle
@@ -64,7 +64,9 @@ def bring_in(
 def attached(store: RunStore, run: Run) -> Mapping[str, Digest]:
     """What bundles brought beside the record of a run, by its path in them."""
     found: dict[str, Digest] = {}
-    for reference in blobs_attached(run.amendments):
+    for reference in blobs_added(run.amendments):
+        if not reference.manifest:
+            continue
         for path, _, digest in read_manifest(store.blobs.path(reference.digest).read_bytes()):
             found[readable(path)] = digest
     return found

@@ -38,6 +38,13 @@ class FolderBlobs:
         self._root = root
         self._aside = root / "incoming"
 
+    @property
+    def folder(self) -> Path:
+        return self._root
+
+    def name(self, digest: Digest) -> bytes:
+        return f"sha256/{digest[7:9]}/{digest[9:]}".encode()
+
     def __contains__(self, digest: Digest) -> bool:
         return os.path.exists(self._place(digest))
 

@@ -19,7 +19,7 @@ from mlproj.model.entries import AmendmentDocument
 from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
-from mlproj.model.record import Entry, EntryKind, blobs_of, encode, seal_document
+from mlproj.model.record import Entry, EntryKind, blobs_added, blobs_of, encode, seal_document
 from mlproj.model.registry import RunModels
 from mlproj.model.run import Imported, Run, Status
 from mlproj.model.source import SourceState
@@ -29,6 +29,7 @@ from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
 from mlproj.store.database import shrink_journal, transaction
 from mlproj.store.failures import explained, no_room, not_writable
+from mlproj.store.indexes import read_indexes
 from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
@@ -257,7 +258,9 @@ class FolderStore:
                 raise StoreError(f"a {kind} is added to the run `{run_id}` by logging it")
             self._amend(run_id, kind, content)
             try:
-                amended = index_of(reading.read_run(self._connection, run_id, self._machine))
+                run = reading.read_run(self._connection, run_id, self._machine)
+                amended = index_of(run)
+                tuple(blobs_added(run.amendments))  # what they name has to have a name
             except (KeyError, ValueError) as error:
                 raise StoreError(f"the run `{run_id}` cannot be amended with that {kind}: {error}") from error
             writing.rewrite(self._connection, run_id, amended)
@@ -282,26 +285,30 @@ class FolderStore:
                         return True
         return False
 
-    def entries(self, run_id: str | None = None) -> Iterator[Entry]:
-        last: int | None = None
+    def entries(
+        self, *kinds: EntryKind, after: int | None = None, run_id: str | None = None
+    ) -> Iterator[Entry]:
         while True:
             with self._looking():
-                batch = reading.read_entries(self._connection, after=last, run_id=run_id)
+                batch = reading.read_entries(self._connection, after=after, kinds=kinds, run_id=run_id)
             if not batch:
                 return
             yield from batch
-            last = batch[-1].sequence
+            after = batch[-1].sequence
 
     def head(self) -> tuple[int, Digest]:
         with self._looking():
             return reading.read_head(self._connection)
 
     def index(self, run_id: str) -> Mapping[str, object]:
-        with self._looking():
-            index = reading.read_index(self._connection, run_id)
-        if index is None:
+        found = self.indexes((run_id,))
+        if run_id not in found:
             raise RunNotFound(f"there is no run `{run_id}`")
-        return index
+        return found[run_id]
+
+    def indexes(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
+        with self._looking():
+            return read_indexes(self._connection, run_ids)
 
     def _place(self, report: Report = silent) -> Place:
         return Place(connection=self._connection, root=self._root, blobs=self._blobs, report=report)

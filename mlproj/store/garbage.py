@@ -21,9 +21,10 @@ from mlproj.model.bundle import ATTACHED
 from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.entries import read_amendment
 from mlproj.model.record import (
+    ATTESTED,
     BlobReference,
     EntryKind,
-    blobs_attached,
+    blobs_added,
     blobs_of,
     read_document,
     read_import,
@@ -40,10 +41,10 @@ _AT_ONCE = 200
 """How many blobs are removed before those who want to add some have their turn."""
 _RUNS = (
     "SELECT run_id, kind, payload FROM entries WHERE sequence > ? AND (kind IN (?, ?)"
-    " OR (kind = ? AND instr(payload, ?))) AND payload IS NOT NULL"
+    " OR (kind = ? AND (instr(payload, ?) OR instr(payload, ?)))) AND payload IS NOT NULL"
 )
-_BROUGHT = f'"kind":"{ATTACHED}"'.encode()
-"""What canonical JSON has in it of an amendment that names contents; of others they are not read."""
+_ADDING = tuple(f'"kind":"{kind}"'.encode() for kind in (ATTACHED, ATTESTED))
+"""What canonical JSON has in it of an amendment that names content; of others they are not read."""
 UPLOADS = "uploads"
 """Where artifacts lie that arrive at a server, until they have arrived."""
 _WITH_FILES = {"models": "SELECT model_id FROM logged_models", "traces": "SELECT trace_id FROM traces"}
@@ -172,14 +173,14 @@ class _Named:
 def _references(kind: str, payload: bytes) -> tuple[BlobReference, ...]:
     if kind == EntryKind.AMENDMENT.value:
         added = read_amendment(payload)
-        return tuple(blobs_attached([Amendment(sequence=0, time="", kind=added.kind, content=added.content)]))
+        return tuple(blobs_added([Amendment(sequence=0, time="", kind=added.kind, content=added.content)]))
     reader = read_import if kind == EntryKind.IMPORT.value else read_document
     return blobs_of(reader(payload, name=""))
 
 
 def _documents(connection: sqlite3.Connection, after: int) -> Iterator[tuple[str, str, bytes | None]]:
     """Run, kind and document of every record after a place in the chain, and of every run that goes on."""
-    yield from connection.execute(_RUNS, (after, *_NAMING, EntryKind.AMENDMENT.value, _BROUGHT))
+    yield from connection.execute(_RUNS, (after, *_NAMING, EntryKind.AMENDMENT.value, *_ADDING))
     yield from connection.execute(_OPENINGS)
 
 

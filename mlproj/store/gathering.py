@@ -27,8 +27,8 @@ from mlproj.model.logged import (
 )
 from mlproj.model.run import Run
 from mlproj.store.failures import explained, no_room
+from mlproj.store.indexes import read_points
 from mlproj.store.place import Place
-from mlproj.store.reading import read_points
 from mlproj.store.room import has_room
 from mlproj.store.traced import trace_lines, traces_of
 

@@ -1,19 +1,17 @@
-"""Runs, entries and index as the database holds them, read through `sqlite3` (see `writing` for why)."""
+"""Runs and entries as the database holds them, read through `sqlite3` (see `writing` for why)."""
 
 from __future__ import annotations
 
-import math
+import itertools
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from mlproj.errors import Altered, RunNotFound
 from mlproj.model.digest import Digest
 from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombstone
-from mlproj.model.index import DETAILS, Index, number_in
-from mlproj.model.logged import Point, digest_of_points
 from mlproj.model.record import Entry, EntryKind, read_document, read_import
 from mlproj.model.run import Amendment, Run, Status
 from mlproj.ports import Listed
@@ -22,7 +20,6 @@ from mlproj.store.machine import Machine
 _AT_ONCE = 200
 _MOST_ENTRIES = 2**53 - 1
 """JSON has no whole numbers beyond."""
-_INDEXED = (*(field.name for field in fields(Index) if field.name not in DETAILS), "record", "sequence")
 _ROW = (
     "SELECT r.run_id, r.name, r.created, r.status, r.deleted, r.opening, r.record, r.sequence, r.supervisor,"
     " r.boot_id, e.kind, e.digest, e.payload FROM runs r LEFT JOIN entries e ON e.sequence = r.sequence"
@@ -77,7 +74,7 @@ def _document(payload: object, digest: object, kind: object, run_id: str, name: 
     """The run that a document holds. Raises ValueError where it is not the one that was sealed."""
     if payload is None:
         raise ValueError("nothing is left of it")
-    raw = _raw(payload)
+    raw = raw_bytes(payload)
     if digest is not None and Digest.of(raw) != digest:
         raise ValueError("its digest does not fit")
     reader = read_import if kind == EntryKind.IMPORT.value else read_document
@@ -106,21 +103,28 @@ def read_amendments(connection: sqlite3.Connection, run_id: str) -> tuple[Amendm
         " ORDER BY sequence",
         (run_id, EntryKind.AMENDMENT.value),
     ):
-        document = read_amendment(_raw(payload))
+        document = read_amendment(raw_bytes(payload))
         found.append(Amendment(sequence=sequence, time=time, kind=document.kind, content=document.content))
     return tuple(found)
 
 
 def read_entries(
-    connection: sqlite3.Connection, *, after: int | None, run_id: str | None = None
+    connection: sqlite3.Connection, *, after: int | None, kinds: Collection[EntryKind], run_id: str | None
 ) -> tuple[Entry, ...]:
-    """The chain's next entries (of one run, if it is named) in order, empty at its end. Raises Altered for
-    one of no known kind."""
+    """The chain's next entries in order, those of some `kinds` or of one run alone where they are named,
+    empty at its end. Raises Altered for one of no known kind."""
+    # Only the conditions that there are, so that the database goes straight there.
+    given: dict[str, tuple[object, ...]] = {
+        "sequence > ?": () if after is None else (after,),
+        f"kind IN ({', '.join('?' * len(kinds))})": tuple(kind.value for kind in kinds),
+        "run_id = ?": () if run_id is None else (run_id,),
+    }
+    conditions = [condition for condition, values in given.items() if values]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = connection.execute(
         "SELECT sequence, kind, run_id, time, digest, previous, link, payload FROM entries"
-        f" WHERE (? IS NULL OR sequence > ?){'' if run_id is None else ' AND run_id = ?'}"
-        " ORDER BY sequence LIMIT ?",
-        (after, after, *(() if run_id is None else (run_id,)), _AT_ONCE),
+        f"{where} ORDER BY sequence LIMIT {_AT_ONCE}",
+        tuple(itertools.chain.from_iterable(given.values())),
     )
     return tuple(map(_entry, rows))
 
@@ -173,34 +177,13 @@ def read_head(connection: sqlite3.Connection) -> tuple[int, Digest]:
     return row[0], text_digest(row[1])
 
 
-def read_index(connection: sqlite3.Connection, run_id: str) -> dict[str, object] | None:
-    """What the searchable columns say, None where there is no such run."""
-    row = connection.execute(
-        'SELECT r.status, r.created, x.name, r.started, r.ended, r.duration, r.exit_code, r."plan",'
-        " r.project, r.entry_point, r.uri, r.commit_id, r.dirty, r.user_name, r.host, r.parent,"
-        " r.reproduces, r.snapshot, r.started_ms, r.ended_ms, r.logged_status, r.record, r.sequence"
-        " FROM runs r"
-        " LEFT JOIN experiments x ON x.id = r.experiment_id WHERE r.run_id = ?",
-        (run_id,),
-    ).fetchone()
-    if row is None:
-        return None
-    index = dict(zip(_INDEXED, row, strict=True))
-    index["dirty"] = None if index["dirty"] is None else bool(index["dirty"])
-    return {
-        **index,
-        **_details(connection, run_id),
-        "history": digest_of_points(read_points(connection, run_id)),
-    }
-
-
 def read_tombstone_of(connection: sqlite3.Connection, run_id: str) -> TombstoneDocument | None:
     """The tombstone of a run that was forgotten, None where there is none that can be read."""
     row = connection.execute(
         "SELECT payload FROM entries WHERE run_id = ? AND kind = ?", (run_id, EntryKind.TOMBSTONE.value)
     ).fetchone()
     try:
-        return None if row is None else read_tombstone(_raw(row[0]))
+        return None if row is None else read_tombstone(raw_bytes(row[0]))
     except ValueError:
         return None
 
@@ -228,64 +211,8 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         digest=text_digest(digest),
         previous=text_digest(previous),
         link=text_digest(link),
-        payload=None if payload is None else _raw(payload),
+        payload=None if payload is None else raw_bytes(payload),
     )
-
-
-def _details(connection: sqlite3.Connection, run_id: str) -> dict[str, object]:
-    def rows(query: str) -> list[tuple[object, ...]]:
-        return connection.execute(f"{query} WHERE run_id = ?", (run_id,)).fetchall()
-
-    return {
-        "params": {
-            # The value is searched as a number, too: one that is not its own makes what fits nothing.
-            str(key): (value, kind) if number == number_in(str(value)) else (value, kind, number)
-            for key, value, kind, number in rows('SELECT "key", value, type, number FROM params')
-        },
-        "metrics": {
-            key: (_metric(value), step, timestamp, _bound(minimum), _bound(maximum), count)
-            for key, value, step, timestamp, minimum, maximum, count in rows(
-                'SELECT "key", value, step, "timestamp", minimum, maximum, "count" FROM latest_metrics'
-            )
-        },
-        "tags": dict(rows('SELECT "key", value FROM tags')),  # type: ignore[arg-type]  # two columns, so pairs
-        "inputs": frozenset(rows("SELECT name, path, digest, size FROM inputs")),
-        "outputs": frozenset(rows("SELECT path, state, digest, size FROM outputs")),
-        "datasets": frozenset(
-            (name, digest, kind, source, _digest_of(schema), _digest_of(profile), tags)
-            for name, digest, kind, source, schema, profile, tags in rows(
-                "SELECT d.name, d.digest, d.source_type, d.source, d.schema, d.profile, i.tags"
-                " FROM dataset_inputs i JOIN datasets d ON d.id = i.dataset_id"
-            )
-        ),
-        "models": frozenset(rows("SELECT model_id, direction, step FROM run_models")),
-    }
-
-
-def _metric(value: object) -> object:
-    """A metric's value as a record spells it."""
-    return "NaN" if value is None else _bound(value)
-
-
-def _bound(value: object) -> object:
-    if value in (float("inf"), float("-inf")):
-        return "Infinity" if value == float("inf") else "-Infinity"
-    return value
-
-
-def _digest_of(text: object) -> Digest | None:
-    return None if text is None else Digest.of(_raw(text))
-
-
-def read_points(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[str, Point]]:
-    """Every point of every metric of a run, by key, step, time and value."""
-    for key, step, timestamp, value, nan in connection.execute(
-        'SELECT p."key", p.step, p."timestamp", p.value, p.nan FROM metric_points p'
-        " JOIN runs r ON r.number = p.run WHERE r.run_id = ?"
-        ' ORDER BY p."key", p.step, p."timestamp", p.value, p.nan',
-        (run_id,),
-    ):
-        yield str(key), (step, timestamp, math.nan if nan else value)
 
 
 def _bare_run(connection: sqlite3.Connection, run_id: str) -> Run:
@@ -304,5 +231,6 @@ def _bare_run(connection: sqlite3.Connection, run_id: str) -> Run:
     )
 
 
-def _raw(cell: object) -> bytes:
+def raw_bytes(cell: object) -> bytes:
+    """A cell as bytes, whatever it holds."""
     return cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogateescape")

@@ -12,7 +12,11 @@ import pytest
 
 from tests.docs.console import ROOT, perform, run, sessions, shown_as, workplace
 
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "tutorial").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "tutorial").glob("*.md")),
+    ROOT / "docs" / "how-to" / "sign-and-verify.md",
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -49,7 +53,8 @@ def test_the_json_page_has_every_key_of_a_run(tmp_path: Path) -> None:
 
 def test_every_schema_in_the_code_is_in_the_pages() -> None:
     code = "".join(path.read_text() for path in (ROOT / "mlproj").rglob("*.py"))
-    pages = "".join((ROOT / "docs" / "reference" / name).read_text() for name in ("json.md", "record.md"))
+    names = ("json.md", "record.md", "attestation.md")
+    pages = "".join((ROOT / "docs" / "reference" / name).read_text() for name in names)
     schemas = set(re.findall(r"\"(mlproj/[a-z]+/\d+)\"", code))
     assert schemas, "the code names schemas"
     assert sorted(schema for schema in schemas if schema not in pages) == []

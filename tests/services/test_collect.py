@@ -24,6 +24,13 @@ class MemoryBlobs:
         self.held: dict[Digest, bytes] = {}
         self.meanwhile: dict[Path, Callable[[], object]] = {}
 
+    @property
+    def folder(self) -> Path:
+        raise StoreError("they lie in no folder")
+
+    def name(self, digest: Digest) -> bytes:
+        return digest.encode()
+
     def __contains__(self, digest: Digest) -> bool:
         return digest in self.held
 

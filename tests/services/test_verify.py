@@ -16,7 +16,8 @@ from mlproj.errors import StoreError
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.record import GENESIS, EntryKind, link
 from mlproj.model.run import Run
-from mlproj.services.verify import Problem, verify
+from mlproj.services.findings import Problem
+from mlproj.services.verify import verify
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store

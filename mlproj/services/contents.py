@@ -1,0 +1,143 @@
+"""Whether the content that records name is there and as it was: each is read once, however many name it.
+
+What is to be read is collected while the chain is walked, and read beside it. Only where something is found
+are the records gone through again, to tell whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from mlproj.errors import StoreError
+from mlproj.files import digest_of
+from mlproj.model.digest import Digest, read_manifest, readable
+from mlproj.model.record import BlobReference
+from mlproj.model.run import Run
+from mlproj.ports import BlobStore, Digester
+
+Digests = frozenset[Digest | None]
+_NONE: Digests = frozenset()
+
+
+class Contents:
+    """The blobs that records name, and what is wrong with them."""
+
+    def __init__(self, blobs: BlobStore, digester: Digester) -> None:
+        self._blobs = blobs
+        self._digester = digester
+        self._seen: set[Digest] = set()
+        self._read_here: set[Digest] = set()
+        self._waiting: list[Digest] = []
+        self._faults: dict[Digest, str] = {}
+        self._no_manifests: dict[Digest, str] = {}
+        self._omitted: dict[Digest, Digests] = {}
+        self._listed: set[tuple[Digest, Digests]] = set()
+        self._wrong: dict[Digest, tuple[tuple[str, Digest], ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    @property
+    def sound(self) -> bool:
+        return not self._faults and not self._no_manifests
+
+    def read_beside(self, steps: Iterable[object]) -> None:
+        """Goes through `steps`, during which content is added, and reads meanwhile what was."""
+        for name, found in self._digester(self._blobs.folder, map(self._take, steps)):
+            digest = Digest.from_hex(name.decode().removeprefix("sha256/").replace("/", ""))
+            if found != digest:
+                altered = isinstance(found, Digest)
+                self._blame(digest, "has been altered" if altered else f"cannot be read: {found}")
+
+    def add(self, run: Run, references: Iterable[BlobReference]) -> None:
+        """Has everything read that `references` of the run name."""
+        lost, skipped = self._skipped(run)
+        for reference in references:
+            if reference.digest in lost:
+                continue
+            if reference.manifest and (reference.digest, skipped) not in self._listed:
+                self._listed.add((reference.digest, skipped))
+                for _, digest in self._files(reference.digest):
+                    if digest not in skipped:
+                        self._need(digest)
+            self._need(reference.digest)
+
+    def faults(self, run: Run, references: Iterable[BlobReference]) -> Iterator[tuple[str, str]]:
+        """What is wrong with what `references` of the run name, once it was read: part and sentence."""
+        lost, skipped = self._skipped(run)
+        for reference in references:
+            digest, part = reference.digest, reference.part
+            if digest in lost:
+                continue
+            if digest in self._faults:
+                yield part, f"the content `{digest}` {self._faults[digest]}"
+            elif reference.manifest:
+                if digest in self._no_manifests:
+                    yield part, f"the list of files cannot be read: {self._no_manifests[digest]}"
+                for path, listed in self._wrong_in(digest):
+                    if listed not in skipped:
+                        yield f"{part}/{path}", f"the content `{listed}` {self._faults[listed]}"
+
+    def sound_file(self, digest: Digest) -> Path | None:
+        """The file of a blob, which is read here and now; None where something is wrong with it."""
+        if digest not in self._read_here:
+            self._seen.add(digest)
+            self._read_here.add(digest)
+            try:
+                found, _ = digest_of(self._blobs.path(digest))
+            except (OSError, StoreError) as error:
+                self._blame(digest, f"cannot be read: {error}")
+            else:
+                if found != digest:
+                    self._blame(digest, "has been altered")
+        return None if digest in self._faults else self._blobs.path(digest)
+
+    def _skipped(self, run: Run) -> tuple[Digests, Digests]:
+        """What the run's record names and the store never got; and with it, what its snapshot lists and does
+        not hold."""
+        lost = frozenset(run.outcome.lost) if run.outcome is not None and run.outcome.lost else _NONE
+        omitted = _NONE
+        if run.job is not None:
+            source = run.job.source
+            if source.omitted:
+                omitted = frozenset(file.digest for file in source.omitted)
+            if source.omitted_manifest is not None:
+                omitted |= self._omitted_in(source.omitted_manifest)
+        return lost, lost | omitted if omitted else lost
+
+    def _omitted_in(self, manifest: Digest) -> Digests:
+        if manifest not in self._omitted:
+            self._omitted[manifest] = frozenset(digest for _, digest in self._files(manifest))
+        return self._omitted[manifest]
+
+    def _wrong_in(self, manifest: Digest) -> tuple[tuple[str, Digest], ...]:
+        """The files of a manifest with which something is wrong."""
+        if manifest not in self._wrong:
+            listed = self._files(manifest)
+            self._wrong[manifest] = tuple((path, digest) for path, digest in listed if digest in self._faults)
+        return self._wrong[manifest]
+
+    def _files(self, manifest: Digest) -> Iterator[tuple[str, Digest]]:
+        """What a manifest lists; nothing where it is not what it was."""
+        file = self.sound_file(manifest)
+        try:
+            entries = () if file is None else read_manifest(file.read_bytes())
+        except ValueError as error:
+            self._no_manifests[manifest] = str(error)
+            return
+        for path, _, digest in entries:
+            yield readable(path), digest
+
+    def _take(self, _: object) -> Sequence[bytes]:
+        names = [self._blobs.name(digest) for digest in self._waiting]
+        self._waiting = []
+        return names
+
+    def _need(self, digest: Digest) -> None:
+        if digest not in self._seen:
+            self._seen.add(digest)
+            self._waiting.append(digest)
+
+    def _blame(self, digest: Digest, reason: str) -> None:
+        self._faults[digest] = reason if digest in self._blobs else "is missing"

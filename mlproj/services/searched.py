@@ -1,0 +1,72 @@
+"""Whether what is searched of a run is what its record and the amendments to it say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mlproj.model.index import index_of
+from mlproj.model.record import Entry
+from mlproj.model.run import Run
+from mlproj.ports import RunStore
+from mlproj.services.contents import Contents
+from mlproj.services.findings import Findings
+from mlproj.services.later import Later
+
+
+class Searched:
+    """Holds the tables of a store against the records of its chain."""
+
+    def __init__(self, store: RunStore, later: Later, contents: Contents, findings: Findings) -> None:
+        self._store = store
+        self._later = later
+        self._contents = contents
+        self._findings = findings
+
+    def check(self, runs: Sequence[tuple[Entry, Run]]) -> None:
+        """Looks at some runs (a few hundred at most) with what was added to them, each with its entry."""
+        found = self._store.indexes([run.run_id for _, run in runs])
+        for entry, run in runs:
+            if run.run_id in found:
+                self._check(entry, run, found[run.run_id])
+            else:
+                self._findings.add_of(entry, "index", "is of a run that is no longer listed")
+
+    def _check(self, entry: Entry, run: Run, found: Mapping[str, object]) -> None:
+        try:
+            index = index_of(run)
+            history = self._history(run, found["history"])
+        except (KeyError, ValueError) as error:
+            self._findings.add_of(entry, "record", f"was amended with what cannot be read: {error}")
+            return
+        expected = {
+            **index.mapping(),
+            "experiment": self._later.experiment(index.experiment, entry.sequence),
+            "record": entry.digest,
+            "sequence": entry.sequence,
+            "history": history,
+        }
+        if found != expected:
+            for name, value in expected.items():
+                if found.get(name) != value:
+                    told = f"says {_shown(found.get(name), value)}, not {_shown(value, found.get(name))}"
+                    self._findings.add(run.run_id, f"index.{name}", f"what is searched of the run {told}")
+
+    def _history(self, run: Run, found: object) -> object:
+        """The digest of every point of every metric that there should be; what was `found`, where more came
+        to the record's points and those are lost."""
+        logged = None if run.outcome is None or run.outcome.logged is None else run.outcome.logged.history
+        if logged is None:
+            return self._later.history(run, None)
+        file = self._contents.sound_file(logged)
+        if file is None:
+            return found if self._later.adds_points(run) else logged
+        return self._later.history(run, file)
+
+
+def _shown(value: object, other: object) -> str:
+    """A value for a sentence, in a mapping or set only what the other does not have."""
+    if isinstance(value, Mapping) and isinstance(other, Mapping):
+        return repr({key: item for key, item in value.items() if other.get(key) != item})
+    if isinstance(value, frozenset) and isinstance(other, frozenset):
+        return repr(sorted(value - other, key=repr))
+    return "nothing" if value is None else f"`{value}`"

@@ -1,0 +1,62 @@
+"""The quick way to canonical JSON, beside the library that does it by the letter."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mlproj.model.digest import canonical, is_canonical
+
+NUMBERS = (
+    st.floats(allow_nan=False, allow_infinity=False)
+    | st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1)
+    | st.sampled_from((0.0, -0.0, 1.0, 1e-6, 1e-7, 1e15, 1e16, 1e20, 1e21, 123456789012345680000.0, 5e-324))
+)
+TEXTS = st.text() | st.sampled_from(
+    ("\x00\x1f\x7f", '"\\/', "\u2028", "\ufb01", "\U0001f600", ":1e5", '":1.0,', "[0000000000000000")
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(value=VALUES)
+@example(value=1.0)
+@example(value=[1.0])
+@example(value=[-1.5, 2.0])
+@example(value={"\ufb01": 1, "\U0001f600": 2})
+def test_canonical_json_is_what_the_library_makes_of_it(value: Any) -> None:
+    content = rfc8785.dumps(value)
+    assert canonical(value) == content
+    assert is_canonical(content)
+
+
+@pytest.mark.parametrize("value", [math.nan, [math.inf], {"a": -math.inf}, 2**53, ["\ud800"], {1: 2, "a": 3}])
+def test_what_json_cannot_hold_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError):
+        canonical(value)
+
+
+SPELLINGS = (
+    *("1.0", "[1e5]", "[1,1.0]", '{"a":-0}', '{"a":9007199254740993}', '{"a":0.0000001}', "[1 ]"),
+    *('{"b":1,"a":2}', '{"a":1,"a":1}', '["\\u0041"]', '["\\/"]', '{"\ufb01":2,"\U0001f600":1}'),
+)
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_another_spelling_is_not_canonical(text: str) -> None:
+    assert rfc8785.dumps(json.loads(text, parse_int=float)) != text.encode()
+    assert not is_canonical(text.encode())
+
+
+def test_what_is_no_json_is_refused() -> None:
+    with pytest.raises(ValueError):
+        is_canonical(b"{")
