@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import math
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,6 +51,14 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     """
     chosen = environ.get("MLPROJ_CACHE_DIR")
     return Path(chosen).absolute() if chosen else Path(platformdirs.user_cache_dir("mlproj"))
+
+
+def user_name() -> str:
+    """Who calls: the name of the account, or its number where that has no name, as often in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as older and newer Pythons say it
+        return str(os.getuid())
 
 
 def use_lock(cache: Path, key: str) -> Path:

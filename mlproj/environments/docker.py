@@ -16,7 +16,7 @@ from mlproj.environments.docker_build import Recipe, built, recipe, with_code
 from mlproj.environments.docker_images import find, moved, pull, short, split_name
 from mlproj.environments.docker_network import reach
 from mlproj.environments.probing import platform_name
-from mlproj.errors import EnvironmentFailed, UsageError
+from mlproj.errors import EnvironmentFailed, SpecError, UsageError
 from mlproj.files import locked as file_locked
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.environment import (
@@ -32,7 +32,7 @@ from mlproj.model.environment import (
 )
 from mlproj.model.events import Note, Report, silent
 from mlproj.ports import Resolving
-from mlproj.spec.docker_arguments import BUILD, VOLUME, request, values
+from mlproj.spec.docker_arguments import BUILD, NEEDLESS, VOLUME, Arguments, request, values
 from mlproj.spec.docker_volumes import Volume, read_volume
 
 COMMITTED = "image.lock.json"
@@ -64,6 +64,9 @@ class DockerEnvironment:
         request(launch.arguments)
         _given(launch)
         self._volumes(launch, project)
+        self._variables(launch)
+        for name in dict(launch.arguments).keys() & NEEDLESS.keys():
+            report(Note(message=f"`-A {name}` changes nothing: {NEEDLESS[name]}"))
         if resolving.as_of is not None:
             raise EnvironmentFailed(
                 "an image cannot be had as of a date: registries do not tell when a tag was moved",
@@ -104,7 +107,7 @@ class DockerEnvironment:
                 image=_present(client, image, report).id,
                 volumes=tuple(volume.bound for volume in volumes),
                 variables=self._variables(launch),
-                arguments=tuple(one for one in launch.arguments if one[0] not in (BUILD, VOLUME)),
+                arguments=self._arguments(launch),
                 user="0:0" if is_rootless(info) else f"{os.getuid()}:{os.getgid()}",
                 reach=reach(client, network, str(info.get("OperatingSystem", ""))),
             )
@@ -197,11 +200,29 @@ class DockerEnvironment:
         return tuple(read_volume(text, project, {**self._environ, "PWD": str(project)}) for text in written)
 
     def _variables(self, launch: DockerSpec) -> tuple[tuple[str, str], ...]:
-        """Those that are set, and those of ours that are copied; one that we do not have is not there."""
-        found = (
-            (name, self._environ.get(name) if value is None else value) for name, value in launch.environment
+        """Those that are set, and those of ours that are copied."""
+        missing = [name for name, value in launch.environment if value is None and name not in self._environ]
+        if missing:
+            names = ", ".join(f"`{name}`" for name in missing)
+            raise SpecError(
+                f"`docker_env.environment` copies {names}, and there is no such variable here",
+                hint=f'set it, or give it a value there: `["{missing[0]}", "value"]`',
+            )
+        return tuple(
+            (name, self._environ[name] if value is None else value) for name, value in launch.environment
         )
-        return tuple((name, value) for name, value in found if value is not None)
+
+    def _arguments(self, launch: DockerSpec) -> Arguments:
+        """Those that the engine is asked for; a variable without a value is copied, where it is here."""
+        found = []
+        for name, value in launch.arguments:
+            if name == "env" and value is not None and "=" not in value:
+                if value not in self._environ:
+                    continue
+                value = f"{value}={self._environ[value]}"
+            if name not in (BUILD, VOLUME) and name not in NEEDLESS:
+                found.append((name, value))
+        return tuple(found)
 
 
 def _docker(spec: EnvironmentSpec) -> DockerSpec:

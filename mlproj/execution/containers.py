@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,14 @@ def start(client: APIClient, identifier: str) -> None:
 
 def remove(client: APIClient, identifier: str) -> None:
     """Removes a container with the volumes that were made for it alone."""
-    with contextlib.suppress(NotFound):
+    try:
         client.remove_container(identifier, force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        # Somebody else removes it at this moment.
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
 
 
 def sweep_left(places: Sequence[Path], environ: Mapping[str, str]) -> None:

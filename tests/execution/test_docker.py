@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -248,6 +250,23 @@ def test_what_a_killed_runner_left_is_removed_at_the_next_run(
     # Whoever runs something next removes it, and another test may be first.
     assert {*small.notes} <= {"removed the container of run bbbbbbbb, whose runner was killed"}
     assert containers_below(client, tmp_path) == []
+
+
+def test_a_container_that_somebody_removes_has_ended(small: Berth, client: APIClient) -> None:
+    remover = threading.Thread(target=_remove, args=(client, small.directory))
+    remover.start()
+    execution = small.run("touch begun; sleep 60")
+    remover.join()
+    assert execution.exit_code == -signal.SIGKILL and not execution.timed_out
+
+
+def _remove(client: APIClient, directory: Path) -> None:
+    """Removes the container of the folder as soon as its command has begun."""
+    while not (directory / "begun").exists():
+        time.sleep(0.01)
+    for found in client.containers():
+        if any(mount["Source"] == str(directory) for mount in found["Mounts"]):
+            client.remove_container(found["Id"], force=True)
 
 
 @pytest.mark.parametrize("cut", [1, 3, 7, 8, 9, 1000])
