@@ -137,6 +137,16 @@ def test_what_is_mounted_is_seen_and_may_be_for_reading_only(small: Berth, tmp_p
     assert (tmp_path / "project" / "y").exists()
 
 
+def test_a_volume_may_have_the_place_of_the_project(small: Berth, tmp_path: Path) -> None:
+    """As in projects that bring their code into a container of MLflow's by themselves."""
+    assert small.run("touch made", volumes=(f"{small.directory}:{CODE}",)).exit_code == 0
+    assert (small.directory / "made").exists()
+    (tmp_path / "other").mkdir()
+    mount = ("mount", f"type=bind,src={tmp_path}/other,dst={CODE}")
+    assert small.run("ls; touch elsewhere", mount).exit_code == 0
+    assert small.said() == "" and (tmp_path / "other" / "elsewhere").exists()
+
+
 def test_a_container_that_runs_out_of_memory_says_so(berth: Berth) -> None:
     execution = berth.run("python3 -c 'bytearray(300_000_000)'", ("memory", "64m"), ("memory-swap", "64m"))
     assert execution.out_of_memory and execution.exit_code == -signal.SIGKILL
