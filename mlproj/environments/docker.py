@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +16,9 @@ from mlproj.environments.cache import about, build_once
 from mlproj.environments.docker_build import Recipe, built, recipe, with_code
 from mlproj.environments.docker_images import find, moved, pull, short, split_name
 from mlproj.environments.docker_network import reach
+from mlproj.environments.docker_variables import arguments_of, variables_of
 from mlproj.environments.probing import platform_name
-from mlproj.errors import EnvironmentFailed, SpecError, UsageError
+from mlproj.errors import EnvironmentFailed, UsageError
 from mlproj.files import locked as file_locked
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.environment import (
@@ -32,7 +34,7 @@ from mlproj.model.environment import (
 )
 from mlproj.model.events import Note, Report, silent
 from mlproj.ports import Resolving
-from mlproj.spec.docker_arguments import BUILD, NEEDLESS, VOLUME, Arguments, request, values
+from mlproj.spec.docker_arguments import BUILD, NEEDLESS, VOLUME, request, values
 from mlproj.spec.docker_volumes import Volume, read_volume
 
 COMMITTED = "image.lock.json"
@@ -64,7 +66,7 @@ class DockerEnvironment:
         request(launch.arguments)
         _given(launch)
         self._volumes(launch, project)
-        self._variables(launch)
+        variables_of(launch, self._environ)
         for name in dict(launch.arguments).keys() & NEEDLESS.keys():
             report(Note(message=f"`-A {name}` changes nothing: {NEEDLESS[name]}"))
         if resolving.as_of is not None:
@@ -103,18 +105,20 @@ class DockerEnvironment:
         network = next(iter(values(launch.arguments, "network")), None)
         with engine(self._environ) as client:
             info = client.info()
+            present = _present(client, image, report).id
+            size = client.inspect_image(present).get("Size")
             container = Container(
-                image=_present(client, image, report).id,
+                image=present,
                 volumes=tuple(volume.bound for volume in volumes),
-                variables=self._variables(launch),
-                arguments=self._arguments(launch),
+                variables=variables_of(launch, self._environ),
+                arguments=arguments_of(launch, self._environ),
                 user="0:0" if is_rootless(info) else f"{os.getuid()}:{os.getgid()}",
                 reach=reach(client, network, str(info.get("OperatingSystem", ""))),
             )
-        self._list(locked, image)
+        self._list(locked, image, size)
         return Activation(container=container)
 
-    def _list(self, locked: LockedEnvironment, image: ImageState) -> None:
+    def _list(self, locked: LockedEnvironment, image: ImageState, size: int | None) -> None:
         """Has the image stand among the environments here; its layers lie where the engine keeps them."""
         assert locked.key is not None
         folder = self._cache / "environments" / locked.key
@@ -126,7 +130,7 @@ class DockerEnvironment:
 
         with contextlib.suppress(OSError):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            build_once(folder, fill, silent, about(locked))
+            build_once(folder, fill, silent, dataclasses.replace(about(locked), image_size=size))
 
     def _image(
         self, launch: DockerSpec, project: Path, report: Report, resolving: Resolving
@@ -198,31 +202,6 @@ class DockerEnvironment:
     def _volumes(self, launch: DockerSpec, project: Path) -> tuple[Volume, ...]:
         written = (*launch.volumes, *values(launch.arguments, VOLUME))
         return tuple(read_volume(text, project, {**self._environ, "PWD": str(project)}) for text in written)
-
-    def _variables(self, launch: DockerSpec) -> tuple[tuple[str, str], ...]:
-        """Those that are set, and those of ours that are copied."""
-        missing = [name for name, value in launch.environment if value is None and name not in self._environ]
-        if missing:
-            names = ", ".join(f"`{name}`" for name in missing)
-            raise SpecError(
-                f"`docker_env.environment` copies {names}, and there is no such variable here",
-                hint=f'set it, or give it a value there: `["{missing[0]}", "value"]`',
-            )
-        return tuple(
-            (name, self._environ[name] if value is None else value) for name, value in launch.environment
-        )
-
-    def _arguments(self, launch: DockerSpec) -> Arguments:
-        """Those that the engine is asked for; a variable without a value is copied, where it is here."""
-        found = []
-        for name, value in launch.arguments:
-            if name == "env" and value is not None and "=" not in value:
-                if value not in self._environ:
-                    continue
-                value = f"{value}={self._environ[value]}"
-            if name not in (BUILD, VOLUME) and name not in NEEDLESS:
-                found.append((name, value))
-        return tuple(found)
 
 
 def _docker(spec: EnvironmentSpec) -> DockerSpec:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -265,17 +264,16 @@ def test_what_a_killed_runner_left_is_removed_at_the_next_run(
 def test_a_container_that_somebody_removes_has_ended(small: Berth, client: APIClient) -> None:
     remover = threading.Thread(target=_remove, args=(client, small.directory))
     remover.start()
-    execution = small.run("touch begun; sleep 60")
+    execution = small.run("echo now > begun; sleep 60")
     remover.join()
     assert execution.exit_code == -signal.SIGKILL and not execution.timed_out
 
 
 def _remove(client: APIClient, directory: Path) -> None:
     """Removes the container of the folder as soon as its command has begun."""
-    while not (directory / "begun").exists():
-        time.sleep(0.01)
+    written(directory / "begun")
     for found in client.containers():
-        if any(mount["Source"] == str(directory) for mount in found["Mounts"]):
+        if any(mount.get("Source") == str(directory) for mount in found["Mounts"]):
             client.remove_container(found["Id"], force=True)
 
 
