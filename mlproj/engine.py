@@ -32,6 +32,7 @@ _DEFAULT = "/var/run/docker.sock"
 _PATIENCE = 60
 _ADDRESSABLE = ("127.0.0.1", "localhost", "::1")
 _NO_SPACE = "`docker system prune` removes what no container needs"
+_ADDRESS = "such as `unix:///var/run/docker.sock`, or `tcp://127.0.0.1:2375`"
 _START = "start it (`systemctl start docker`), or name another engine in `DOCKER_HOST`"
 _JOIN = "`sudo usermod -aG docker $USER` and a new login give it; rootless Docker and Podman need none"
 
@@ -48,7 +49,14 @@ def engine(environ: Mapping[str, str], *, timeout: int | None = _PATIENCE) -> It
     _knock(where)
     with contextlib.ExitStack() as stack:
         stack.enter_context(translated(where))
-        yield stack.enter_context(contextlib.closing(APIClient(**options, timeout=timeout)))
+        yield stack.enter_context(contextlib.closing(_client(options, where, timeout)))
+
+
+def _client(options: dict[str, Any], where: str, timeout: int | None) -> APIClient:
+    try:
+        return APIClient(**options, timeout=timeout)
+    except ValueError as error:  # as what takes addresses apart says that one is none
+        raise EnvironmentFailed(f"`DOCKER_HOST` is no address: `{where}` ({error})", hint=_ADDRESS) from error
 
 
 def is_remote(environ: Mapping[str, str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import math
 import os
 import re
@@ -70,6 +71,14 @@ def trusted_keys(environ: Mapping[str, str]) -> tuple[Path, ...]:
     if chosen is None:
         return (Path(platformdirs.user_config_dir("mlproj")) / "trusted",)
     return tuple(Path(one) for one in chosen.split(os.pathsep) if one)
+
+
+def user_name() -> str:
+    """Who calls: the name of the account, or its number where that has no name, as often in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # as older and newer Pythons say it
+        return str(os.getuid())
 
 
 def use_lock(cache: Path, key: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import os
 import uuid
@@ -27,7 +26,7 @@ from mlproj.model.redaction import outer_secrets, without_credentials
 from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, RunStore, Source
 from mlproj.services.bundle_beside import Suppliers
 from mlproj.services.request import Tools
-from mlproj.settings import Limits, cache_folder, limits
+from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Server, Tracking
 
 
@@ -53,7 +52,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         now=now,
         new_id=lambda: uuid.uuid4().hex,
         workplace=lambda: part("sources.tree:temporary_tree")(cache / "checkouts"),
-        user=getpass.getuser,
+        user=user_name,
         cache=cache,
         limits=chosen,
     )

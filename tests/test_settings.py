@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from mlproj.errors import UsageError
@@ -20,3 +24,17 @@ def test_a_size_is_read_with_and_without_a_unit() -> None:
 def test_what_is_no_size_is_told_with_the_variable(text: str) -> None:
     with pytest.raises(UsageError, match="MLPROJ_LOG_LIMIT"):
         limits({"MLPROJ_LOG_LIMIT": text})
+
+
+def test_whoever_has_no_name_has_a_number() -> None:
+    """As the user of many a container, whom no file knows."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    code = "import os; from mlproj.settings import user_name; os.setuid(54321); print(user_name())"
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("LOGNAME", "USER", "USERNAME", "LNAME")
+    }
+    command = (sys.executable, "-c", code)
+    assert subprocess.run(command, env=environ, capture_output=True, text=True).stdout == "54321\n"

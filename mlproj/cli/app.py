@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -87,6 +88,12 @@ app = typer.Typer(
 )
 
 
+def _take(context: typer.Context, paths: list[Path] | None) -> list[Path] | None:
+    if paths:
+        load("mlproj.cli.env_file").take_for_all(context, paths)
+    return paths
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"mlproj {__version__}")
@@ -99,6 +106,15 @@ def mlproj(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    env_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--env-file",
+            metavar="FILE",
+            callback=_take,
+            help="Variables, in dotenv's notation, for those that are not set; repeatable, the last wins.",
+        ),
+    ] = None,
 ) -> None:
     """Run machine learning projects, and know afterwards exactly what ran."""
     if context.invoked_subcommand is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from mlproj.cli.terminal import say
 from mlproj.cli.words import counted, duration, size
 from mlproj.model.moment import now
 from mlproj.services.cleaning import Cleaning, Manner
+from mlproj.settings import user_name
 from mlproj.spec.duration import seconds
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would go, and remove nothing.")]
@@ -28,7 +28,7 @@ GraceOption = Annotated[
 def manner(grace: str, dry_run: bool) -> Manner:
     """Cleaning as this person, now. `grace` is a length of time, `0` for none. Raises UsageError."""
     return Manner(
-        who=f"{getpass.getuser()}@{platform.node()}",
+        who=f"{user_name()}@{platform.node()}",
         now=now(),
         grace_s=0.0 if grace.strip() == "0" else seconds(grace),
         dry_run=dry_run,

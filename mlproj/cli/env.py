@@ -6,11 +6,13 @@ import os
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from mlproj import wiring
 from mlproj.cli import options
 from mlproj.cli.cleaning import DryRunOption
 from mlproj.cli.documents import print_document
+from mlproj.cli.env_file import EnvFileOption, with_env_files
 from mlproj.cli.environments import (
     kept_document,
     kept_table,
@@ -62,17 +64,19 @@ def list_(store: options.StoreOption = None, as_json: options.JsonOption = False
 
 @app.command()
 def build(
+    context: typer.Context,
     uri: options.UriArgument = ".",
     version: options.RevisionOption = None,
     env_manager: options.ManagerOption = None,
     as_of: options.AsOfOption = None,
     refresh: options.RefreshOption = False,
+    env_files: EnvFileOption = None,
     as_json: options.JsonOption = False,
 ) -> int:
     """Build the environment of a project, as a run of it would, and run nothing."""
-    request = _request(uri, version, env_manager, as_of, refresh)
+    request = replace(_request(context, uri, version, env_manager, as_of), refresh=refresh)
     with reporting() as report:
-        tools = wiring.tools(os.environ, request.caller)
+        tools = wiring.tools(request.environ, request.caller)
         state = environment_state(build_environment(request, tools, report))
     if as_json:
         print_document({"schema": "mlproj/environment/1", **plain(state)})
@@ -86,6 +90,7 @@ def build(
 
 @app.command()
 def lock(
+    context: typer.Context,
     uri: options.UriArgument = ".",
     version: options.RevisionOption = None,
     env_manager: options.ManagerOption = None,
@@ -96,15 +101,16 @@ def lock(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; end with 3 if the lock is not current.")
     ] = False,
+    env_files: EnvFileOption = None,
     as_json: options.JsonOption = False,
 ) -> int:
     """Write the lock of a project's environment into its folder, to be committed: a run takes it as it is.
 
     The versions of a lock that lies there stay where they are still what is asked for.
     """
-    request = _request(uri, version, env_manager, as_of, refresh)
+    request = replace(_request(context, uri, version, env_manager, as_of), refresh=refresh)
     with reporting() as report:
-        tools = wiring.tools(os.environ, request.caller)
+        tools = wiring.tools(request.environ, request.caller)
         found = lock_environment(request, tools, report, check=check)
     if as_json:
         print_document(lock_document(found))
@@ -174,14 +180,13 @@ def _store(given: str | None) -> RunStore | None:
 
 
 def _request(
-    uri: str, version: str | None, env_manager: str | None, as_of: str | None, refresh: bool
+    context: typer.Context, uri: str, version: str | None, env_manager: str | None, as_of: str | None
 ) -> RunRequest:
     return RunRequest(
         uri=uri,
         caller=wiring.current_folder(),
-        environ=dict(os.environ),
+        environ=with_env_files(context)[0],
         revision=version,
         environment_manager=env_manager,
         as_of=None if as_of is None else instant(as_of),
-        refresh=refresh,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from mlproj.cli.loading import load
 from mlproj.model.redaction import SECRET_VARIABLES
 
 _META = "mlproj.env_files"
+_NAMES = f"{_META}.names"
 
 
 def take_env_files(context: typer.Context, paths: list[Path] | None) -> list[Path] | None:
@@ -24,7 +25,7 @@ def take_env_files(context: typer.Context, paths: list[Path] | None) -> list[Pat
     for path in paths:
         found |= load("mlproj.spec.env_file").read_env_file(path)
     context.meta[_META] = {name: value for name, value in found.items() if name not in os.environ}
-    context.meta[f"{_META}.names"] = tuple(found)
+    context.meta[_NAMES] = (*context.meta.get(_NAMES, ()), *found)
     of_options = {
         parameter.name: context.meta[_META][name]
         for parameter in context.command.params
@@ -35,10 +36,29 @@ def take_env_files(context: typer.Context, paths: list[Path] | None) -> list[Pat
     return paths
 
 
+def take_for_all(context: typer.Context, paths: list[Path]) -> None:
+    """The same for files that are named before a command, as MLflow has it: whatever the command, it finds
+    their variables as if they were set. Raises UsageError."""
+    take_env_files(context, paths)
+    os.environ.update(context.meta[_META])
+
+
+EnvFileOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        is_eager=True,
+        callback=take_env_files,
+        help="Variables, in dotenv's notation, for those that are not set; repeatable, the last wins.",
+    ),
+]
+
+
 def with_env_files(context: typer.Context) -> tuple[dict[str, str], tuple[str, ...]]:
     """The variables to run with, and the names of those among the files' that hold secrets."""
     environ = {**context.meta.get(_META, {}), **os.environ}
-    named = context.meta.get(f"{_META}.names", ())
+    named = context.meta.get(_NAMES, ())
     secrets = wiring.secret_variables({name: environ[name] for name in named}) if named else ()
     outer = filter(None, os.environ.get(SECRET_VARIABLES, "").split(","))
     return environ, tuple(dict.fromkeys((*secrets, *outer)))

@@ -84,7 +84,7 @@ def _row(kept: Kept, now: float) -> tuple[str, ...]:
         item.kind,
         item.python or "-",
         str(item.packages or ""),
-        size(item.size),
+        size(item.size if item.image_size is None else item.image_size),
         age(now - seconds_of(item.built)),
         last_use,
         runs if item.complaint is None else f"{runs} (built anew at its next use: {item.complaint})".strip(),

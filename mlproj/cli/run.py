@@ -10,7 +10,7 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.documents import plan_document, print_document, project_document, run_document
-from mlproj.cli.env_file import take_env_files, with_env_files
+from mlproj.cli.env_file import EnvFileOption, with_env_files
 from mlproj.cli.loading import load
 from mlproj.cli.options import (
     AsOfOption,
@@ -140,16 +140,7 @@ def run(
     ] = False,
     refresh: RefreshOption = False,
     as_of: AsOfOption = None,
-    env_files: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--env-file",
-            metavar="FILE",
-            is_eager=True,
-            callback=take_env_files,
-            help="Variables, in dotenv's notation, for those that are not set; repeatable, the last wins.",
-        ),
-    ] = None,
+    env_files: EnvFileOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
     help_project: Annotated[
         bool, typer.Option("--help-project", help="Print the project's entry points and parameters.")

@@ -29,12 +29,13 @@ DISCARDED = ".discarded-"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What a list of environments tells of one: its `LockedEnvironment.kind`, the version of its Python, the
-    digest of its lock and how many packages that names."""
+    digest of its lock, how many packages that names, and of an image the bytes that the engine has of it."""
 
     kind: str
     python: str | None = None
     lock: str | None = None
     packages: int = 0
+    image_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ class EnvironmentCatalogue:
             used=timestamp(_changed(folder / USED) or built),
             in_use=self._is_in_use(folder.name),
             complaint=complaint(folder),
+            image_size=about.image_size,
         )
 
     def _is_in_use(self, key: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from mlproj.environments.cache import about, build_once
 from mlproj.environments.docker_build import Recipe, built, recipe, with_code
 from mlproj.environments.docker_images import find, load, moved, pull, short, split_name
 from mlproj.environments.docker_network import reach
+from mlproj.environments.docker_variables import arguments_of, variables_of
 from mlproj.environments.probing import platform_name
 from mlproj.errors import EnvironmentFailed, UsageError
 from mlproj.files import locked as file_locked
@@ -33,7 +35,7 @@ from mlproj.model.environment import (
 )
 from mlproj.model.events import Note, Report, silent
 from mlproj.ports import Resolving
-from mlproj.spec.docker_arguments import BUILD, VOLUME, request, values
+from mlproj.spec.docker_arguments import BUILD, NEEDLESS, VOLUME, request, values
 from mlproj.spec.docker_volumes import Volume, read_volume
 
 COMMITTED = "image.lock.json"
@@ -65,6 +67,9 @@ class DockerEnvironment:
         request(launch.arguments)
         _given(launch)
         self._volumes(launch, project)
+        variables_of(launch, self._environ)
+        for name in dict(launch.arguments).keys() & NEEDLESS.keys():
+            report(Note(message=f"`-A {name}` changes nothing: {NEEDLESS[name]}"))
         if resolving.as_of is not None:
             raise EnvironmentFailed(
                 "an image cannot be had as of a date: registries do not tell when a tag was moved",
@@ -104,18 +109,20 @@ class DockerEnvironment:
         network = next(iter(values(launch.arguments, "network")), None)
         with engine(self._environ) as client:
             info = client.info()
+            present = _present(client, image, report).id
+            size = client.inspect_image(present).get("Size")
             container = Container(
-                image=_present(client, image, report).id,
+                image=present,
                 volumes=tuple(volume.bound for volume in volumes),
-                variables=self._variables(launch),
-                arguments=tuple(one for one in launch.arguments if one[0] not in (BUILD, VOLUME)),
+                variables=variables_of(launch, self._environ),
+                arguments=arguments_of(launch, self._environ),
                 user="0:0" if is_rootless(info) else f"{os.getuid()}:{os.getgid()}",
                 reach=reach(client, network, str(info.get("OperatingSystem", ""))),
             )
-        self._list(locked, image)
+        self._list(locked, image, size)
         return Activation(container=container)
 
-    def _list(self, locked: LockedEnvironment, image: ImageState) -> None:
+    def _list(self, locked: LockedEnvironment, image: ImageState, size: int | None) -> None:
         """Has the image stand among the environments here; its layers lie where the engine keeps them."""
         assert locked.key is not None
         folder = self._cache / "environments" / locked.key
@@ -127,7 +134,7 @@ class DockerEnvironment:
 
         with contextlib.suppress(OSError):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            build_once(folder, fill, silent, about(locked))
+            build_once(folder, fill, silent, dataclasses.replace(about(locked), image_size=size))
 
     def _image(
         self, launch: DockerSpec, project: Path, report: Report, resolving: Resolving
@@ -215,13 +222,6 @@ class DockerEnvironment:
     def _volumes(self, launch: DockerSpec, project: Path) -> tuple[Volume, ...]:
         written = (*launch.volumes, *values(launch.arguments, VOLUME))
         return tuple(read_volume(text, project, {**self._environ, "PWD": str(project)}) for text in written)
-
-    def _variables(self, launch: DockerSpec) -> tuple[tuple[str, str], ...]:
-        """Those that are set, and those of ours that are copied; one that we do not have is not there."""
-        found = (
-            (name, self._environ.get(name) if value is None else value) for name, value in launch.environment
-        )
-        return tuple((name, value) for name, value in found if value is not None)
 
 
 def _docker(spec: EnvironmentSpec) -> DockerSpec:

@@ -36,6 +36,8 @@ _ATTEMPTS = (("--offline",), (), ("--no-config",))
 such as a day that they must not be newer than."""
 
 _UNTOLD = re.compile(r"`([^`\s]+)` is missing an upload date")
+_TOLD = ", published at "
+"""What uv says of a package that came too late, which something has to have told it."""
 _CONTRADICTION = re.compile(r"No solution found|incompatible|unsatisfiable|conflict", re.IGNORECASE)
 
 
@@ -150,7 +152,7 @@ def _compiled(
     if done.code != 0:
         words = redacted(done.complaint, question.environ, *wanted, *requirements.addresses)
         unknown = _UNTOLD.search(words)
-        if unknown is not None:
+        if unknown is not None and _TOLD not in words:
             raise uploads.untold(_distribution(unknown[1]))
         raise _failure(question, words.replace("`-`", f"`{question.where}`"))
     if question.as_of is not None:
@@ -240,4 +242,7 @@ def _lock(question: Question, text: str) -> Lock:
 
 def _failure(question: Question, words: str) -> EnvironmentFailed:
     what = f"the environment of `{question.where}` cannot be resolved for Python {question.python.version}"
-    return tool_failure(what, words, hint=f"look at the names and versions in `{question.where}`")
+    hint = f"look at the names and versions in `{question.where}`"
+    if _TOLD in words and question.as_of is not None:
+        hint = f"`--as-of` leaves out what came after {question.as_of}"
+    return tool_failure(what, words, hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ def described(container: Container, task: Task, lock: Path) -> dict[str, Any]:
     }
     host.setdefault("Init", True)
     host["Binds"] = list(container.volumes)
-    host["Mounts"] = [*_mounts(task), *host.get("Mounts", ())]
+    own_mounts = host.get("Mounts", ())
+    taken = {_target(volume) for volume in container.volumes} | {mount["Target"] for mount in own_mounts}
+    host["Mounts"] = [*(mount for mount in _mounts(task) if mount["Target"] not in taken), *own_mounts]
     if _SELINUX.exists():
         # Else nothing of ours could be read in there; giving our files another label would be no better.
         host["SecurityOpt"] = ["label=disable", *host.get("SecurityOpt", ())]
@@ -86,8 +89,14 @@ def start(client: APIClient, identifier: str) -> None:
 
 def remove(client: APIClient, identifier: str) -> None:
     """Removes a container with the volumes that were made for it alone."""
-    with contextlib.suppress(NotFound):
+    try:
         client.remove_container(identifier, force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        # Somebody else removes it at this moment.
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
 
 
 def sweep_left(places: Sequence[Path], environ: Mapping[str, str]) -> None:
@@ -125,6 +134,12 @@ def _mounts(task: Task) -> Iterator[dict[str, Any]]:
             "Target": mount.target,
             "ReadOnly": mount.read_only,
         }
+
+
+def _target(volume: str) -> str:
+    """Where a volume is seen: one that is meant for a place of ours takes it, as two cannot have it."""
+    first, _, rest = volume.partition(":")
+    return rest.partition(":")[0] or first
 
 
 def no_shell() -> ProjectError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from docker import APIClient
+from docker.errors import NotFound
 
 from mlproj import settings
 from mlproj.engine import engine
@@ -97,7 +98,7 @@ def _carried_out(
             start(client, container)
             watch = Watch(client, container, output, recorder, limits)
             watch.run(wakeups)
-        state = {"ExitCode": 0} if watch.exit_code == 0 else client.inspect_container(container)["State"]
+        state = _end(client, container, watch.exit_code)
         usage = watch.usage()
     return Execution(
         exit_code=kept_code(state["ExitCode"]),
@@ -108,6 +109,17 @@ def _carried_out(
         interrupted=watch.interrupted,
         out_of_memory=bool(state.get("OOMKilled")),
     )
+
+
+def _end(client: APIClient, container: str, code: int | None) -> dict[str, Any]:
+    """How the container ended: with what was told of its end, where it is all that is left of it."""
+    if code != 0:
+        with contextlib.suppress(NotFound):
+            state: dict[str, Any] = client.inspect_container(container)["State"]
+            return state
+    if code is None:
+        raise EnvironmentFailed("the container was removed by somebody else, and nothing tells how it ended")
+    return {"ExitCode": code}
 
 
 @contextlib.contextmanager

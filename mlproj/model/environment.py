@@ -234,7 +234,8 @@ CONTAINER_SHELL = (
 class BuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """An environment in the cache. `python` is a version, of two parts where it was not noted, and empty
     where there is none; `built` and `used` (last) are RFC 3339. `complaint` says what is wrong with it: it is
-    built anew then."""
+    built anew then. `image_size` is what the engine keeps of an image; `size` is that of what lies here.
+    """
 
     key: str
     kind: str
@@ -247,6 +248,7 @@ class BuiltEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     used: str
     in_use: bool
     complaint: str | None
+    image_size: int | None = None
 
 
 CALLERS_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "CONDA_PROMPT_MODIFIER")

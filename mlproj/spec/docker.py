@@ -139,10 +139,19 @@ _FORM = 'names to copy from the host, and pairs to set: `["HOME", ["VAR", "value
 
 def _variable(item: Node) -> tuple[str, str | None]:
     if isinstance(item, Scalar) and item.kind == "str":
-        return item.text, None
+        return _named(item.text, item), None
     if isinstance(item, Listing):
         texts = [printed(part) for part in item.items if isinstance(part, Scalar) and not is_null(part)]
         if len(texts) == len(item.items) == 2:
-            return texts[0], texts[1]
+            return _named(texts[0], item), texts[1]
     message = f"`docker_env.environment` holds {fields.kind(item)} that is neither a name nor a pair of texts"
     raise failure(message, item.location, _FORM)
+
+
+def _named(name: str, item: Node) -> str:
+    """The name, if a variable can have it."""
+    if not name or "=" in name or "\0" in name:
+        raise failure(
+            f"`docker_env.environment` holds `{name!s}`, which no variable is called", item.location, _FORM
+        )
+    return name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from mlproj.errors import UsageError, did_you_mean
+from mlproj.spec.docker_variables import read_variables
 
 Arguments = tuple[tuple[str, str | None], ...]
 Request = dict[str, Any]
@@ -18,14 +19,17 @@ Request = dict[str, Any]
 BUILD = "build-arg"
 """The one option that is `docker build`'s."""
 VOLUME = "volume"
+_FILE = "env-file"
 
 _SHORT = {
     "c": "cpu-shares",
     "e": "env",
     "h": "hostname",
+    "i": "interactive",
     "l": "label",
     "m": "memory",
     "p": "publish",
+    "t": "tty",
     "P": "publish-all",
     "u": "user",
     "v": VOLUME,
@@ -42,22 +46,24 @@ _OURS = frozenset(
         "d",
         "detach-keys",
         "disable-content-trust",
-        "interactive",
-        "i",
         "name",
         "pull",
         "quiet",
         "q",
         "restart",
-        "rm",
         "sig-proxy",
         "stop-signal",
         "stop-timeout",
-        "tty",
-        "t",
     ]
 )
 """What says how a container is watched, which is what a run does."""
+
+NEEDLESS = {
+    "rm": "a container is always removed",
+    "tty": "what runs write is recorded, and goes to no terminal",
+    "interactive": "the standard input of a run is empty",
+}
+"""What people are used to write, and why it changes nothing."""
 
 
 def parse_arguments(texts: Sequence[str]) -> Arguments:
@@ -66,10 +72,10 @@ def parse_arguments(texts: Sequence[str]) -> Arguments:
     Raises UsageError for an option that `docker run` does not have, for a value that does not fit, and for
     one that is given twice and can only be meant once.
     """
-    arguments = tuple(_parsed(text) for text in texts)
+    arguments = tuple(one for text in texts for one in _parsed(text))
     seen: set[str] = set()
     for name, _ in arguments:
-        if name in seen and name not in (BUILD, VOLUME) and not OPTIONS[name].many:
+        if name in seen and name in OPTIONS and not OPTIONS[name].many:
             raise UsageError(f"`-A {name}` is given twice")
         seen.add(name)
     request(arguments)
@@ -83,6 +89,8 @@ def request(arguments: Arguments) -> Request:
         if name in (BUILD, VOLUME):
             if not value:
                 raise UsageError(f"`-A {name}` needs a value", hint=f"write `-A {name}=VALUE`")
+            continue
+        if name in NEEDLESS:
             continue
         option = OPTIONS[name]
         *folders, last = option.place
@@ -113,7 +121,7 @@ def values(arguments: Arguments, name: str) -> tuple[str, ...]:
     return tuple(value for given, value in arguments if given == name and value is not None)
 
 
-def _parsed(text: str) -> tuple[str, str | None]:
+def _parsed(text: str) -> Iterator[tuple[str, str | None]]:
     name, equals, value = text.partition("=")
     name = name.strip().lstrip("-")
     name = _SHORT.get(name, name)
@@ -121,11 +129,14 @@ def _parsed(text: str) -> tuple[str, str | None]:
         raise UsageError(
             f"`-A {name}` says how a container is watched, which mlproj does", hint="leave it out"
         )
-    if name not in OPTIONS and name not in (BUILD, VOLUME):
-        known = (*OPTIONS, BUILD, VOLUME)
+    if name == _FILE:
+        yield from (("env", line) for line in read_variables(value))
+        return
+    known = (*OPTIONS, *NEEDLESS, BUILD, VOLUME, _FILE)
+    if name not in known:
         hint = did_you_mean(name, known) or "`docker run --help` names those that there are"
         raise UsageError(f"`docker run` has no option `--{name}` that means something to a run", hint=hint)
-    return name, value if equals else None
+    yield name, value if equals else None
 
 
 class _Option(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: `90`, `30s`, `5m`, `2h`."""
+"""Lengths of time as people write them: `90`, `30s`, `5m`, `2h`, `30d`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def seconds(text: str) -> float:
     found = float(match["number"]) * _UNITS[match["unit"]] if match else 0.0
     if not 0 < found < math.inf:
         raise UsageError(
-            f"`{text}` is not a length of time", hint="such as `90` (seconds), `30s`, `5m`, `2h`"
+            f"`{text}` is not a length of time", hint="such as `90` (seconds), `30s`, `5m`, `2h`, `30d`"
         )
     return found

@@ -87,7 +87,7 @@ def _managed(spec: EnvironmentSpec, manager: str, directory: Path) -> Environmen
         case DockerSpec():
             if wanted == "docker":
                 return spec
-            raise _unfit("a container image", spec, wanted, f"leave `--env-manager` out; {_LOCAL}")
+            raise _unfit("a container image", spec, manager, f"leave `--env-manager` out; {_LOCAL}")
         case _:
             unreachable(spec)
 

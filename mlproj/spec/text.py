@@ -1,4 +1,4 @@
-"""The author's files as text: regular files of a bounded size, in UTF-8 or, with its mark, UTF-16."""
+"""The author's files as text: regular files of a bounded size, in UTF-8 or UTF-16."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read(directory: Path, file: str, *, limit: int = YAML_LIMIT) -> str:
 
 def decode(content: bytes, file: str) -> str:
     """The text in `content`; raises SpecError with the line of the first byte that is none."""
-    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), None) or _unmarked(content)
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -50,6 +50,13 @@ def decode(content: bytes, file: str) -> str:
             file=file,
             line=line,
         ) from error
+
+
+def _unmarked(content: bytes) -> str:
+    """What two bytes tell of a text without a mark, whose first character is as good as always ASCII's."""
+    if len(content) < 2 or (content[0] == 0) == (content[1] == 0):
+        return "utf-8"
+    return "utf-16-be" if content[0] == 0 else "utf-16-le"
 
 
 def _content(path: Path, file: str, limit: int) -> bytes:

@@ -72,6 +72,9 @@ def test_the_record_says_which_image_and_the_same_is_the_same_experiment(
     assert environment["kind"] == "docker" and environment["python"] is None
     assert environment["image"]["id"] == identifier and environment["image"]["digest"] is None
     assert ["mark", "a mark"] in environment["image"]["labels"]
+    listed = mlproj("env", "list", "--json").document["environments"]
+    (sizes,) = {(item["image_size"], item["kind"]) for item in listed if item["key"] == environment["key"]}
+    assert sizes == (client.inspect_image(name)["Size"], "docker")
     assert environment["lock_format"] == "image" and environment["platform"].startswith("linux-")
     assert runs[0]["plan"] == runs[1]["plan"] is not None
     shown = mlproj("show", "last", cwd=project).stdout

@@ -87,3 +87,30 @@ def test_a_file_that_cannot_be_read_is_one_sentence(
     answer = mlproj("run", ".", "--env-file", "broken.env", "--json", *LOCAL, cwd=project)
     assert answer.code == 2, answer.stderr
     assert words in json.loads(answer.stdout)["message"] and "Traceback" not in answer.stderr
+
+
+def test_a_file_may_be_named_before_the_command_as_with_mlflow(project: Path, mlproj: Mlproj) -> None:
+    (project / "options.env").write_text("MLPROJ_ENV_MANAGER=local\nSIZE=5\n")
+    files = ("--env-file", "one.env", "--env-file", "options.env")
+    answer = mlproj(*files, "run", ".", "--json", cwd=project)
+    assert answer.document["environment"]["because"] == "--env-manager local"
+    assert {"red", "5", "***"} <= {*answer.stderr.splitlines()} and SECRET not in answer.stderr
+    assert SECRET not in mlproj("logs", "last").stdout
+    assert mlproj("--env-file", "nowhere", "runs", cwd=project).code == 2
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_environment_is_built_and_locked_with_what_a_file_says(
+    make_project: ProjectMaker, mlproj: Mlproj, before: bool
+) -> None:
+    """As an index is asked with a password that no project should hold."""
+    folder = make_project({"MLproject": f"python_env: python_env.yaml\n{SHOW}"})
+    (folder / "python_env.yaml").write_text("dependencies: [six]\n")
+    (folder / "index.env").write_text(
+        "UV_DEFAULT_INDEX=http://127.0.0.1:9/simple\nPIP_INDEX_URL=http://127.0.0.1:9\n"
+    )
+    file = ("--env-file", "index.env")
+    for command in ("build", "lock"):
+        words = (*file, "env", command) if before else ("env", command, *file)
+        answer = mlproj(*words, cwd=folder)
+        assert answer.code == 4 and "127.0.0.1:9" in answer.stderr, answer.stderr

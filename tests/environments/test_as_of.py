@@ -231,3 +231,21 @@ def _project(folder: Path) -> Path:
 def _variables(folder: Path, **more: str) -> dict[str, str]:
     own = {"MLPROJ_STORE": str(folder / "store"), "MLPROJ_CACHE_DIR": str(folder / "cache")}
     return {**os.environ, **own, **more}
+
+
+def test_an_instant_before_all_that_there_is_is_told_as_that(
+    tmp_path: Path, only_this_index: pytest.MonkeyPatch
+) -> None:
+    """Not as an index that tells no times: it told those of all files but an old one."""
+    with serving((*INDEX, Release(name="kept", version="0.0.1", uploaded=None))) as address:
+        only_this_index.setenv("PIP_INDEX_URL", address)
+        only_this_index.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+        with pytest.raises(EnvironmentFailed) as caught:
+            as_of(
+                VirtualenvEnvironment(tmp_path / "cache"),
+                specification("kept"),
+                tmp_path,
+                "2001-01-01T00:00:00Z",
+            )
+    assert "no upload times" not in caught.value.message
+    assert caught.value.hint == "`--as-of` leaves out what came after 2001-01-01T00:00:00Z"

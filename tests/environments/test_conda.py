@@ -151,6 +151,13 @@ def test_an_environment_may_do_without_python(
     assert report.began("create") == 0
 
 
+def test_an_environment_may_be_empty(shared_conda: CondaEnvironment, forged: Path, tmp_path: Path) -> None:
+    """As conda makes one of a file that asks for nothing."""
+    locked, activation = lock_and_build(shared_conda, specification(forged), tmp_path)
+    assert locked.lock is not None and locked.lock.packages == () and locked.python is None
+    assert dict(activation.variables)["CONDA_PREFIX"] == str(activation.path[0].parent)
+
+
 def test_a_pip_list_is_locked_beside_what_conda_brings(
     shared_conda: CondaEnvironment, forged: Path, tmp_path: Path
 ) -> None:
@@ -379,6 +386,13 @@ def test_nothing_newer_than_an_instant_is_taken(tmp_path: Path, as_of: str, vers
     with pytest.raises(EnvironmentFailed) as caught:
         lock(environment, specification(source, "dated=3"), tmp_path, as_of=as_of)
     assert "--as-of" in str(caught.value.hint)
+
+
+def test_a_channel_that_does_not_tell_when_its_packages_came_is_told(forged: Path, tmp_path: Path) -> None:
+    environment = CondaEnvironment(tmp_path / "cache")
+    with pytest.raises(EnvironmentFailed) as caught:
+        lock(environment, specification(forged, "greeting"), tmp_path, as_of="2022-01-01T00:00:00Z")
+    assert "tell when their packages came" in str(caught.value.hint)
 
 
 def test_a_pip_list_is_locked_as_of_an_instant_beside_packages_without_one(

@@ -327,6 +327,13 @@ def test_an_image_that_its_registry_does_not_have_is_told(
         lock(environment, spec(f"{registry}/nothing:1"), tmp_path)
 
 
+@pytest.mark.parametrize("address", ["tcp://[::1", "tcp://127.0.0.1:99999"])
+def test_what_is_no_address_of_an_engine_is_told(tmp_path: Path, address: str) -> None:
+    environment = DockerEnvironment(tmp_path / "cache", {"DOCKER_HOST": address})
+    with pytest.raises(EnvironmentFailed, match="`DOCKER_HOST` is no address"):
+        lock(environment, spec("busybox"), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("socket", "said"),
     [("unix:///no/such/socket", "there is no `/no/such/socket`"), ("tcp://127.0.0.1:9", "nobody listens")],
@@ -345,6 +352,8 @@ def test_what_docker_would_not_take_is_refused_before_anything_is_asked(tmp_path
     environment = DockerEnvironment(tmp_path / "cache", {"DOCKER_HOST": "unix:///no/such/socket"})
     with pytest.raises(SpecError, match="has a command in it"):
         lock(environment, spec("x", volumes=("$(date):/x",)), tmp_path)
+    with pytest.raises(SpecError, match="copies `ABSENT`, and there is no such variable"):
+        lock(environment, spec("x", environment=(("ABSENT", None),)), tmp_path)
     with pytest.raises(UsageError, match="names no value"):
         environment.lock(
             DockerSpec(build=ImageBuild(dockerfile="D"), because="", arguments=(("build-arg", "BASE"),)),
@@ -363,7 +372,8 @@ def test_volumes_and_variables_are_those_of_the_caller(
     wanted = spec(
         busybox,
         volumes=("~/data:/data:ro", "${PWD}/made:/made"),
-        environment=(("GIVEN", None), ("ABSENT", None), ("SET", "x 'y'\n")),
+        environment=(("GIVEN", None), ("SET", "x 'y'\n")),
+        arguments=(("env", "GIVEN"), ("env", "ABSENT"), ("env", "A=b"), ("tty", None), ("init", None)),
     )
     project = tmp_path / "project"
     project.mkdir()
@@ -371,6 +381,7 @@ def test_volumes_and_variables_are_those_of_the_caller(
     assert container is not None
     assert container.volumes == (f"{tmp_path}/data:/data:ro", f"{project}/made:/made")
     assert container.variables == (("GIVEN", "a b"), ("SET", "x 'y'\n"))
+    assert container.arguments == (("env", "GIVEN=a b"), ("env", "A=b"), ("init", None))
     assert (project / "made").stat().st_uid == os.getuid()
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,16 @@ def test_what_is_mounted_is_seen_and_may_be_for_reading_only(small: Berth, tmp_p
     assert (tmp_path / "project" / "y").exists()
 
 
+def test_a_volume_may_have_the_place_of_the_project(small: Berth, tmp_path: Path) -> None:
+    """As in projects that bring their code into a container of MLflow's by themselves."""
+    assert small.run("touch made", volumes=(f"{small.directory}:{CODE}",)).exit_code == 0
+    assert (small.directory / "made").exists()
+    (tmp_path / "other").mkdir()
+    mount = ("mount", f"type=bind,src={tmp_path}/other,dst={CODE}")
+    assert small.run("ls; touch elsewhere", mount).exit_code == 0
+    assert small.said() == "" and (tmp_path / "other" / "elsewhere").exists()
+
+
 def test_a_container_that_runs_out_of_memory_says_so(berth: Berth) -> None:
     execution = berth.run("python3 -c 'bytearray(300_000_000)'", ("memory", "64m"), ("memory-swap", "64m"))
     assert execution.out_of_memory and execution.exit_code == -signal.SIGKILL
@@ -248,6 +259,22 @@ def test_what_a_killed_runner_left_is_removed_at_the_next_run(
     # Whoever runs something next removes it, and another test may be first.
     assert {*small.notes} <= {"removed the container of run bbbbbbbb, whose runner was killed"}
     assert containers_below(client, tmp_path) == []
+
+
+def test_a_container_that_somebody_removes_has_ended(small: Berth, client: APIClient) -> None:
+    remover = threading.Thread(target=_remove, args=(client, small.directory))
+    remover.start()
+    execution = small.run("echo now > begun; sleep 60")
+    remover.join()
+    assert execution.exit_code == -signal.SIGKILL and not execution.timed_out
+
+
+def _remove(client: APIClient, directory: Path) -> None:
+    """Removes the container of the folder as soon as its command has begun."""
+    written(directory / "begun")
+    for found in client.containers():
+        if any(mount.get("Source") == str(directory) for mount in found["Mounts"]):
+            client.remove_container(found["Id"], force=True)
 
 
 @pytest.mark.parametrize("cut", [1, 3, 7, 8, 9, 1000])

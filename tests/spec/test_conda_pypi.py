@@ -208,7 +208,7 @@ def test_a_manager_that_cannot_serve_a_project_is_a_usage_error(tmp_path: Path) 
     docker = {"MLproject": f"name: p\ndocker_env:\n  image: python\n{MAIN}"}
     assert isinstance(chosen(tmp_path, dict(docker), None), DockerSpec)
     for manager in ("virtualenv", "uv", "conda"):
-        with pytest.raises(UsageError, match="is a container image"):
+        with pytest.raises(UsageError, match=f"is a container image .*, and {manager} cannot build one"):
             chosen(tmp_path, dict(docker), manager)
     local = chosen(tmp_path, dict(docker), "local")
     assert isinstance(local, SystemSpec) and "in place of `docker_env` in MLproject" in local.because

@@ -66,6 +66,22 @@ def test_one_that_can_be_meant_more_than_once_may_be_given_so() -> None:
     assert values(parse_arguments(("v=a:/a", "volume=b:/b")), "volume") == ("a:/a", "b:/b")
 
 
+def test_what_changes_nothing_is_taken_as_mlflow_takes_it() -> None:
+    given = parse_arguments(("t", "--rm", "i=true", "memory=64m"))
+    assert request(given) == {"HostConfig": {"Memory": 64 * 1024**2}}
+    assert shown(given) == ("tty", "rm", "interactive=true", "memory=64m")
+
+
+def test_a_file_of_variables_is_read_as_docker_run_does(tmp_path: Path) -> None:
+    file = tmp_path / "variables"
+    file.write_text("# a remark\n\nA=x 'y' # z \n  B=\nCOPIED\n")
+    given = parse_arguments((f"env-file={file}", "e=D=1"))
+    assert values(given, "env") == ("A=x 'y' # z ", "B=", "COPIED", "D=1")
+    file.write_text("A=1\nnot a name=2\n")
+    with pytest.raises(UsageError, match="`not a name` is no variable's name"):
+        parse_arguments((f"env-file={file}",))
+
+
 def test_what_is_shown_of_them_holds_no_values_of_variables() -> None:
     given = parse_arguments(("memory=64m", "e=TOKEN=secret", "build-arg=KEY=secret", "init", "env=COPIED"))
     assert shown(given) == ("memory=64m", "env=TOKEN", "build-arg=KEY", "init", "env=COPIED")
@@ -80,7 +96,8 @@ def test_what_is_shown_of_them_holds_no_values_of_variables() -> None:
         (("memory=1g", "memory=2g"), "`-A memory` is given twice"),
         (("cpus=0",), "a number of processors"),
         (("detach",), "which mlproj does"),
-        (("rm",), "which mlproj does"),
+        (("name=x",), "which mlproj does"),
+        (("env-file=/no/such/file",), "cannot be read: No such file"),
         (("publish=x",), "[address:]port:port"),
         (("volume",), "`-A volume` needs a value"),
         (("gpus=",), "`all`, a number"),

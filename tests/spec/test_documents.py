@@ -52,7 +52,7 @@ def test_what_goes_over_the_bounds_is_refused(tmp_path: Path, content: str | byt
     assert said in refused(tmp_path, {"MLproject": content}).message
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_marks_and_line_ends_of_other_systems_are_understood(tmp_path: Path, encoding: str) -> None:
     text = "name: Größe 漢\r\n" + MAIN.replace("\n", "\r\n")
     found = project(tmp_path, {"MLproject": text.encode(encoding)})

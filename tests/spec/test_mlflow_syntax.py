@@ -130,6 +130,8 @@ def test_docker_env_holds_image_volumes_and_variables(tmp_path: Path) -> None:
         ("{image: a, environment: [[A, b, c]]}", "neither a name nor a pair"),
         ("{image: a, environment: [1]}", "neither a name nor a pair"),
         ("{image: a, environment: [[A, null]]}", "neither a name nor a pair"),
+        ("{image: a, environment: [A=b]}", "holds `A=b`, which no variable is called"),
+        ("{image: a, environment: [['', b]]}", "holds ``, which no variable is called"),
     ],
 )
 def test_a_docker_env_that_mlflow_refuses_is_refused(tmp_path: Path, value: str, said: str) -> None:

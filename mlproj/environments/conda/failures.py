@@ -55,7 +55,9 @@ def _unsolvable(words: str, file: str, looked_in: tuple[str, ...]) -> Environmen
     explanation = _SOLVER.sub("", words).strip()
     places = "".join(f", `{public(name)}`" for name in looked_in).removeprefix(",")
     hint = f"look at the names, versions and channels in `{file}`; looked in{places}"
-    if "cutoff date" in explanation:
+    if "no timestamp" in explanation:
+        hint = "`--as-of` needs channels that tell when their packages came; leave it out, and name versions"
+    elif "cutoff date" in explanation:
         hint = "`--as-of` leaves out what came later"
     if "\n" not in explanation:
         return EnvironmentFailed(

@@ -68,7 +68,8 @@ def locked_records(text: str, platform: str) -> list[rattler.RepoDataRecord] | N
     environment = lock_file.environment(ENVIRONMENT)
     if environment is None:
         return None
-    for known in environment.platforms():
+    # A platform for which there is nothing to be had is named among all platforms alone.
+    for known in environment.platforms() or lock_file.platforms():
         if str(known.subdir) == platform:
             return environment.conda_repodata_records_for_platform(known) or []
     return None
