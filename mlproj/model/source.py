@@ -10,6 +10,8 @@ import msgspec
 
 from mlproj.model.digest import Digest, snapshot_manifest
 
+SECRET = "looks like a secret"
+"""Why a snapshot does not hold a file that looks like one."""
 LISTED = 1000
 """How many files that a snapshot does not hold are named in a record itself."""
 
