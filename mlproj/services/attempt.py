@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError, Refused
+from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError
 from mlproj.logs import gather
 from mlproj.model.environment import CONTAINER_SHELL, SHELL, Activation, Container, Door
 from mlproj.model.events import Ended, Event, Note, Started
@@ -81,14 +81,20 @@ class Attempt:
             folder.mkdir(parents=True, exist_ok=True)
         marks = mark(self._directory, self._prepared.products)
         self._report(Started(stage="run", detail=self._prepared.job.command))
-        container = activation.container
         around = self._around(activation)
-        with self._office(container, around) as (office, door):
+        with contextlib.ExitStack() as stack:
+            if around is not None:
+                activation = stack.enter_context(
+                    _isolating().alone(around, self._tools, self._opening.run_id, self._note)
+                )
+            container = activation.container
+            office, door = stack.enter_context(self._office(container, around))
             if container is None:
                 task = self._task(activation, office, descriptors)
-                task = task if around is None else _isolating().isolated(task, around, door)
             else:
                 task = self._contained(container, office)
+            if around is not None:
+                task = _isolating().isolated(task, around, door)
             self._execution = self._tools.executor(activation).execute(task, self._hear)
         self._report(Ended(stage="run"))
         self._report(Started(stage="collect"))
@@ -176,10 +182,10 @@ class Attempt:
             yield None, None
             return
         reach = None if container is None else container.reach
-        if around is not None:
+        if around is not None and container is None:
             reach = _isolating().reach(around)
         if reach is None and (container is not None or around is not None):
-            place = "container" if around is None else "isolated run, in which there is no Python,"
+            place = "container" if container is not None else "isolated run, in which there is no Python,"
             self._note(f"the {place} has no way to mlproj, which takes in nothing that its script logs")
             yield None, None
             return
@@ -253,8 +259,6 @@ class Attempt:
         """What is around the process of a run that is to be isolated."""
         if self._request.isolation is None:
             return None
-        if activation.container is not None:
-            raise Refused("a run in a container cannot be isolated yet", hint="leave `--isolated` out")
         place = _isolating().Place(root=self._store.root, artifacts=self._artifacts)
         around: Surroundings = _isolating().surroundings(self._request, self._prepared, activation, place)
         return around

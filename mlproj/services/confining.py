@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from mlproj.model.environment import (
     HOME_IN_ISOLATION,
     Activation,
     Confinement,
+    DockerSpec,
     Door,
     Interpreter,
     Isolation,
@@ -23,12 +25,14 @@ from mlproj.model.environment import (
 from mlproj.model.source import SECRET
 from mlproj.ports import Task
 from mlproj.services import hook
+from mlproj.services.enclosing import alone as in_enclosure
+from mlproj.services.enclosing import contained
 from mlproj.services.isolation import advice
 from mlproj.services.prepare import Prepared
-from mlproj.services.request import RunRequest
+from mlproj.services.request import RunRequest, Tools
 from mlproj.services.visible import SYSTEM, hops, is_within, of_data, of_environment, of_python
 
-__all__ = ["Place", "Surroundings", "advice", "isolated", "reach", "surroundings"]
+__all__ = ["Place", "Surroundings", "advice", "alone", "isolated", "reach", "surroundings"]
 
 _LOOPBACK = "127.0.0.1"
 _PASSED = frozenset(
@@ -74,6 +78,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     activation: Activation
     python: Interpreter | None
     planned: tuple[str, ...]
+    launch: DockerSpec | None
+    tracked: bool
     home: Path
 
 
@@ -91,6 +97,8 @@ def surroundings(
         activation=activation,
         python=prepared.locked.python,
         planned=tuple(name for name, _ in prepared.plan.variables),
+        launch=prepared.locked.launch,
+        tracked=request.tracking,
         home=Path(request.environ.get("HOME") or "/root"),
     )
 
@@ -103,17 +111,29 @@ def reach(around: Surroundings) -> Reach | None:
     return Reach(address=_LOOPBACK, name=_LOOPBACK)
 
 
+def alone(
+    around: Surroundings, tools: Tools, run_id: str, note: Callable[[str], None]
+) -> AbstractContextManager[Activation]:
+    """The way into the run's environment as it has it, for the length of the `with`; see `enclosing`."""
+    return in_enclosure(
+        around.activation,
+        around.isolation,
+        around.launch,
+        note,
+        lambda container: tools.enclosure(container, run_id, around.tracked),
+    )
+
+
 def isolated(task: Task, around: Surroundings, door: Door | None) -> Task:
     """The task as it is carried out in isolation.
 
     Raises Refused where the project's folder is too large to be shown.
     """
-    directory = task.directory
-    if is_within(str(around.home), (str(directory),)):
-        raise Refused(
-            f"an isolated run sees all of its project's folder, and `{directory}` holds your home folder",
-            hint="put the project in a folder of its own",
-        )
+    _refuse_home(task, around)
+    if around.activation.container is not None:
+        root = (str(around.root),)
+        hidden = tuple(_hidden(around, root))
+        return contained(task, around.isolation, hidden)
     mounts = tuple(_mounts(task, around))
     seen = tuple(mount.target for mount in mounts)
     python = _python(around)
@@ -129,6 +149,14 @@ def isolated(task: Task, around: Surroundings, door: Door | None) -> Task:
             python=python,
         ),
     )
+
+
+def _refuse_home(task: Task, around: Surroundings) -> None:
+    if is_within(str(around.home), (str(task.directory), os.path.realpath(task.directory))):
+        raise Refused(
+            f"an isolated run sees its whole project, and `{task.directory}` holds your home folder",
+            hint="put the project in a folder of its own",
+        )
 
 
 def _hidden(around: Surroundings, seen: Sequence[str]) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
-from mlproj.model.environment import Activation, EnvironmentSpec, Isolation, Reach
+from mlproj.model.environment import Activation, Container, EnvironmentSpec, Isolation, Reach
 from mlproj.model.events import Report
 from mlproj.model.source import Checkout
 from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source
@@ -70,7 +71,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run; `endpoint`
     opens that of the run with this id, which its script may move to another experiment or not, where a
-    container reaches it; `server` is the one at an address, `tracking` what a store tracks."""
+    container reaches it; `enclosure` has the container of the run with this id alone with us, if it is to
+    call us, or with nobody; `server` is the one at an address, `tracking` what a store tracks."""
 
     sources: Callable[[str], Source]
     observer: Observer
@@ -79,6 +81,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     executor: Callable[[Activation], Executor]
     open_store: Callable[[], RunStore]
     endpoint: Callable[[RunStore, str, bool, Callable[[Exception], None], Reach | None], Endpoint]
+    enclosure: Callable[[Container, str, bool], AbstractContextManager[Container]]
     server: Callable[[str], Server]
     tracking: Callable[[RunStore], Tracking]
     now: Callable[[], str]

@@ -360,7 +360,9 @@ def test_nothing_is_left_when_mlproj_ends(
     make_project: ProjectMaker, start: Start, number: signal.Signals
 ) -> None:
     seconds = f"31.{os.getpid()}{time.monotonic_ns() % 10**6}"
-    command = f"trap 'touch cleaned; exit 3' INT; (setsid sleep {seconds} &) ; touch begun; sleep {seconds}"
+    command = (
+        f"trap 'touch cleaned; exit 3' INT; (setsid sleep {seconds} &); sleep {seconds} & touch begun; wait"
+    )
     project = make_project({"MLproject": single(f'"{command}"')})
     with ending(start("run", ".", *ISOLATED, cwd=project)) as run:
         while not (project / "begun").exists():
