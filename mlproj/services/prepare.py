@@ -150,6 +150,7 @@ def _job(
         variables=facts.variables.recorded,
         tags=tuple((name, MASK if tools.observer.secret(text) else text) for name, text in request.tags),
         parent=request.parent,
+        isolation=request.isolation,
         mlproj_version=__version__,
     )
 

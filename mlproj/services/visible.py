@@ -95,9 +95,8 @@ def _beneath(root: str) -> Iterator[str]:
     for line in lines:
         name, _, value = line.partition("=")
         if name.strip() == "home":
-            for python in glob.glob(os.path.join(value.strip(), "python*")):
-                for hop in hops(python):
-                    yield from _installation(hop) if not hop.startswith(f"{root}/") else ()
+            for hop in hops(os.path.join(value.strip(), "python3")):
+                yield from _installation(hop) if not hop.startswith(f"{root}/") else ()
 
 
 def _named_in_it(root: str) -> Iterator[str]:
