@@ -17,7 +17,7 @@ from mlproj.model.environment import CONFINER, Confinement
 from mlproj.ports import Task
 
 _FOLDER = Path(__file__).parent
-_BEGUN, _SIGNALLED = b"b", b"s"
+_BEGUN, _ENDED = b"b", b"e"
 _UNTOLD = (130, 141)
 """Of a command that SIGINT or SIGPIPE ended, the shell in there does not tell anything but this code."""
 
@@ -40,7 +40,8 @@ class Confined:
                 f"the run could not be isolated: {_complaint(logs)}",
                 hint="`mlproj doctor` says whether this machine can",
             )
-        return 128 - code if code > 128 and (_SIGNALLED in told or code in _UNTOLD) else code
+        by_itself = _ENDED in told and code not in _UNTOLD
+        return 128 - code if code > 128 and not by_itself else code
 
 
 @contextlib.contextmanager

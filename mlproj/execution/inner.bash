@@ -2,10 +2,10 @@
 #
 #   bash -c "$(<inner.bash)" mlproj STATUS DOOR COUNT GRACE PATIENCE ARGUMENT...
 #
-# STATUS is a descriptor that is told `b` when all is set up and the command begins, and `s` where a signal
-# ended it, which an exit code over 128 alone does not say. DOOR is a descriptor for what opens the run's port
-# in here, or empty; COUNT of the arguments are that program's then. GRACE and PATIENCE are hundredths of a
-# second: for what the command leaves behind, before it is told to end and after.
+# STATUS is a descriptor that is told `b` when all is set up and the command begins, and then `s` where a
+# signal ended it or `e` where none did, which an exit code over 128 alone does not say. DOOR is a descriptor
+# for what opens the run's port in here, or empty; COUNT of the arguments are that program's then. GRACE and
+# PATIENCE are hundredths of a second: for what the command leaves behind, before it is told to end and after.
 status=$1 door=$2 count=$3 grace=$4 patience=$5
 shift 5
 
@@ -29,6 +29,8 @@ code=$?
 if read -t 0 -u "$told"; then
     read -r -u "$told"
     printf s >&"$status"
+else
+    printf e >&"$status"
 fi
 
 others() {
