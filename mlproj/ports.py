@@ -18,6 +18,8 @@ from mlproj.model.digest import Digest
 from mlproj.model.environment import (
     Activation,
     BuiltEnvironment,
+    Confinement,
+    Door,
     EnvironmentSpec,
     LockedEnvironment,
     Mount,
@@ -188,7 +190,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     `timeout` is in seconds. `descriptors` are open files of ours that the command inherits, where it can.
     Each of `secrets` is shown and recorded as `***` wherever the command prints it. `mounts` are what a
-    container is to see beside the project; a process of this machine sees everything.
+    container is to see beside the project, and a process of this machine where `confinement` says that it is
+    to see no more; else that sees everything.
     """
 
     argv: tuple[str, ...]
@@ -199,6 +202,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     descriptors: tuple[int, ...] = ()
     secrets: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    confinement: Confinement | None = None
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,7 +231,7 @@ class Executor(Protocol):
         A stream that is longer than what is kept of one lies there as `mlproj.logs` has it. `times` has a
         line per stretch of output: seconds since the start, the stream's name and the length in bytes. An
         interrupt ends the whole process group before this returns. Raises ProjectError where the command
-        cannot be started at all.
+        cannot be started at all, and EnvironmentFailed where it cannot be confined as it should be.
         """
         ...
 
@@ -242,6 +246,10 @@ class Endpoint(Protocol):
 
     @property
     def token(self) -> str: ...
+
+    def door(self) -> Door:
+        """For a script in a network of its own: a listening socket that is handed in there is served, too."""
+        ...
 
     def close(self) -> None:
         """Answers what has arrived, and takes nothing more. May be called twice."""

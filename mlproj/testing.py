@@ -16,6 +16,7 @@ from mlproj.errors import MlprojError, NotFound, UsageError
 from mlproj.model.digest import Digest, folder_manifest
 from mlproj.model.environment import (
     Activation,
+    Door,
     EnvironmentSpec,
     Interpreter,
     Lock,
@@ -148,6 +149,9 @@ class FakeEndpoint:
     uri: str = "http://127.0.0.1:1/t/token"
     token: str = "token"
     closed: bool = False
+
+    def door(self) -> Door:
+        return Door(port=1, descriptor=2)
 
     def close(self) -> None:
         self.closed = True

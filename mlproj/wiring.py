@@ -47,6 +47,9 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         executor=lambda activation: executor_for(activation, environ, chosen, cache),
         open_store=lambda: open_store(environ, caller, store, create=True),
         endpoint=partial(endpoint_for, outer_secrets(environ)),
+        enclosure=lambda container, run_id, called: part("execution.enclosure:enclosed")(
+            container, run_id, cache / _WATCHES, environ, called=called
+        ),
         server=lambda uri: server_at(uri, environ),
         tracking=tracking_of,
         now=now,

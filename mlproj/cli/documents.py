@@ -91,6 +91,7 @@ def _job(job: Job | None) -> dict[str, Any]:
         "user": job.user,
         "parent": job.parent,
         "server": None if job.server is None else plain(job.server),
+        "isolation": None if job.isolation is None else plain(job.isolation),
         "parameters": {
             item.name: {key: value for key, value in plain(item).items() if key != "name"}
             for item in job.parameters

@@ -58,10 +58,16 @@ EnvFileOption = Annotated[
 def with_env_files(context: typer.Context) -> tuple[dict[str, str], tuple[str, ...]]:
     """The variables to run with, and the names of those among the files' that hold secrets."""
     environ = {**context.meta.get(_META, {}), **os.environ}
-    named = context.meta.get(_NAMES, ())
+    named = named_in_env_files(context)
     secrets = wiring.secret_variables({name: environ[name] for name in named}) if named else ()
     outer = filter(None, os.environ.get(SECRET_VARIABLES, "").split(","))
     return environ, tuple(dict.fromkeys((*secrets, *outer)))
+
+
+def named_in_env_files(context: typer.Context) -> tuple[str, ...]:
+    """The names of the variables that the files hold."""
+    names: tuple[str, ...] = context.meta.get(_NAMES, ())
+    return names
 
 
 def _variables(parameter: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.documents import plan_document, print_document, project_document, run_document
-from mlproj.cli.env_file import EnvFileOption, with_env_files
+from mlproj.cli.env_file import EnvFileOption, named_in_env_files, with_env_files
 from mlproj.cli.loading import load
 from mlproj.cli.options import (
     AsOfOption,
@@ -28,6 +28,7 @@ from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
 from mlproj.errors import RUN_FAILED, NotSupportedYet, UsageError
 from mlproj.model.encoding import is_text
+from mlproj.model.environment import Isolation
 from mlproj.model.run import Run, Status
 from mlproj.planning.parameters import parse_assignments
 from mlproj.services.request import RunRequest, Tools
@@ -138,6 +139,13 @@ def run(
     no_hook: Annotated[
         bool, typer.Option("--no-hook", help="Mend nothing in the script's MLflow as it is imported.")
     ] = False,
+    isolated: Annotated[
+        bool,
+        typer.Option("--isolated", help="Without network, and seeing only what the record names."),
+    ] = False,
+    allow_network: Annotated[
+        bool, typer.Option("--allow-network", help="Let an isolated run have the network nevertheless.")
+    ] = False,
     refresh: RefreshOption = False,
     as_of: AsOfOption = None,
     env_files: EnvFileOption = None,
@@ -201,6 +209,7 @@ def run(
         secrets=secrets,
         docker_arguments=parse_arguments(docker_args or ()),
         build_image=build_image,
+        isolation=_isolation(context, isolated, allow_network),
     )
     if help_project:
         return _describe(request, tools, as_json)
@@ -209,6 +218,17 @@ def run(
     if dry_run:
         return _dry_run(request, tools, as_json)
     return _run(request, tools, as_json)
+
+
+def _isolation(context: typer.Context, isolated: bool, allow_network: bool) -> Isolation | None:
+    """What `--env-file` names is given to an isolated run, too: a person has said so."""
+    if not isolated:
+        if allow_network:
+            raise UsageError(
+                "`--allow-network` means nothing without `--isolated`", hint="other runs have the network"
+            )
+        return None
+    return Isolation(network=allow_network, variables=named_in_env_files(context))
 
 
 def _is_given(context: typer.Context, option: str) -> bool:

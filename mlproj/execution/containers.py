@@ -22,6 +22,8 @@ from mlproj.ports import Task
 from mlproj.spec.docker_arguments import request
 
 _SELINUX = Path("/sys/fs/selinux/enforce")
+_NOBODY = "127.0.0.1"
+"""Where a container finds no server for names: its own loopback address."""
 _INITS = ("docker-init", "container-init", "catatonit")
 """What engines call the first process that they give to containers, where they miss it."""
 
@@ -56,6 +58,11 @@ def described(container: Container, task: Task, lock: Path) -> dict[str, Any]:
     own_mounts = host.get("Mounts", ())
     taken = {_target(volume) for volume in container.volumes} | {mount["Target"] for mount in own_mounts}
     host["Mounts"] = [*(mount for mount in _mounts(task) if mount["Target"] not in taken), *own_mounts]
+    if task.confinement is not None:
+        host["CapDrop"], host["SecurityOpt"] = ["ALL"], ["no-new-privileges"]
+        if not task.confinement.network:
+            # Else the engine would ask the machine's own servers for names.
+            host["Dns"], host["DnsOptions"] = [_NOBODY], ["timeout:1", "attempts:1"]
     if _SELINUX.exists():
         # Else nothing of ours could be read in there; giving our files another label would be no better.
         host["SecurityOpt"] = ["label=disable", *host.get("SecurityOpt", ())]
@@ -113,7 +120,7 @@ def lacks_init(error: EnvironmentFailed) -> bool:
 
 
 def sweep(client: APIClient, report: Report) -> None:
-    """Removes the containers of runs of this machine that nobody watches over any more."""
+    """Removes containers and networks of runs of this machine that nobody watches over any more."""
     labels = [RUN, f"{HOST}={os.uname().nodename}"]
     for found in client.containers(all=True, filters={"label": labels}):
         lock = Path(found["Labels"].get(LOCK, ""))
@@ -123,6 +130,10 @@ def sweep(client: APIClient, report: Report) -> None:
             remove(client, found["Id"])
             run = found["Labels"][RUN][:8]
             report(Note(message=f"removed the container of run {run}, whose runner was killed"))
+    for found in client.networks(filters={"label": labels}):
+        if not is_watched(Path(found["Labels"].get(LOCK, ""))):
+            with contextlib.suppress(APIError):
+                client.remove_network(found["Id"])
 
 
 def _mounts(task: Task) -> Iterator[dict[str, Any]]:
@@ -134,6 +145,12 @@ def _mounts(task: Task) -> Iterator[dict[str, Any]]:
             "Target": mount.target,
             "ReadOnly": mount.read_only,
         }
+    for hidden in () if task.confinement is None else task.confinement.hidden:
+        target = f"{CODE}/{os.path.relpath(hidden, task.directory)}"
+        if os.path.isdir(hidden):
+            yield {"Type": "tmpfs", "Target": target}
+        else:
+            yield {"Type": "bind", "Source": os.devnull, "Target": target, "ReadOnly": True}
 
 
 def _target(volume: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import subprocess
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlproj import settings
 from mlproj.errors import ProjectError
@@ -20,6 +22,9 @@ from mlproj.model.events import Report
 from mlproj.model.moment import timestamp
 from mlproj.model.run import STREAMS
 from mlproj.ports import Execution, Task
+
+if TYPE_CHECKING:
+    from mlproj.execution.confinement import Confined
 
 
 class LocalExecutor:
@@ -60,26 +65,42 @@ class LocalExecutor:
                 stack.enter_context(streams.opened(name, shown_on=descriptor if shown else None))
                 for descriptor, (name, shown) in enumerate(zip(STREAMS, self._terminal, strict=True), start=1)
             ]
+            inner = None if task.confinement is None else stack.enter_context(_confined(task, limits))
             began_at, begun = time.time(), time.monotonic()
             stack.enter_context(stalls.watching())
-            process = _start(task, channels)
+            process = _start(task if inner is None else inner.task, channels)
             run_id = task.environ.get("MLPROJ_RUN_ID")
-            supervision = Supervision(process.pid, begun, recorder, limits, run_id=run_id)
+            supervision = Supervision(
+                process.pid, begun, recorder, limits, run_id=run_id, is_shell=inner is not None
+            )
             try:
                 supervision.watch(channels, wakeups)
             finally:
                 # The loop waited for it, to learn what it used up; Popen is only told.
                 process.returncode = supervision.exit_code
+            exit_code = supervision.exit_code
+            assert exit_code is not None
+            if inner is not None:
+                recorder.flush()
+                exit_code = inner.exit_code(exit_code, task.logs)
         usage = supervision.usage()
-        assert supervision.exit_code is not None
         return Execution(
-            exit_code=supervision.exit_code,
+            exit_code=exit_code,
             started=timestamp(began_at),
             ended=timestamp(began_at + usage.wall_s),
             usage=usage,
             timed_out=supervision.timed_out,
             interrupted=supervision.interrupted,
         )
+
+
+def _confined(task: Task, limits: Limits) -> contextlib.AbstractContextManager[Confined]:
+    # Most runs have no use for it.
+    module = importlib.import_module("mlproj.execution.confinement")
+    confined: contextlib.AbstractContextManager[Confined] = module.confined(
+        task, grace=limits.grace, patience=limits.patience
+    )
+    return confined
 
 
 def _start(task: Task, channels: Sequence[Channel]) -> subprocess.Popen[bytes]:

@@ -41,11 +41,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Supervision:
     """A child from its start to the end of its whole process group. `begun` is on the monotonic clock.
 
-    `run_id` is what its descendants have in their variables as MLPROJ_RUN_ID, if they have.
+    `run_id` is what its descendants have in their variables as MLPROJ_RUN_ID, if they have. A child that
+    `is_shell` to the run holds all of it: it ends with the last of them, and is not to be asked to.
     """
 
     def __init__(
-        self, pid: int, begun: float, recorder: Recorder, limits: Limits, *, run_id: str | None = None
+        self,
+        pid: int,
+        begun: float,
+        recorder: Recorder,
+        limits: Limits,
+        *,
+        run_id: str | None = None,
+        is_shell: bool = False,
     ) -> None:
         self.exit_code: int | None = None
         self.timed_out = False
@@ -61,6 +69,7 @@ class Supervision:
         self._selector = selectors.DefaultSelector()
         self._intake = Intake(self._selector, self._take, time.monotonic)
         self._stopping = False
+        self._is_shell = is_shell
         self._recording = True
         self._usage: resource.struct_rusage | None = None
         self._watched = False
@@ -182,7 +191,10 @@ class Supervision:
         number = self._ladder.step(now)
         if number is None:
             return
-        send(self._remaining(), number)
+        asked = self._remaining()
+        if self._is_shell and number != signal.SIGKILL:
+            asked = tuple(one for one in asked if one.pid != self._pid)
+        send(asked, number)
         if number == signal.SIGTERM:
             send(self._remaining(), signal.SIGCONT)
 

@@ -201,6 +201,46 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = False
 
 
+CONFINER = "bwrap"
+"""The program that isolates a process: bubblewrap."""
+
+HOME_IN_ISOLATION = "/home/mlproj"
+"""The home folder of an isolated process, which is empty and its own."""
+
+
+class Isolation(msgspec.Struct, frozen=True, kw_only=True):
+    """That a run sees only what its record names, and has no network unless `network` says so.
+
+    `readable` are files and folders that it sees beside that, as absolute paths; `variables` the names of
+    further variables of the caller's that it is given.
+    """
+
+    readable: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    network: bool = False
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """How an isolated run, whose network is its own, gets at a port of ours: in there somebody listens on
+    `port` of the loopback address, and hands the socket out through `descriptor`, a Unix socket."""
+
+    port: int
+    descriptor: int
+
+
+class Confinement(msgspec.Struct, frozen=True, kw_only=True):
+    """What an isolated process gets: no network unless `network`, and `door` to the one who records it.
+
+    `hidden` are folders of which nothing is seen, save what is mounted in them, and files that cannot be
+    read; `python` is a Python that is seen, where there is one.
+    """
+
+    network: bool = False
+    hidden: tuple[str, ...] = ()
+    door: Door | None = None
+    python: str | None = None
+
+
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """How a container gets at a port of ours: we listen at `address`, it calls `name`."""
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mlproj.model.digest import Digest
-from mlproj.model.environment import ImageState
+from mlproj.model.environment import ImageState, Isolation
 from mlproj.model.logged import Logged, Summary, number_of, order, summary_of, summed
 from mlproj.model.moment import milliseconds
 from mlproj.model.plan import Plan
@@ -102,6 +102,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     server: ServerRun | None = None
     """Where the script logged, if not to us."""
+    isolation: Isolation | None = None
+    """That it was to see only what this record names, and what it saw beside that."""
     mlproj_version: str
 
     def below(self, parent: str, *, experiment: str, user: str, server: ServerRun | None = None) -> Job:

@@ -10,9 +10,8 @@ import msgspec
 
 from mlproj.model.digest import Digest, snapshot_manifest
 
-LOOKS_SECRET = "looks like a secret"
-"""Why a file is not held that was left out for its name."""
-
+SECRET = "looks like a secret"
+"""Why a snapshot does not hold a file that looks like one."""
 LISTED = 1000
 """How many files that a snapshot does not hold are named in a record itself."""
 

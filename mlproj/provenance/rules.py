@@ -8,13 +8,12 @@ import posixpath
 import re
 from collections.abc import Iterable
 
-from mlproj.model.source import LOOKS_SECRET
+from mlproj.model.source import SECRET
 from mlproj.ports import SnapshotRules
 
 OUTPUT = "a declared output"
 TOO_LARGE = "larger than the limit"
 BEYOND = "beyond the snapshot's limit"
-SECRET = LOOKS_SECRET
 SPECIAL = "not a regular file"
 UNREADABLE = "cannot be read"
 

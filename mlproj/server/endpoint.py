@@ -16,8 +16,9 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import MlprojError
-from mlproj.model.environment import Reach
+from mlproj.model.environment import Door, Reach
 from mlproj.server.access import LOOPBACK, Application, Grant, Guard, Refusal
+from mlproj.server.doorway import handed_in, prepared
 from mlproj.server.failures import INTERNAL, NO_STORE, Failure, told
 from mlproj.tracking_ports import Artifacts, Tracking
 
@@ -63,13 +64,11 @@ class Endpoint:
         self._reach = reach or Reach(address=_ADDRESS, name=_ADDRESS)
         self._proxied = reach is not None
         self._unexpected = unexpected
-        self._listener = socket.create_server((self._reach.address, 0), backlog=_BACKLOG)
-        self._listener.setblocking(False)
-        # Connections have it from here: asyncio sets it only where a socket names its protocol. Without it
-        # the second half of every answer waits for the client to confirm the first, some 40 ms.
-        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._port: int = self._listener.getsockname()[1]
+        listener = socket.create_server((self._reach.address, 0), backlog=_BACKLOG)
+        self._port: int = listener.getsockname()[1]
+        self._listeners = [prepared(listener)]
         self._woken, self._waker = socket.socketpair()
+        self._threshold, self._outside = socket.socketpair()
         self._lock = threading.Lock()
         self._closing = False
         self._serving: Serving | None = None
@@ -86,6 +85,10 @@ class Endpoint:
         """Whether anybody has called yet."""
         return self._serving is not None
 
+    def door(self) -> Door:
+        """Where a program hands in a socket that listens on our port elsewhere: one, in another network."""
+        return Door(port=self._port, descriptor=self._outside.fileno())
+
     def close(self) -> None:
         """Ends the server: nothing new is taken, and what has arrived is answered. May be called twice."""
         with self._lock:
@@ -95,7 +98,7 @@ class Endpoint:
             with contextlib.suppress(OSError):
                 self._waker.send(b"\0")
         self._thread.join(_PATIENCE)
-        for each in (self._listener, self._woken, self._waker):
+        for each in (*self._listeners, self._woken, self._waker, self._threshold, self._outside):
             each.close()
 
     def __enter__(self) -> Endpoint:
@@ -114,7 +117,7 @@ class Endpoint:
                 self._unexpected(error)
                 application = Refusal(_reason(error))
             try:
-                serving: Serving = _part("serving:Serving")(application, self._listener)
+                serving: Serving = _part("serving:Serving")(application, self._listeners)
                 with self._lock:
                     self._serving = serving
                     if self._closing:
@@ -125,8 +128,11 @@ class Endpoint:
 
     def _called(self) -> bool:
         """Waits for the first connection, which stays in line; False where the end comes first."""
-        select.select([self._listener, self._woken], [], [])
-        return not self._closing
+        while True:
+            ready, _, _ = select.select([*self._listeners, self._woken, self._threshold], [], [])
+            if self._threshold not in ready:
+                return not self._closing
+            self._listeners += handed_in(self._threshold)
 
     def _application(self, held: contextlib.ExitStack) -> Application:
         tracking = self._open_tracking()

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Sequence
 
 import uvicorn
 
@@ -21,7 +22,7 @@ _KEEP_ALIVE = 300
 class Serving:
     """An event loop of its own, for the thread that calls `run`; signals stay the process's."""
 
-    def __init__(self, application: Application, listener: socket.socket) -> None:
+    def __init__(self, application: Application, listeners: Sequence[socket.socket]) -> None:
         config = uvicorn.Config(
             application,
             http="httptools",
@@ -36,11 +37,11 @@ class Serving:
             timeout_keep_alive=_KEEP_ALIVE,
         )
         self._server = _Server(config)
-        self._listener = listener
+        self._listeners = list(listeners)
 
     def run(self) -> None:
         """Answers requests until `end` is called, and then those that have arrived."""
-        asyncio.run(self._server.serve([self._listener]))
+        asyncio.run(self._server.serve(self._listeners))
 
     def end(self) -> None:
         """May be called from any thread, and before `run` too."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError
 from mlproj.logs import gather
-from mlproj.model.environment import CONTAINER_SHELL, SHELL, Activation, Container
+from mlproj.model.environment import CONTAINER_SHELL, SHELL, Activation, Container, Door
 from mlproj.model.events import Ended, Event, Note, Started
 from mlproj.model.redaction import SECRET_VARIABLES, without_credentials
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
@@ -29,6 +31,9 @@ from mlproj.services.prepare import Prepared
 from mlproj.services.readback import Reader, read_back
 from mlproj.services.request import Context
 from mlproj.services.tracking import Office, secrets_of, tracking_variables
+
+if TYPE_CHECKING:
+    from mlproj.services.confining import Surroundings
 
 NOT_FOUND = 127
 """What a shell ends with where a command names no program (POSIX, 2.8.2)."""
@@ -76,12 +81,20 @@ class Attempt:
             folder.mkdir(parents=True, exist_ok=True)
         marks = mark(self._directory, self._prepared.products)
         self._report(Started(stage="run", detail=self._prepared.job.command))
-        container = activation.container
-        with self._office(container) as office:
+        around = self._around(activation)
+        with contextlib.ExitStack() as stack:
+            if around is not None:
+                activation = stack.enter_context(
+                    _isolating().alone(around, self._tools, self._opening.run_id, self._note)
+                )
+            container = activation.container
+            office, door = stack.enter_context(self._office(container, around))
             if container is None:
                 task = self._task(activation, office, descriptors)
             else:
                 task = self._contained(container, office)
+            if around is not None:
+                task = _isolating().isolated(task, around, door)
             self._execution = self._tools.executor(activation).execute(task, self._hear)
         self._report(Ended(stage="run"))
         self._report(Started(stage="collect"))
@@ -148,37 +161,48 @@ class Attempt:
         return activation
 
     @contextlib.contextmanager
-    def _office(self, container: Container | None) -> Iterator[Office | None]:
+    def _office(
+        self, container: Container | None, around: Surroundings | None
+    ) -> Iterator[tuple[Office | None, Door | None]]:
         """Where the script logs to, while it may. What it logged at its end has been answered afterwards."""
         if self._mirror is not None:
             at = self._mirror.at
-            yield Office(
-                uri=self._mirror.place.uri,
-                run_id=at.run_id,
-                experiment_id=at.experiment_id,
-                ours=False,
-                secret=self._mirror.secret,
+            yield (
+                Office(
+                    uri=self._mirror.place.uri,
+                    run_id=at.run_id,
+                    experiment_id=at.experiment_id,
+                    ours=False,
+                    secret=self._mirror.secret,
+                ),
+                None,
             )
             return
         if not self._request.tracking:
-            yield None
+            yield None, None
             return
         reach = None if container is None else container.reach
-        if container is not None and reach is None:
-            self._note("the container has no way to mlproj, which takes in nothing that its script logs")
-            yield None
+        if around is not None and container is None:
+            reach = _isolating().reach(around)
+        if reach is None and (container is not None or around is not None):
+            place = "container" if container is not None else "isolated run, in which there is no Python,"
+            self._note(f"the {place} has no way to mlproj, which takes in nothing that its script logs")
+            yield None, None
             return
         run_id = self._opening.run_id
         faults: list[Exception] = []
         movable = not self._request.experiment_given
         endpoint = self._tools.endpoint(self._store, run_id, movable, faults.append, reach)
         try:
-            yield Office(
-                uri=endpoint.uri,
-                run_id=run_id,
-                experiment_id=self._store.experiment_of(run_id),
-                ours=True,
-                secret=endpoint.token,
+            yield (
+                Office(
+                    uri=endpoint.uri,
+                    run_id=run_id,
+                    experiment_id=self._store.experiment_of(run_id),
+                    ours=True,
+                    secret=endpoint.token,
+                ),
+                None if around is None else endpoint.door(),
             )
         finally:
             endpoint.close()
@@ -231,6 +255,14 @@ class Attempt:
             mounts=(*own_mounts(self._artifacts, home), *self._prepared.mounts),
         )
 
+    def _around(self, activation: Activation) -> Surroundings | None:
+        """What is around the process of a run that is to be isolated."""
+        if self._request.isolation is None:
+            return None
+        place = _isolating().Place(root=self._store.root, artifacts=self._artifacts)
+        around: Surroundings = _isolating().surroundings(self._request, self._prepared, activation, place)
+        return around
+
     def _hear(self, event: Event) -> None:
         """Reports what the executor tells, and keeps its notes."""
         if isinstance(event, Note):
@@ -278,6 +310,8 @@ class Attempt:
     def _outcome(self, failure: BaseException | None) -> Outcome:
         execution = self._execution
         status, reason = _verdict(execution, failure)
+        if self._request.isolation is not None and execution is not None and reason is not None:
+            reason += _isolating().advice(self._request.isolation, execution, self._logs)
         interrupted = None if execution is None else execution.interrupted
         if isinstance(failure, Interrupted):
             interrupted = failure.signal_number
@@ -324,6 +358,11 @@ def _verdict(execution: Execution | None, failure: BaseException | None) -> tupl
     if execution.exit_code > 0:
         return Status.FAILED, f"the entry point ended with exit code {execution.exit_code}"
     return Status.FINISHED, None
+
+
+def _isolating() -> Any:
+    """What isolates a run, which most have no use for."""
+    return importlib.import_module("mlproj.services.confining")
 
 
 def _unread(mirror: Mirror, reason: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from mlproj.errors import MlprojError
 from mlproj.ports import RunStore
 from mlproj.process import Completed, ProgramMissing, run
+from mlproj.services.isolation import possible
 from mlproj.version import __version__
 
 
@@ -48,9 +49,10 @@ def diagnose(
     open_store: Callable[[], RunStore],
     engine: Callable[[], str],
     pythons: Pythons = Pythons(),
+    isolation: Callable[[], str | None] = possible,
 ) -> tuple[Check, ...]:
-    """Looks at programs, folders, the store, and what `engine` tells of Docker. Changes nothing, raises
-    nothing."""
+    """Looks at programs, folders, the store, and what `engine` tells of Docker; `isolation` tells why no run
+    can be isolated. Changes nothing, raises nothing."""
     return (
         Check(name="mlproj", state="ok", detail=f"{__version__} on Python {platform.python_version()}"),
         *(_program(name, command, hint) for name, command, hint in PROGRAMS),
@@ -59,6 +61,7 @@ def diagnose(
         _uv(uv()),
         _rattler(),
         _docker(engine),
+        _isolation(isolation()),
         _cache(cache),
         _store(open_store),
     )
@@ -123,6 +126,13 @@ def _docker(engine: Callable[[], str]) -> Check:
     except MlprojError as error:
         hint = f"only needed for projects with a `docker_env`: {error.hint or 'install Docker or Podman'}"
         return Check(name="docker", state="missing", detail=error.message, hint=hint)
+
+
+def _isolation(reason: str | None) -> Check:
+    if reason is not None:
+        hint = "only needed for `--isolated`, which reproduces a run without network and on what was recorded"
+        return Check(name="isolation", state="missing", detail=reason, hint=hint)
+    return Check(name="isolation", state="ok", detail="bubblewrap can give a run a place of its own")
 
 
 def _cache(cache: Path) -> Check:

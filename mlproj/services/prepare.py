@@ -51,6 +51,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     locked: LockedEnvironment
     mounts: tuple[Mount, ...] = ()
     """Of a run in a container: its data, beside the project."""
+    data: tuple[str, ...] = ()
+    """Where its data lies here, as absolute paths: what parameters name, and declared inputs."""
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -106,6 +108,10 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
         environment=environment,
         locked=locked,
         mounts=mounts,
+        data=_unique(
+            *(str(value.located) for value in values if value.located is not None),
+            *(os.path.join(directory, state.path) for state in inputs if state.kind != "uri"),
+        ),
     )
 
 
@@ -144,6 +150,7 @@ def _job(
         variables=facts.variables.recorded,
         tags=tuple((name, MASK if tools.observer.secret(text) else text) for name, text in request.tags),
         parent=request.parent,
+        isolation=request.isolation,
         mlproj_version=__version__,
     )
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.model.environment import Activation, EnvironmentSpec, Reach, RecordedLock
+from mlproj.model.environment import (
+    Activation,
+    Container,
+    EnvironmentSpec,
+    Isolation,
+    Reach,
+    RecordedLock,
+)
 from mlproj.model.events import Report
 from mlproj.model.source import Checkout
 from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source
@@ -35,7 +42,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     person wants the run to be; `run_id` and `experiment_id` are that server's then. `parent` is the run that
     this one is a step of. `secrets` are names of variables whose values are shown to nobody. For a project
     with a container, `docker_arguments` are options of `docker run`, and `build_image` has an image made that
-    holds the project.
+    holds the project. With `isolation` the run sees only what its record names.
     """
 
     uri: str
@@ -70,13 +77,15 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     recorded: RecordedLock | None = None
     reproduces: str | None = None
     brought: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    isolation: Isolation | None = None
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits, `workplace` a new folder for the length of a `with`; `open_store` makes the store if there
     is none, and is not called by a dry run; `endpoint` opens that of the run with this id, which its script
-    may move to another experiment or not, where a container reaches it; `server` is the one at an address,
+    may move to another experiment or not, where a container reaches it; `enclosure` has the container of the
+    run with this id alone with us, if it is to call us, or with nobody; `server` is the one at an address,
     `tracking` what a store tracks."""
 
     sources: Callable[[str], Source]
@@ -86,6 +95,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     executor: Callable[[Activation], Executor]
     open_store: Callable[[], RunStore]
     endpoint: Callable[[RunStore, str, bool, Callable[[Exception], None], Reach | None], Endpoint]
+    enclosure: Callable[[Container, str, bool], AbstractContextManager[Container]]
     server: Callable[[str], Server]
     tracking: Callable[[RunStore], Tracking]
     now: Callable[[], str]

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from mlproj.errors import DataError, Interrupted, ProjectError, UsageError
 from mlproj.model.events import Report
 from mlproj.model.names import run_name
+from mlproj.model.redaction import without_credentials
 from mlproj.model.run import Run
 from mlproj.ports import BlobStore, Lease, RunStore
 from mlproj.services.attempt import Attempt
@@ -48,6 +49,11 @@ def run(
     could be run (a run that was begun is closed first, with the reason), and Interrupted before that.
     """
     place = _place(request, tools, report)
+    if place is not None and request.isolation is not None and not request.isolation.network:
+        raise UsageError(
+            f"an isolated run has no way to the tracking server `{without_credentials(place.uri)}`",
+            hint="give it the network with `--allow-network`, or name no server",
+        )
     with (
         interruptible() as interrupts,
         fetched(request, tools, report) as checkout,

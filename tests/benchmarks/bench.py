@@ -8,7 +8,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import conda, containers, hashing, history, printing, reproducing, running, tracking
+from tests.benchmarks import (
+    conda,
+    containers,
+    hashing,
+    history,
+    isolation,
+    printing,
+    reproducing,
+    running,
+    tracking,
+)
 from tests.benchmarks.arena import ROOT, find_mlflow, open_arena
 from tests.benchmarks.contest import Bench, Case
 from tests.benchmarks.table import Row, render
@@ -16,6 +26,7 @@ from tests.benchmarks.table import Row, render
 CASES: dict[str, Case] = {
     **running.CASES,
     **containers.CASES,
+    **isolation.CASES,
     **hashing.CASES,
     **printing.CASES,
     **history.CASES,

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mlproj.execution.docker import DockerExecutor
 from mlproj.execution.local import LocalExecutor
-from mlproj.model.environment import Container
-from mlproj.model.events import ChildOutput, Event
+from mlproj.model.environment import Confinement, Container, Mount
+from mlproj.model.events import ChildOutput, Event, Report
 from mlproj.planning.containers import CODE
-from mlproj.ports import Executor, Task
+from mlproj.ports import Execution, Executor, Task
+from tests.conftest import need
 from tests.engines import DEBIAN, client, debian
 
 __all__ = ["client", "debian"]
 
 CONTAINER = Container(image=DEBIAN, user=f"{os.getuid()}:{os.getgid()}")
+ISOLATED = "isolated"
 EXECUTORS: dict[str, Callable[[], Executor]] = {
     "local": lambda: LocalExecutor(terminal=(False, False), patience=0.2),
     "local on a terminal": lambda: LocalExecutor(terminal=(True, True), patience=0.2),
+    ISOLATED: lambda: LocalExecutor(terminal=(False, False), patience=0.2),
+    "isolated on a terminal": lambda: LocalExecutor(terminal=(True, True), patience=0.2),
     "docker": lambda: DockerExecutor(CONTAINER, patience=0.2),
 }
 
@@ -30,12 +36,29 @@ EXECUTORS: dict[str, Callable[[], Executor]] = {
 def kind(request: pytest.FixtureRequest) -> str:
     if request.param == "docker":
         request.getfixturevalue("debian")
+    if request.param.startswith(ISOLATED):
+        need("bubblewrap", shutil.which("bwrap") is not None)
     return str(request.param)
+
+
+class Placed:
+    """An executor of some kind, and what has to be said to it of a task."""
+
+    def __init__(self, kind: str) -> None:
+        self._executor = EXECUTORS[kind]()
+        self._is_isolated = kind.startswith(ISOLATED)
+
+    def execute(self, task: Task, report: Report) -> Execution:
+        if self._is_isolated:
+            place = str(task.directory)
+            mounts = (Mount(source=place, target=place),)
+            task = replace(task, confinement=Confinement(), mounts=mounts)
+        return self._executor.execute(task, report)
 
 
 @pytest.fixture
 def executor(kind: str) -> Executor:
-    return EXECUTORS[kind]()
+    return Placed(kind)
 
 
 def task(folder: Path, command: str, timeout: float | None = None) -> Task:

@@ -12,7 +12,7 @@ import pytest
 from mlproj.model.digest import Digest
 from tests.cli.conftest import Mlproj, mlproj
 from tests.conda_channels import forge
-from tests.conftest import ProjectMaker
+from tests.conftest import ProjectMaker, need
 from tests.engines import DEBIAN, client, debian
 
 __all__ = ["client", "debian", "mlproj"]
@@ -102,6 +102,22 @@ def test_the_same_project_does_the_same(
         one, other = run.pop(differing), local.pop(differing)
         assert list(one) == list(other)
     assert shape(run) == shape(local)
+
+
+@pytest.mark.parametrize("manager", KINDS)
+def test_it_does_the_same_in_isolation(
+    manager: str, project_for: Callable[[str], Path], mlproj: Mlproj
+) -> None:
+    need("bubblewrap", manager == "docker" or shutil.which("bwrap") is not None)
+    project = project_for(manager)
+    plain = document(mlproj, project, manager)
+    given = ("--env-manager", manager, "-P", "number=4", "--isolated", "--json")
+    answer = mlproj("run", ".", *given, cwd=project)
+    assert answer.code == 0, answer.stderr
+    isolated = answer.document
+    assert isolated["isolation"] == {"readable": [], "variables": [], "network": False}
+    for same in ("plan", "outputs", "inputs", "metrics", "environment"):
+        assert isolated[same] == plain[same]
 
 
 @pytest.mark.parametrize("manager", DECLARED)

@@ -83,7 +83,7 @@ def calling(uri: str) -> Iterator[Caller]:
 def served(application: Application) -> Iterator[str]:
     """The application on a loopback port, in a thread; its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    serving = Serving(application, listener)
+    serving = Serving(application, [listener])
     thread = threading.Thread(target=serving.run)
     thread.start()
     try:

@@ -207,7 +207,7 @@ store = open_store(Path(sys.argv[1]), create=True)
 app = create_app(open_tracking(store), FolderArtifacts(store.root, store.root / "uploads"), proxied=True)
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
-Serving(Guard(app, Grant(), token=None), listener).run()
+Serving(Guard(app, Grant(), token=None), [listener]).run()
 """
 
 

@@ -45,6 +45,15 @@ def test_what_each_manager_of_pythons_needs_is_told(tmp_path: Path) -> None:
     assert "pyenv has 3.12.1, 3.8.18" in found["virtualenv"].detail
 
 
+def test_it_is_told_why_no_run_can_be_isolated(tmp_path: Path) -> None:
+    found = diagnose(
+        tmp_path, lambda: None, _no_store, lambda: "here", isolation=lambda: "AppArmor keeps us from it"
+    )
+    (check,) = (check for check in found if check.name == "isolation")
+    assert (check.state, check.detail) == ("missing", "AppArmor keeps us from it")
+    assert check.hint and "`--isolated`" in check.hint
+
+
 def _no_store() -> RunStore:
     raise StoreError("there is none")
 

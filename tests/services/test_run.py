@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -76,6 +77,7 @@ class World:
             environments=lambda spec: self.environment,
             executor=lambda activation: self.executor,
             open_store=lambda: self.store,
+            enclosure=lambda container, run_id, called: contextlib.nullcontext(container),
             endpoint=self._open_endpoint,
             server=lambda uri: self.server,
             tracking=lambda store: open_tracking(open_store(store.root, create=False)),
