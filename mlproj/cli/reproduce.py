@@ -12,15 +12,20 @@ import typer
 from mlproj import wiring
 from mlproj.cli.documents import print_document, run_document
 from mlproj.cli.loading import load
-from mlproj.cli.options import JsonOption, RunArgument, StoreOption
+from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages.verdict import verdict_page
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting
 from mlproj.errors import NotReproduced, UsageError
+from mlproj.model.events import Report
 from mlproj.model.run import Run
 from mlproj.model.tolerance import read_named
 from mlproj.planning.parameters import parse_assignments
+from mlproj.ports import RunStore
+from mlproj.services.bundle_verification import is_bundle
+from mlproj.services.importing import import_bundle
 from mlproj.services.reproduce import reproduce as do_again
+from mlproj.services.request import Tools
 from mlproj.services.rerunning import Wish
 
 MOST_TIMES = 1000
@@ -30,7 +35,13 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command()
 def reproduce(
-    run: RunArgument,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|BUNDLE",
+            help="A run's id, its first digits, its name or `last`; or a bundle, by path or URL.",
+        ),
+    ],
     tolerance: Annotated[
         list[str] | None,
         typer.Option(
@@ -71,6 +82,17 @@ def reproduce(
     offline: Annotated[
         bool, typer.Option("--offline", help="Fetch nothing: take what is on this machine.")
     ] = False,
+    isolated: Annotated[
+        bool | None,
+        typer.Option(
+            "--isolated/--no-isolated",
+            help="Without network, and seeing only what was recorded: wherever that can be had.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_network: Annotated[
+        bool, typer.Option("--allow-network", help="Let it have the network, isolated as it is.")
+    ] = False,
     reports: Annotated[
         list[Path] | None,
         typer.Option(
@@ -88,8 +110,8 @@ def reproduce(
         load("mlproj.cli.pages.reports").check_notation(path)
     caller, environ = wiring.current_folder(), dict(os.environ)
     tools = wiring.tools(environ, caller, store)
-    records = wiring.existing_store(store)
-    original = records.find(run)
+    with reporting() as report:
+        records, original = _recorded(run, store, tools, report)
     named, places = _data(data or (), original, caller)
     wish = Wish(
         run=original,
@@ -104,6 +126,8 @@ def reproduce(
         times=times,
         offline=offline,
         from_git=from_git,
+        isolated=isolated,
+        allow_network=allow_network,
     )
     with reporting(child_to_stderr=True) as report:
         found = do_again(wish, records, tools, report)
@@ -115,6 +139,17 @@ def reproduce(
     else:
         print_sheet(verdict_page(found))
     return 0 if found.verdict.grade.is_reproduced else NotReproduced.exit_code
+
+
+def _recorded(named: str, store: str | None, tools: Tools, report: Report) -> tuple[RunStore, Run]:
+    """The run that is meant; one in a bundle is brought into the store first."""
+    if "://" not in named and not is_bundle(Path(named)):
+        records = wiring.existing_store(store)
+        return records, records.find(named)
+    records = tools.open_store()
+    with tools.workplace() as folder:
+        path = tools.download(named, folder / "bundle", report) if "://" in named else Path(named)
+        return records, import_bundle(path, records, report, tools.limits)
 
 
 def _data(texts: Sequence[str], run: Run, caller: Path) -> tuple[dict[str, Path], tuple[Path, ...]]:

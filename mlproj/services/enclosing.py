@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -22,6 +22,12 @@ _HARMLESS = frozenset(
 )
 """Options of `docker run` that show a container nothing of the machine."""
 _NETWORK = "network"
+
+
+def shows_more(names: Iterable[str], *, network: bool) -> str | None:
+    """The first of some options of `docker run` that would show a container more of the machine."""
+    allowed = _HARMLESS | {_NETWORK} if network else _HARMLESS
+    return next((name for name in names if name not in allowed), None)
 
 
 @contextlib.contextmanager
@@ -55,13 +61,12 @@ def contained(task: Task, isolation: Isolation, hidden: tuple[str, ...]) -> Task
 def _narrowed(
     container: Container, isolation: Isolation, launch: DockerSpec | None, note: Callable[[str], None]
 ) -> Container:
-    allowed = _HARMLESS | {_NETWORK} if isolation.network else _HARMLESS
-    for name, _ in container.arguments:
-        if name not in allowed:
-            raise UsageError(
-                f"an isolated run takes no `-A {name}`, which shows its container more of this machine",
-                hint="leave it or `--isolated` out",
-            )
+    refused = shows_more((name for name, _ in container.arguments), network=isolation.network)
+    if refused is not None:
+        raise UsageError(
+            f"an isolated run takes no `-A {refused}`, which shows its container more of this machine",
+            hint="leave it or `--isolated` out",
+        )
     if container.volumes:
         shown = ", ".join(f"`{volume}`" for volume in container.volumes)
         note(f"an isolated run sees no volumes, but its inputs: left out {shown}")

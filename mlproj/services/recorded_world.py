@@ -14,6 +14,8 @@ from mlproj.model.source import Checkout, Snapshot, SourceState
 from mlproj.ports import ObservedInput, Observer, SnapshotRules
 
 _OF_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
+_TO_A_SERVER = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
+"""Where the caller's own scripts log to: what is done again is held against a record here."""
 _OF_THE_LOCALE = ("LANG", "LANGUAGE", "LC_")
 
 
@@ -73,7 +75,8 @@ def recorded_variables(run: Run, environ: Mapping[str, str], observer: Observer)
     """`environ` with those variables that results hang on as they were when `run` was."""
     assert run.plan is not None and run.job is not None
     planned = dict(observer.variables(environ).planned)
-    ours = {name: text for name, text in environ.items() if name not in planned and not _is_portable(name)}
+    left = {*planned, *_TO_A_SERVER}
+    ours = {name: text for name, text in environ.items() if name not in left and not _is_portable(name)}
     recorded = {name: text for name, text in run.job.variables if _is_portable(name)}
     return {
         **ours,

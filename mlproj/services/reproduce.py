@@ -28,11 +28,12 @@ from mlproj.model.source import Checkout, Snapshot
 from mlproj.model.tolerance import Named
 from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer, Places
+from mlproj.services.choosing_isolation import chosen_isolation
 from mlproj.services.laying_out import kept, lay_out, root_of, there
 from mlproj.services.prepare import Prepared
 from mlproj.services.recorded_world import LaidOut, RecordedSource
 from mlproj.services.request import Tools
-from mlproj.services.rerunning import Wish, again
+from mlproj.services.rerunning import Scene, Wish, again
 from mlproj.services.run import run as carry_out
 from mlproj.services.verify import verify
 from mlproj.services.weighing import Again, variations, weigh
@@ -139,7 +140,9 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
             offline=wish.offline,
         )
         bringer = Bringer(_jobs(wish.run, store), store.blobs, places, tools, report)
-        request = again(wish, checkout, bringer, store, tools)
+        isolation = chosen_isolation(wish, store, report)
+        scene = Scene(checkout=checkout, aside=places.aside, isolation=isolation)
+        request = again(wish, scene, bringer, store, tools)
         world = replace(
             tools,
             sources=lambda uri: LaidOut(checkout),

@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 
 from mlproj.errors import DataError, UsageError
+from mlproj.model.bundle import ENVIRONMENT, IMAGE
 from mlproj.model.digest import Digest
-from mlproj.model.environment import ImageState, RecordedLock
+from mlproj.model.environment import ImageState, Isolation, RecordedLock
 from mlproj.model.plan import Plan
 from mlproj.model.project import ParameterType
 from mlproj.model.run import EnvironmentState, Run
@@ -17,6 +18,7 @@ from mlproj.model.source import Checkout
 from mlproj.model.tolerance import Named
 from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer
+from mlproj.services.importing import attached
 from mlproj.services.recorded_world import recorded_variables
 from mlproj.services.request import RunRequest, Tools
 from mlproj.spec.docker_arguments import parse_arguments
@@ -33,6 +35,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     `parameters`, `override_data` (by name) and `override_env` (a lock file) make it another run on purpose;
     `data` says where inputs are, by name, and `places` where to look for any. `tolerances` go before those
     of the project. It is done `times` times; `offline` nothing is fetched; `from_git` has the source fetched.
+    It is `isolated`, where that is None, if it can be; `allow_network` leaves it the network.
     """
 
     run: Run
@@ -47,13 +50,25 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 1
     offline: bool = False
     from_git: bool = False
+    isolated: bool | None = None
+    allow_network: bool = False
 
 
-def again(wish: Wish, checkout: Checkout, bringer: Bringer, store: RunStore, tools: Tools) -> RunRequest:
-    """The request that has the recorded run done again in `checkout`, with its data brought there.
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run is done again: its source, a folder for what is brought beside that, and whether it is to
+    see nothing else."""
+
+    checkout: Checkout
+    aside: Path
+    isolation: Isolation | None
+
+
+def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: Tools) -> RunRequest:
+    """The request that has the recorded run done again in a scene, with its data brought there.
 
     Raises ProjectError where data is not to be had, and UsageError.
     """
+    checkout = scene.checkout
     run = wish.run
     plan, job = run.plan, run.job
     assert plan is not None and job is not None
@@ -72,8 +87,9 @@ def again(wish: Wish, checkout: Checkout, bringer: Bringer, store: RunStore, too
         timeout=plan.timeout,
         experiment_given=True,
         docker_arguments=parse_arguments(job.environment.options),
-        recorded=None if kind == "system" else recorded_lock(wish, job.environment, store),
+        recorded=None if kind == "system" else recorded_lock(wish, job.environment, store, scene.aside),
         reproduces=run.run_id,
+        isolation=scene.isolation,
         brought=brought,
     )
 
@@ -111,8 +127,9 @@ def _varied(wish: Wish, plan: Plan) -> dict[str, str]:
     return varied
 
 
-def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore) -> RecordedLock:
-    """The lock to take. Raises UsageError for one of another kind that is to be taken instead."""
+def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore, aside: Path) -> RecordedLock:
+    """The lock to take, with what a bundle brought of it laid out in `aside`. Raises UsageError for one of
+    another kind that is to be taken instead."""
     because = f"the lock of run `{wish.run.run_id}`"
     image = state.image
     if wish.override_env is not None:
@@ -122,7 +139,10 @@ def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore) -> Recor
         raise DataError("the store does not hold the lock of the run's environment")
     else:
         text = store.blobs.path(state.lock_file).read_bytes()
+    artifacts, archive = _attached(wish, store, aside)
     return RecordedLock(
+        artifacts=artifacts,
+        archive=archive,
         format=state.lock_format or "",
         text=text,
         python=state.python,
@@ -130,6 +150,20 @@ def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore) -> Recor
         image=image,
         offline=wish.offline,
     )
+
+
+def _attached(wish: Wish, store: RunStore, aside: Path) -> tuple[Path | None, Path | None]:
+    """A folder with the packages that came with the run, by their names, and the image that did."""
+    brought = attached(store, wish.run)
+    folder = aside / "packages"
+    for path, digest in brought.items():
+        place, _, name = path.partition("/")
+        if place == ENVIRONMENT and "/" not in name:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).symlink_to(store.blobs.path(digest))
+    images = [digest for path, digest in brought.items() if path.startswith(f"{IMAGE}/")]
+    archive = store.blobs.path(images[0]) if images else None
+    return (folder if folder.is_dir() else None), archive
 
 
 def _read(path: Path) -> bytes:

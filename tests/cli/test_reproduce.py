@@ -135,9 +135,9 @@ def test_a_command_that_fails_where_it_did_not_is_a_failed_execution(
     marker.touch()
     (project / "MLproject").write_text(single(f"test -e {marker} && echo fine"))
     run_id = recorded(mlproj, project)
-    assert mlproj("reproduce", run_id).code == 0
+    assert mlproj("reproduce", run_id, "--no-isolated").code == 0
     marker.unlink()
-    done = mlproj("reproduce", run_id, "--json")
+    done = mlproj("reproduce", run_id, "--no-isolated", "--json")
     assert done.code == 6
     assert done.document["verdict"]["grade"] == "failed"
     assert done.document["verdict"]["failure"]["stage"] == "execution"
