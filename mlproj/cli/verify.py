@@ -77,7 +77,7 @@ def verify(
     records = wiring.existing_store(store)
     with reporting() as report:
         run = None if what is None else records.find(what)
-        found = check_records(records, run, report, _means(records.root), further)
+        found = check_records(records, run, report, means(records.root), further)
     if as_json:
         document = {"sound": found.sound, "verification": found, "attestations": attestations.found}
         print_document({"schema": "mlproj/verify/1", **document})
@@ -97,7 +97,8 @@ def _keys(named: Sequence[Path]) -> Sequence[Verifier]:
     return keys
 
 
-def _means(store: Path) -> Means:
+def means(store: Path) -> Means:
+    """What checks the store in a folder beside us, on the other cores."""
     return Means(
         digester=wiring.part("provenance.contents:digest_files"),
         walkers=min(wiring.part("provenance.readers:others")(), MOST),
