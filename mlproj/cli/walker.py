@@ -25,12 +25,13 @@ _MOMENT_MS = 5
 
 
 class WalkerBeside:
-    """Asks the program; a `services.verify.Walker`."""
+    """Asks the program; a `services.verify.Walker`. Raises OSError where it cannot be started."""
 
     def __init__(self, store: Path, after: Place, until: int | None) -> None:
         arguments = (str(store), str(after[0]), after[1], "" if until is None else str(until))
+        # -I: nothing that lies in the current folder is taken for a module of ours
         self._process = subprocess.Popen(
-            (sys.executable, "-m", "mlproj.cli.walker", *arguments),
+            (sys.executable, "-I", "-m", "mlproj.cli.walker", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -65,7 +65,7 @@ class Walker(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What checks beside us where there is much to check: who digests files, how many walkers there may be
-    for the chain, and what starts one behind an entry and until another."""
+    for the chain, and what starts one behind an entry and until another (or raises OSError)."""
 
     digester: Digester = one_by_one
     walkers: int = 0
@@ -145,8 +145,10 @@ class _Check:
         parts = [_Part(after=BEGINNING, until=ends[0], walker=None)]
         for after, until in zip(bounds, ends[1:], strict=True):
             assert start is not None, "without walkers there is one part"
-            walker = start(after, until)
-            stack.callback(walker.close)
+            walker = None
+            with contextlib.suppress(OSError):  # then all of it is ours
+                walker = start(after, until)
+                stack.callback(walker.close)
             parts.append(_Part(after=after, until=until, walker=walker))
         return parts
 

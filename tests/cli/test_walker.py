@@ -53,6 +53,29 @@ def by_several(store: FolderStore, kind: type[WalkerBeside] | type[Fleeting]) ->
     return verify(store, means=Means(digester=digest_files, walkers=1, walker=partial(kind, store.root)))
 
 
+def test_a_walker_tells_of_its_part_and_takes_nothing_from_the_current_folder(
+    long: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("open('taken', 'w')")
+    monkeypatch.chdir(tmp_path)
+    entry = next(long.entries(after=99))
+    walker = WalkerBeside(long.root, (entry.sequence, entry.link), 400)
+    found: list[Stretch] = []
+    while (told := walker.stretches(wait=True)) is not None:
+        found += told
+    walker.close()
+    assert sum(stretch.entries for stretch in found) == 300
+    assert found[-1].last[0] == 400 and not any(stretch.problems for stretch in found)
+    assert not (tmp_path / "taken").exists()
+
+
+def test_without_walkers_all_of_it_is_walked_here(long: FolderStore) -> None:
+    def none(after: Place, until: int | None) -> WalkerBeside:
+        raise OSError("no more processes")
+
+    assert verify(long, means=Means(walkers=1, walker=none)) == verify(long)
+
+
 @pytest.mark.parametrize("kind", [WalkerBeside, Fleeting])
 def test_a_long_chain_is_walked_by_several_as_by_one(
     long: FolderStore, kind: type[WalkerBeside] | type[Fleeting]
