@@ -510,8 +510,9 @@ class RunStore(Protocol):
 
     def index(self, run_id: str) -> Mapping[str, object]:
         """What the searchable columns say of a run (the fields of `model.index.Index`, with `record`,
-        `sequence`, and as `history` the digest of every point of its metrics, or None), for `verify` to hold
-        against the record. Raises RunNotFound."""
+        `sequence`, and as `history` every point of its metrics as `model.logged.order` has them behind their
+        keys, the digest of their lines where they are more than `FEW_POINTS`, None where there is none), for
+        `verify` to hold against the record. Raises RunNotFound."""
         ...
 
     def indexes(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:

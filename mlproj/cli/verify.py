@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.terminal import reporting, say
+from mlproj.cli.walker import MOST, WalkerBeside
 from mlproj.cli.words import counted, size
 from mlproj.errors import Altered
 from mlproj.exports.dsse import Verifier
@@ -25,7 +27,7 @@ from mlproj.services.checkpoint import Growth, read_checkpoint
 from mlproj.services.findings import Problem
 from mlproj.services.lone_envelope import LoneEnvelope, check_file, is_envelope, read_file
 from mlproj.services.signatures import Signed
-from mlproj.services.verify import Further, Verification
+from mlproj.services.verify import Further, Means, Verification
 from mlproj.services.verify import verify as check_records
 from mlproj.settings import limits, trusted_keys
 
@@ -78,9 +80,8 @@ def verify(
         further.append(Growth(noted))
     records = wiring.existing_store(store)
     with reporting() as report:
-        digester = wiring.part("provenance.contents:digest_files")
         run = None if what is None else records.find(what)
-        found = check_records(records, run, report, digester, further)
+        found = check_records(records, run, report, means(records.root), further)
     if as_json:
         document = {"sound": found.sound, "verification": found, "attestations": attestations.found}
         print_document({"schema": "mlproj/verify/1", **document})
@@ -98,6 +99,15 @@ def _keys(named: Sequence[Path]) -> Sequence[Verifier]:
         return ()
     keys: Sequence[Verifier] = wiring.part("services.keys:public_keys")(named, trusted)
     return keys
+
+
+def means(store: Path) -> Means:
+    """What checks the store in a folder beside us, on the other cores."""
+    return Means(
+        digester=wiring.part("provenance.contents:digest_files"),
+        walkers=min(wiring.part("provenance.readers:others")(), MOST),
+        walker=partial(WalkerBeside, store),
+    )
 
 
 def _look_at(path: Path) -> InputState:

@@ -21,6 +21,9 @@ Point = tuple[int, int, float]
 LOGGED = "logged"
 """The type of a parameter that the script logged, and nobody planned."""
 
+FEW_POINTS = 100
+"""So many points of a run's metrics are compared one by one, and more by their digest."""
+
 LARGEST = 2**53 - 1
 """Beyond it JSON's numbers are not exact: no step and no time is greater."""
 

@@ -7,7 +7,10 @@ are the records gone through again, to tell whose it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from mlproj.errors import StoreError
 from mlproj.files import digest_of
@@ -20,15 +23,33 @@ Digests = frozenset[Digest | None]
 _NONE: Digests = frozenset()
 
 
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """What was come upon: content that has to be read, content that was, and what was wrong with that."""
+
+    needed: tuple[Digest, ...]
+    read: tuple[Digest, ...]
+    faults: tuple[tuple[Digest, str], ...]
+    no_manifests: tuple[tuple[Digest, str], ...]
+
+
+@dataclass(slots=True)
+class _Fresh:
+    """What was not told of yet."""
+
+    read: list[Digest] = field(default_factory=list)
+    faults: list[tuple[Digest, str]] = field(default_factory=list)
+    no_manifests: list[tuple[Digest, str]] = field(default_factory=list)
+
+
 class Contents:
     """The blobs that records name, and what is wrong with them."""
 
-    def __init__(self, blobs: BlobStore, digester: Digester) -> None:
+    def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
-        self._digester = digester
         self._seen: set[Digest] = set()
         self._read_here: set[Digest] = set()
         self._waiting: list[Digest] = []
+        self._fresh = _Fresh()
         self._faults: dict[Digest, str] = {}
         self._no_manifests: dict[Digest, str] = {}
         self._omitted: dict[Digest, Digests] = {}
@@ -42,9 +63,28 @@ class Contents:
     def sound(self) -> bool:
         return not self._faults and not self._no_manifests
 
-    def read_beside(self, steps: Iterable[object]) -> None:
-        """Goes through `steps`, during which content is added, and reads meanwhile what was."""
-        for name, found in self._digester(self._blobs.folder, map(self._take, steps)):
+    def taken(self) -> Named:
+        """What was come upon since this was asked for last."""
+        fresh, self._fresh = self._fresh, _Fresh()
+        waiting, self._waiting = self._waiting, []
+        return Named(
+            needed=tuple(waiting),
+            read=tuple(fresh.read),
+            faults=tuple(fresh.faults),
+            no_manifests=tuple(fresh.no_manifests),
+        )
+
+    def merge(self, named: Named) -> None:
+        """Takes in what was come upon elsewhere."""
+        self._seen.update(named.read)
+        self._faults.update(named.faults)
+        self._no_manifests.update(named.no_manifests)
+        for digest in named.needed:
+            self._need(digest)
+
+    def read_beside(self, steps: Iterable[object], digester: Digester) -> None:
+        """Goes through `steps`, during which content is named, and reads meanwhile what was."""
+        for name, found in digester(self._blobs.folder, map(self._take, steps)):
             digest = Digest.from_hex(name.decode().removeprefix("sha256/").replace("/", ""))
             if found != digest:
                 altered = isinstance(found, Digest)
@@ -84,6 +124,7 @@ class Contents:
         if digest not in self._read_here:
             self._seen.add(digest)
             self._read_here.add(digest)
+            self._fresh.read.append(digest)
             try:
                 found, _ = digest_of(self._blobs.path(digest))
             except (OSError, StoreError) as error:
@@ -125,6 +166,7 @@ class Contents:
             entries = () if file is None else read_manifest(file.read_bytes())
         except ValueError as error:
             self._no_manifests[manifest] = str(error)
+            self._fresh.no_manifests.append((manifest, str(error)))
             return
         for path, _, digest in entries:
             yield readable(path), digest
@@ -141,3 +183,4 @@ class Contents:
 
     def _blame(self, digest: Digest, reason: str) -> None:
         self._faults[digest] = reason if digest in self._blobs else "is missing"
+        self._fresh.faults.append((digest, self._faults[digest]))

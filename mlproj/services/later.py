@@ -15,6 +15,8 @@ from mlproj.model.moment import milliseconds
 from mlproj.model.record import Entry
 from mlproj.model.run import Amendment, Run
 
+Points = tuple[tuple[str, int, int, float, bool], ...]
+
 
 @dataclass(slots=True)
 class Later:
@@ -51,25 +53,26 @@ class Later:
     def _added(self, run: Run) -> list[Amendment]:
         return [item for item in self._amendments.get(run.run_id, ()) if item.kind == "metrics"]
 
-    def history(self, run: Run, logged: Path | None) -> Digest | None:
-        """The digest of every point of the run's metrics, as `RunStore.index` tells it, of which `logged`
-        holds those that were logged before the seal. Raises ValueError, and KeyError for an amendment
-        without points."""
+    def points(self, run: Run, logged: Path | None) -> Points:
+        """Every point of the run's metrics by key, sorted, of which `logged` holds those that were logged
+        before the seal. Raises ValueError, and KeyError for an amendment without points."""
         outcome = run.outcome
-        if not self.adds_points(run):
-            return None if outcome is None or outcome.logged is None else outcome.logged.history
-        points: set[tuple[str, tuple[int, int, float, bool]]] = set()
+        points: set[tuple[str, int, int, float, bool]] = set()
         if logged is not None:
             with logged.open("rb") as lines:
-                points.update((key, order(point)) for key, point in read_points(lines))
-        if outcome is not None:
+                points.update((key, *order(point)) for key, point in read_points(lines))
+        if outcome is not None and outcome.metrics:
             end = milliseconds(outcome.ended) or 0
             for key, read in outcome.points.items():
-                points.update((key, (step, end, value, nan)) for step, value, nan in read)
+                points.update((key, step, end, value, nan) for step, value, nan in read)
         for amendment in self._added(run):
             texts = amendment.content["points"].split("\n")
-            points.update((key, order(point)) for key, point in read_points(texts))
-        return digest_of_points(
-            (key, (step, timestamp, math.nan if nan else value))
-            for key, (step, timestamp, value, nan) in sorted(points)
-        )
+            points.update((key, *order(point)) for key, point in read_points(texts))
+        return tuple(sorted(points))
+
+
+def digest(points: Points) -> Digest | None:
+    """The digest of the lines of these points; None where there is none."""
+    return digest_of_points(
+        (key, (step, timestamp, math.nan if nan else value)) for key, step, timestamp, value, nan in points
+    )

@@ -10,7 +10,7 @@ from mlproj.model.run import Run
 from mlproj.ports import RunStore
 from mlproj.services.contents import Contents
 from mlproj.services.findings import Findings
-from mlproj.services.later import Later
+from mlproj.services.later import Later, digest
 
 
 class Searched:
@@ -34,7 +34,7 @@ class Searched:
     def _check(self, entry: Entry, run: Run, found: Mapping[str, object]) -> None:
         try:
             index = index_of(run)
-            history = self._history(run, found["history"])
+            there, history = self._history(run, found["history"])
         except (KeyError, ValueError) as error:
             self._findings.add_of(entry, "record", f"was amended with what cannot be read: {error}")
             return
@@ -45,22 +45,29 @@ class Searched:
             "sequence": entry.sequence,
             "history": history,
         }
+        found = {**found, "history": there}
         if found != expected:
             for name, value in expected.items():
                 if found.get(name) != value:
                     told = f"says {_shown(found.get(name), value)}, not {_shown(value, found.get(name))}"
                     self._findings.add(run.run_id, f"index.{name}", f"what is searched of the run {told}")
 
-    def _history(self, run: Run, found: object) -> object:
-        """The digest of every point of every metric that there should be; what was `found`, where more came
-        to the record's points and those are lost."""
+    def _history(self, run: Run, found: object) -> tuple[object, object]:
+        """What there is of the points of the run's metrics, and what there should be, in the same form; twice
+        what was `found`, where more came to the record's points and those are lost."""
         logged = None if run.outcome is None or run.outcome.logged is None else run.outcome.logged.history
-        if logged is None:
-            return self._later.history(run, None)
-        file = self._contents.sound_file(logged)
-        if file is None:
-            return found if self._later.adds_points(run) else logged
-        return self._later.history(run, file)
+        file = None if logged is None else self._contents.sound_file(logged)
+        if not self._later.adds_points(run):
+            return _digested(found), logged
+        if logged is not None and file is None:
+            return found, found
+        points = self._later.points(run, file)
+        return (found, points) if found == points else (_digested(found), digest(points))
+
+
+def _digested(history: object) -> object:
+    """Points that are told one by one, by their digest."""
+    return digest(history) if isinstance(history, tuple) else history
 
 
 def _shown(value: object, other: object) -> str:

@@ -5,35 +5,25 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mlproj.errors import Altered, StoreError
 from mlproj.files import digest_of
-from mlproj.model.digest import Digest, is_canonical
-from mlproj.model.entries import read_amendment, read_tombstone
+from mlproj.model.digest import Digest
 from mlproj.model.events import Ended, Progress, Report, Started, silent
-from mlproj.model.record import (
-    GENESIS,
-    Entry,
-    EntryKind,
-    RecordDocument,
-    blobs_of,
-    decode,
-    read_import,
-    run_of,
-)
+from mlproj.model.record import EntryKind, RecordDocument, blobs_of, decode, read_import, run_of
 from mlproj.model.run import Run
 from mlproj.ports import Digester, Listed, RunStore
 from mlproj.services.contents import Contents
 from mlproj.services.findings import Findings, Problem
-from mlproj.services.later import Later
-from mlproj.services.searched import Searched
+from mlproj.services.walk import BEGINNING, Place, Stretch, Walk, numbered
 
 Further = Callable[[RunStore, Findings], None]
 """Looks at a store whose chain was checked, and adds what it finds."""
-_AT_ONCE = 64
-"""So many entries are looked at before content is handed out to be read."""
+_WORTH_A_WALKER = 1500
+"""With fewer entries for it, a program beside us would start for longer than it saves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +51,32 @@ def one_by_one(folder: Path, names: Iterable[Sequence[bytes]]) -> Iterator[tuple
             yield name, str(error)
 
 
+class Walker(Protocol):
+    """Walks a part of the chain beside us."""
+
+    def stretches(self, *, wait: bool) -> Sequence[Stretch] | None:
+        """What it came to tell since it was asked last, at most after a moment where we `wait`; None where
+        there is no more to come, be it at its end or because it is gone."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What checks beside us where there is much to check: who digests files, how many walkers there may be
+    for the chain, and what starts one behind an entry and until another (or raises OSError)."""
+
+    digester: Digester = one_by_one
+    walkers: int = 0
+    walker: Callable[[Place, int | None], Walker] | None = None
+
+
 def verify(
     store: RunStore,
     run: Run | None = None,
     report: Report = silent,
-    digester: Digester = one_by_one,
+    means: Means = Means(),
     further: Sequence[Further] = (),
 ) -> Verification:
     """Checks the whole chain, and the content of every run or of `run` alone; then what is to be checked
@@ -73,47 +84,28 @@ def verify(
 
     A damaged database is a problem like another, so this raises nothing for what it finds.
     """
-    return _Check(store, None if run is None else run.run_id, report, digester).everything(further)
-
-
-@dataclass(slots=True)
-class _Tombstones:
-    """What the tombstones of a chain say was taken away."""
-
-    digests: dict[int, Digest] = field(default_factory=dict)
-    runs: dict[str, None] = field(default_factory=dict)
+    return _Check(store, None if run is None else run.run_id, report, means).everything(further)
 
 
 class _Check:
     """One walk over a store, with what was found on the way."""
 
-    def __init__(self, store: RunStore, only: str | None, report: Report, digester: Digester) -> None:
+    def __init__(self, store: RunStore, only: str | None, report: Report, means: Means) -> None:
         self._store = store
+        self._only = only
         self._report = report
+        self._means = means
         self._findings = Findings(only=only)
-        self._contents = Contents(store.blobs, digester)
-        self._later = Later()
-        self._searched = Searched(store, self._later, self._contents, self._findings)
-        self._tombstones = _Tombstones()
+        self._contents = Contents(store.blobs)
+        self._removed: tuple[str, ...] = ()
         self._entries = 0
         self._runs: set[str] = set()
-        self._last: tuple[int, Digest] = (0, GENESIS)
+        self._last = BEGINNING
 
     def everything(self, further: Sequence[Further]) -> Verification:
         self._report(Started(stage="verify"))
         try:
-            for fault in self._store.faults():
-                self._findings.add(None, "database", fault)
-            rows = self._store.listing()
-            self._findings.names = {row.run_id: row.name for row in rows}
-            self._read_ahead()
-            self._contents.read_beside(self._walk())
-            self._check_end()
-            if not self._contents.sound:
-                self._tell_of_contents()
-            self._check_rows(rows)
-            for check in further:
-                check(self._store, self._findings)
+            self._check_all(further)
         except (StoreError, Altered) as error:
             self._findings.add(None, "database", error.message)
         self._report(Ended(stage="verify"))
@@ -121,108 +113,91 @@ class _Check:
             entries=self._entries,
             runs=len(self._runs),
             blobs=len(self._contents),
-            removed=tuple(self._tombstones.runs),
+            removed=self._removed,
             problems=tuple(self._findings.problems),
         )
 
-    def _read_ahead(self) -> None:
-        """Reads what must be known of later entries while the chain is walked."""
-        for entry in self._store.entries(EntryKind.TOMBSTONE, EntryKind.AMENDMENT):
-            if entry.payload is None:
-                continue
-            # What cannot be read is named when the chain is walked.
-            with contextlib.suppress(ValueError):
-                if entry.kind is EntryKind.TOMBSTONE:
-                    tombstone = read_tombstone(entry.payload)
-                    self._tombstones.runs[entry.run_id] = None
-                    self._tombstones.digests.update(
-                        {item.sequence: item.digest for item in tombstone.removed}
-                    )
-                else:
-                    self._later.add(entry, read_amendment(entry.payload))
+    def _check_all(self, further: Sequence[Further]) -> None:
+        with contextlib.ExitStack() as stack:
+            parts = self._parts(stack)
+            for fault in self._store.faults():
+                self._findings.add(None, "database", fault)
+            rows = self._store.listing()
+            self._findings.names = {row.run_id: row.name for row in rows}
+            self._walk = Walk(self._store, self._only)
+            self._removed = tuple(self._walk.tombstones.runs)
+            self._contents.read_beside(self._taken(parts), self._means.digester)
+        self._check_end()
+        if not self._contents.sound:
+            self._tell_of_contents()
+        self._check_rows(rows)
+        for check in further:
+            check(self._store, self._findings)
 
-    def _walk(self) -> Iterator[int]:
-        """Goes along the chain, some entries at a time, and tells how many they were."""
-        entries = self._store.entries()
-        while some := list(itertools.islice(entries, _AT_ONCE)):
-            runs = []
-            for entry in some:
-                self._check_place(entry, *self._last)
-                self._last = entry.sequence, entry.link
-                if self._findings.concerns(entry.run_id) and (run := self._checked_payload(entry)):
-                    runs.append((entry, self._later.amended(run)))
-            if runs:
-                self._searched.check(runs)
-            for entry, run in runs:
-                self._add_contents(entry, run)
-            self._entries += len(some)
-            self._report(Progress(stage="verify", done=self._entries, total=None, unit="entries"))
-            yield len(some)
+    def _parts(self, stack: contextlib.ExitStack) -> list[_Part]:
+        """The chain in parts, the first of which is ours, each other one with its walker, which has begun."""
+        start = self._means.walker
+        bounds: list[Place] = []
+        if start is not None and self._only is None:
+            with contextlib.suppress(Altered, StoreError):
+                bounds = list(self._bounds(self._store.head()[0]))
+        ends = [*(sequence for sequence, _ in bounds), None]
+        parts = [_Part(after=BEGINNING, until=ends[0], walker=None)]
+        for after, until in zip(bounds, ends[1:], strict=True):
+            assert start is not None, "without walkers there is one part"
+            walker = None
+            with contextlib.suppress(OSError):  # then all of it is ours
+                walker = start(after, until)
+                stack.callback(walker.close)
+            parts.append(_Part(after=after, until=until, walker=walker))
+        return parts
 
-    def _add_contents(self, entry: Entry, run: Run) -> None:
-        try:
-            self._contents.add(run, blobs_of(run))
-        except ValueError as error:
-            self._findings.add_of(entry, "record", f"was amended with what cannot be read: {error}")
+    def _bounds(self, entries: int) -> Iterator[Place]:
+        """Where the parts of a chain of so many entries begin, but for the first one."""
+        parts = min(self._means.walkers, entries // _WORTH_A_WALKER - 1) + 1
+        for part in range(1, parts):
+            if (entry := next(self._store.entries(after=entries * part // parts), None)) is not None:
+                yield entry.sequence, entry.link
+
+    def _stretches(self, parts: Sequence[_Part]) -> Iterator[Stretch | None]:
+        """What is found in all parts of the chain; None where nobody has anything to tell yet."""
+        own, *others = parts
+        for stretch in self._walk.stretches(own.after, own.until):
+            yield stretch
+            for part in others:
+                yield from part.told(wait=False)
+        for part in others:
+            while not part.over:
+                yield None
+                yield from part.told(wait=True)
+            # What a walker left undone that ended early.
+            if part.after[0] != part.until:
+                yield from self._walk.stretches(part.after, part.until)
+
+    def _taken(self, parts: Sequence[_Part]) -> Iterator[None]:
+        for stretch in self._stretches(parts):
+            if stretch is not None:
+                self._take(stretch)
+            yield
+
+    def _take(self, stretch: Stretch) -> None:
+        self._entries += stretch.entries
+        self._runs.update(stretch.runs)
+        self._last = max(self._last, stretch.last)
+        self._contents.merge(stretch.named)
+        for problem in stretch.problems:
+            self._findings.add(problem.run_id, problem.part, problem.message)
+        self._report(Progress(stage="verify", done=self._entries, total=None, unit="entries"))
 
     def _check_end(self) -> None:
         sequence, link = self._last
         head_sequence, head_link = self._store.head()
         if sequence < head_sequence:
             self._findings.add(
-                None, "chain", f"{_entries(sequence + 1, head_sequence)} missing at the chain's end"
+                None, "chain", f"{numbered(sequence + 1, head_sequence)} missing at the chain's end"
             )
         elif (sequence, link) != (head_sequence, head_link):
             self._findings.add(None, "chain", "the chain's end is not the one that was noted")
-
-    def _check_place(self, entry: Entry, sequence: int, link: Digest) -> None:
-        """That the entry follows the one before it, and is named by what it says."""
-        if entry.sequence != sequence + 1:
-            missing = _entries(sequence + 1, entry.sequence - 1)
-            self._findings.add(None, "chain", f"{missing} missing before that of run `{entry.run_id}`")
-        elif entry.previous != link:
-            self._findings.add_of(entry, "link", "does not follow from the one before it")
-        if entry.link != entry.expected_link:
-            self._findings.add_of(entry, "link", "is not what was sealed: its link does not fit")
-
-    def _checked_payload(self, entry: Entry) -> Run | None:
-        """The run whose record the entry holds, if it holds one that can be read."""
-        if entry.payload is None:
-            if self._tombstones.digests.get(entry.sequence) != entry.digest:
-                self._findings.add_of(entry, "record", "holds nothing, and no tombstone says why")
-        elif Digest.of(entry.payload) != entry.digest:
-            self._findings.add_of(entry, "record", "has been altered: its digest does not fit")
-        else:
-            try:
-                if not is_canonical(entry.payload):
-                    self._findings.add_of(entry, "record", "is not in canonical form")
-                return self._checked_document(entry, entry.payload)
-            except ValueError as error:
-                self._findings.add_of(entry, "record", f"cannot be read: {error}")
-        return None
-
-    def _checked_document(self, entry: Entry, payload: bytes) -> Run | None:
-        run: Run | None = None
-        match entry.kind:
-            case EntryKind.RUN:
-                document = decode(payload, RecordDocument)
-                run = run_of(document, name=self._findings.name(entry.run_id))
-                identity = None if document.plan is None else document.plan.identity
-                if document.plan_digest != identity:
-                    self._findings.add_of(entry, "plan", "names a plan that is not the one it holds")
-                owner = run.run_id
-            case EntryKind.IMPORT:
-                run = read_import(payload, name=self._findings.name(entry.run_id))
-                owner = run.run_id
-            case EntryKind.AMENDMENT:
-                owner = read_amendment(payload).run_id
-            case EntryKind.TOMBSTONE:
-                owner = read_tombstone(payload).run_id
-        if owner != entry.run_id:
-            self._findings.add_of(entry, "record", f"belongs to run `{owner}`")
-        if run is not None:
-            self._runs.add(run.run_id)
-        return run
 
     def _tell_of_contents(self) -> None:
         """Goes along the chain again, for whose the content is with which something is wrong."""
@@ -230,7 +205,7 @@ class _Check:
             if entry.payload is None or not self._findings.concerns(entry.run_id):
                 continue
             with contextlib.suppress(ValueError):
-                run = self._later.amended(_read(entry.kind, entry.payload))
+                run = self._walk.later.amended(_read(entry.kind, entry.payload))
                 for part, message in self._contents.faults(run, blobs_of(run)):
                     self._findings.add(run.run_id, part, message)
 
@@ -240,17 +215,34 @@ class _Check:
         for row in rows:
             if row.run_id in named or not self._findings.concerns(row.run_id):
                 continue
-            if row.forgotten and row.run_id not in self._tombstones.runs:
+            if row.forgotten and row.run_id not in self._walk.tombstones.runs:
                 self._findings.add(row.run_id, "record", "is hidden as removed, and no tombstone says why")
-            elif row.ended and row.run_id not in self._runs and row.run_id not in self._tombstones.runs:
+            elif row.ended and row.run_id not in self._runs and row.run_id not in self._walk.tombstones.runs:
                 self._findings.add(row.run_id, "record", "the chain holds no record of the run")
+
+
+class _Part:
+    """A part of the chain: behind which entry it begins, or goes on, and who walks along it."""
+
+    def __init__(self, *, after: Place, until: int | None, walker: Walker | None) -> None:
+        self.after = after
+        self.until = until
+        self.over = walker is None
+        self._walker = walker
+
+    def told(self, *, wait: bool) -> Iterator[Stretch]:
+        if self._walker is None or self.over:
+            return
+        stretches = self._walker.stretches(wait=wait)
+        if stretches is None:
+            self.over = True
+            return
+        for stretch in stretches:
+            self.after = stretch.last
+            yield stretch
 
 
 def _read(kind: EntryKind, payload: bytes) -> Run:
     if kind is EntryKind.IMPORT:
         return read_import(payload, name="")
     return run_of(decode(payload, RecordDocument), name="")
-
-
-def _entries(first: int, last: int) -> str:
-    return f"entry {first} is" if first >= last else f"entries {first} to {last} are"

@@ -27,7 +27,7 @@ from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
 from mlproj.store import reading, writing
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
-from mlproj.store.database import shrink_journal, transaction
+from mlproj.store.database import quick_text, shrink_journal, transaction
 from mlproj.store.failures import explained, no_room, not_writable
 from mlproj.store.indexes import read_indexes
 from mlproj.store.keeping import keep_all, keep_outputs
@@ -308,6 +308,8 @@ class FolderStore:
 
     def indexes(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
         with self._looking():
+            with contextlib.suppress(sqlite3.OperationalError), quick_text(self._connection):
+                return read_indexes(self._connection, run_ids)
             return read_indexes(self._connection, run_ids)
 
     def _place(self, report: Report = silent) -> Place:

@@ -13,7 +13,7 @@ from msgspec.structs import fields
 
 from mlproj.model.digest import Digest
 from mlproj.model.index import DETAILS, Index, number_in
-from mlproj.model.logged import Point, digest_of_points
+from mlproj.model.logged import FEW_POINTS, Point, digest_of_points
 from mlproj.store.reading import raw_bytes
 
 _INDEXED = (*(field.name for field in fields(Index) if field.name not in DETAILS), "record", "sequence")
@@ -75,10 +75,17 @@ class _Some:
         return self._connection.execute(query + self._marks + order, self._run_ids)
 
 
-def _histories(some: _Some) -> dict[str, Digest | None]:
-    """The digest of every point of each run's metrics; there may be millions, so none are kept."""
-    by_run = itertools.groupby(some.one_by_one(_POINTS, _IN_ORDER), key=operator.itemgetter(0))
-    return {run_id: digest_of_points(_point(row[1:]) for row in rows) for run_id, rows in by_run}
+def _histories(some: _Some) -> dict[str, tuple[tuple[Any, ...], ...] | Digest | None]:
+    """Every point of each run's metrics, or where there are many, as there may be millions, their digest."""
+    found: dict[str, tuple[tuple[Any, ...], ...] | Digest | None] = {}
+    for run_id, rows in itertools.groupby(some.one_by_one(_POINTS, _IN_ORDER), key=operator.itemgetter(0)):
+        first = tuple(row[1:] for row in itertools.islice(rows, FEW_POINTS + 1))
+        if len(first) <= FEW_POINTS:
+            found[run_id] = first
+        else:
+            points = itertools.chain(first, (row[1:] for row in rows))
+            found[run_id] = digest_of_points(map(_point, points))
+    return found
 
 
 def _details(some: _Some) -> dict[str, tuple[Rows, Any]]:

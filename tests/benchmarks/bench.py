@@ -18,6 +18,7 @@ from tests.benchmarks import (
     reproducing,
     running,
     tracking,
+    verifying,
 )
 from tests.benchmarks.arena import ROOT, find_mlflow, open_arena
 from tests.benchmarks.contest import Bench, Case
@@ -33,6 +34,7 @@ CASES: dict[str, Case] = {
     **conda.CASES,
     **tracking.CASES,
     **reproducing.CASES,
+    **verifying.CASES,
 }
 WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW
 

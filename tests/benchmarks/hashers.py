@@ -6,8 +6,10 @@ importing count for nobody.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,12 +18,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlproj.cli.verify import means
 from mlproj.model.events import silent
 from mlproj.model.source import Checkout
 from mlproj.ports import SnapshotRules
 from mlproj.provenance.changes import changed_files
 from mlproj.provenance.observer import Observer
 from mlproj.provenance.source import observed_source
+from mlproj.services.verify import verify
+from mlproj.store.database import FILE
+from mlproj.store.opening import open_store
 
 _LARGEST_SMALL_FILE = 16384
 
@@ -63,6 +69,20 @@ def lean_loop(path: str) -> None:
             os.close(descriptor)
 
 
+def store_loop(path: str) -> None:
+    """All that a store holds of what was recorded: its contents, and the payloads of its chain."""
+    plain_loop(os.path.join(path, "blobs"))
+    with contextlib.closing(sqlite3.connect(os.path.join(path, FILE))) as connection:
+        for (payload,) in connection.execute("SELECT payload FROM entries ORDER BY sequence"):
+            hashlib.sha256(payload).hexdigest()
+
+
+def verified(path: str) -> None:
+    """Ours: `mlproj verify` of a store, as the command has it."""
+    store = open_store(Path(path), create=False)
+    assert verify(store, means=means(store.root)).sound
+
+
 def walk(path: str) -> None:
     for entry in os.scandir(path):
         if entry.is_dir():
@@ -100,7 +120,10 @@ def look_again(path: str, cache: str) -> None:
 
 PROGRAMS: Mapping[str, Callable[..., None]] = {
     program.__name__: program
-    for program in (data, source, file_digest, plain_loop, lean_loop, walk, write_tree, look_again)
+    for program in (
+        *(data, source, file_digest, plain_loop, lean_loop, walk, write_tree, look_again),
+        *(store_loop, verified),
+    )
 }
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def hash_file(bench: Bench) -> Rows:
         for _ in range(_FILE_SIZE // _BLOCK):
             file.write(block)
     cache = bench.arena.folder / "hash cache"
-    ours, bare = _race(
+    ours, bare = least(
         [("data", path, cache), ("file_digest", path)], bench.slow_repetitions, partial(empty, cache)
     )
     yield _ratio("a file of 2 GiB, first time", ours, "hashlib.file_digest", bare, FILE_LIMIT)
@@ -55,7 +55,7 @@ def hash_file(bench: Bench) -> Rows:
 def hash_folder(bench: Bench) -> Rows:
     """50,000 small files in 100 folders, at first and again."""
     folder, cache = _small_files(bench), bench.arena.folder / "hash cache"
-    ours, plain, lean = _race(
+    ours, plain, lean = least(
         [("data", folder, cache), ("plain_loop", folder), ("lean_loop", folder)],
         bench.repetitions,
         partial(empty, cache),
@@ -64,7 +64,7 @@ def hash_folder(bench: Bench) -> Rows:
     yield _ratio("50,000 small files, first time", ours, "the leanest loop", lean, FIRST_LIMIT)
     time.sleep(_SETTLED)
     _seconds("data", folder, cache)
-    ours, walk = _race([("data", folder, cache), ("walk", folder)], bench.repetitions)
+    ours, walk = least([("data", folder, cache), ("walk", folder)], bench.repetitions)
     yield _ratio("50,000 small files, unchanged", ours, "scandir and stat", walk, AGAIN_LIMIT)
 
 
@@ -96,7 +96,7 @@ def hash_source(bench: Bench) -> Rows:
     tree, cache = _tree(bench), bench.arena.folder / "hash cache"
     _seconds("source", tree, cache)
     before = _untouched(tree)
-    ours, again, bare = _race(
+    ours, again, bare = least(
         [("source", tree, cache), ("look_again", tree, cache), ("write_tree", tree)],
         bench.slow_repetitions + 1,
     )
@@ -160,7 +160,7 @@ def hash_million(bench: Bench) -> Rows:
             )
 
 
-def _race(
+def least(
     programs: Sequence[tuple[str | Path, ...]], repetitions: int, before: Callable[[], None] = nothing
 ) -> list[float]:
     """The least time of each program, in seconds, taken in turns; `before` runs ahead of each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,15 @@ _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
 _AT_ONCE = 5000
 
 
-def lengthen(root: Path, count: int) -> None:
-    """Has the store at `root`, which holds one run, hold `count` of them. `mlproj verify` finds it sound."""
+Renewed = Callable[[], str]
+"""Makes content of its own for a further run, and gives its digest."""
+
+
+def lengthen(root: Path, count: int, *, shared: str = "", renewed: Renewed = str) -> None:
+    """Has the store at `root`, which holds one run, hold `count` of them. `mlproj verify` finds it sound.
+
+    The content with the digest `shared`, where one is named, is each run's own, `renewed` for it.
+    """
     with closing(sqlite3.connect(root / FILE, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         first = _row(connection, "runs")
@@ -26,14 +33,19 @@ def lengthen(root: Path, count: int) -> None:
         for start in range(1, count, _AT_ONCE):
             ids = [uuid.uuid4().hex for _ in range(min(_AT_ONCE, count - start))]
             connection.execute("BEGIN IMMEDIATE")
-            entries = list(_entries(connection, first["run_id"], ids))
+            own = {run_id: renewed() for run_id in ids} if shared else {}
+            entries = list(_entries(connection, first["run_id"], ids, (shared, own)))
             _insert(connection, "entries", entries)
             runs = [_run(first, entry, start + place) for place, entry in enumerate(entries)]
             _insert(connection, "runs", runs)
             for table, rows in details.items():
                 if not rows:
                     continue
-                repeated = [(run_id, *row[1:]) for run_id in ids for row in rows]
+                repeated = [
+                    (run_id, *(own.get(run_id) if cell == shared else cell for cell in row[1:]))
+                    for run_id in ids
+                    for row in rows
+                ]
                 marks = ", ".join("?" * len(rows[0]))
                 connection.executemany(f"INSERT INTO {table} VALUES ({marks})", repeated)
             numbers = [run["number"] for run in runs]
@@ -49,11 +61,16 @@ def _insert_points(connection: sqlite3.Connection, numbers: list[int], points: l
     connection.executemany("INSERT INTO metric_points VALUES (?, ?, ?, ?, ?, ?)", repeated)
 
 
-def _entries(connection: sqlite3.Connection, first_id: str, ids: list[str]) -> Iterator[dict[str, Any]]:
+def _entries(
+    connection: sqlite3.Connection, first_id: str, ids: list[str], renewed: tuple[str, dict[str, str]]
+) -> Iterator[dict[str, Any]]:
+    shared, own = renewed
     first = _row(connection, "entries")
     sequence, previous = connection.execute("SELECT sequence, link FROM chain").fetchone()
     for run_id in ids:
         payload = first["payload"].replace(first_id.encode(), run_id.encode())
+        if run_id in own:
+            payload = payload.replace(shared.encode(), own[run_id].encode())
         sequence, digest = sequence + 1, Digest.of(payload)
         linked = link(
             sequence=sequence,
