@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import conda, containers, hashing, history, printing, running, tracking
+from tests.benchmarks import bundle, conda, containers, hashing, history, printing, running, tracking
 from tests.benchmarks.arena import ROOT, find_mlflow, open_arena
 from tests.benchmarks.contest import Bench, Case
 from tests.benchmarks.table import Row, render
@@ -21,6 +21,7 @@ CASES: dict[str, Case] = {
     **history.CASES,
     **conda.CASES,
     **tracking.CASES,
+    **bundle.CASES,
 }
 WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW
 
