@@ -22,6 +22,7 @@ LOCK_NAMES: Mapping[str | None, str] = {
     "conda": "conda.lock",
     "uv": "uv.lock",
     "installed": "installed.txt",
+    "image": "image.json",
 }
 _LOST = "it never came into the store"
 _EXECUTABLE = 0o111

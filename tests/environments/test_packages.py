@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import http.server
 import os
-import threading
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ from mlproj.model.run import Job
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
 from tests.environments.conftest import Recorder
-from tests.environments.test_indexes import PASSWORD, Guarded
+from tests.environments.test_indexes import PASSWORD, guarded
 from tests.store.runs import begun
 
 WHEEL, OTHER, SOURCE = b"a wheel", b"a wheel for another system", b"a source archive"
@@ -30,13 +27,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("files")
     for name, content in (("six-1-py3-none-any.whl", WHEEL), ("old-1.tar.gz", SOURCE)):
         (root / name).write_bytes(content)
-    served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Guarded, directory=str(root)))
-    thread = threading.Thread(target=served.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{served.server_address[1]}"
-    served.shutdown()
-    served.server_close()
-    thread.join()
+    with guarded(root) as place:
+        yield place
 
 
 @pytest.fixture
