@@ -160,6 +160,21 @@ def _climbing_run(files: Files) -> None:
     made_to_fit(files, {**json.loads(files["record.json"]), "run_id": "../../../evil"})
 
 
+def _climbing_source(files: Files) -> None:
+    """A source one of whose files would be laid out beside its folder, with everything made to fit."""
+    record = json.loads(files["record.json"])
+    old = record["plan"]["snapshot"]
+    listed = files.pop(f"manifests/{old[7:]}.txt").replace(b"  train.py", b"  ../train.py")
+    new = Digest.of(listed)
+    files[f"manifests/{new.hex}.txt"] = listed
+    script = files.pop("source/train.py")
+    files[f"blobs/{Digest.of(script).hex}"] = script
+    record["plan"]["snapshot"] = record["job"]["source"]["snapshot"] = str(new)
+    plan = canonical({"schema": "mlproj/experiment/1", **record["plan"]})
+    files["plan.json"], record["plan_digest"] = plan, str(Digest.of(plan))
+    made_to_fit(files, record)
+
+
 def _odd_amendment(files: Files) -> None:
     """A tag that says no tag, with everything made to fit."""
     added = canonical({**json.loads(files["amendments/2.json"]), "content": {"key": "x"}})
@@ -216,6 +231,7 @@ def _other_plan(files: Files) -> None:
         (_document("bundle.json", elsewhere={"a": "b"}), "bundle.json", "what it says of `elsewhere`"),
         (_other_run, "record.json", "it is that of run `0000"),
         (_climbing_run, "record.json", "cannot be the id of a run"),
+        (_climbing_source, "bundle.json", "`../train.py` leads out of its folder"),
         (_odd_amendment, "amendments", "do not say what such ones have to say"),
         (_other_plan, "record.json", "names a plan that is not the one it holds"),
     ],
