@@ -49,7 +49,9 @@ def test_the_json_page_has_every_key_of_a_run(tmp_path: Path) -> None:
 
 def test_every_schema_in_the_code_is_in_the_pages() -> None:
     code = "".join(path.read_text() for path in (ROOT / "mlproj").rglob("*.py"))
-    pages = "".join((ROOT / "docs" / "reference" / name).read_text() for name in ("json.md", "record.md"))
+    pages = "".join(
+        (ROOT / "docs" / "reference" / name).read_text() for name in ("json.md", "record.md", "bundle.md")
+    )
     schemas = set(re.findall(r"\"(mlproj/[a-z]+/\d+)\"", code))
     assert schemas, "the code names schemas"
     assert sorted(schema for schema in schemas if schema not in pages) == []

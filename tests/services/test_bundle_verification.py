@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlproj.errors import Altered, UsageError
+from mlproj.exports.container import Writer
 from mlproj.model.digest import Digest, canonical
 from mlproj.services.bundle_verification import open_bundle, verify_bundle
 from mlproj.settings import Limits
@@ -293,3 +294,14 @@ def test_packages_have_to_be_those_of_the_lock(store: FolderStore, tmp_path: Pat
     assert problems(rewritten(tmp_path / "run.zip", change)) == [
         ("environment/evil-1.0-py3-none-any.whl", "the lock names no such file")
     ]
+
+
+def test_a_path_that_is_there_twice_is_named(bundle: Path) -> None:
+    twice = bundle.with_name("twice.zip")
+    with twice.open("wb") as file:
+        writer = Writer(file)
+        for name, content in contents(bundle).items():
+            for _ in range(2 if name == "record.json" else 1):
+                writer.add(name, len(content), iter((content,)))
+        writer.finish()
+    assert ("record.json", "is there twice") in problems(twice)
