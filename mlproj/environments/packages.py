@@ -131,6 +131,8 @@ class Bringing:
                 while piece := answer.read(_PIECE):
                     file.write(piece)
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # the answer that it stands in is done with
             told = without_credentials(str(getattr(error, "reason", None) or error))
             raise EnvironmentFailed(
                 f"`{wanted.name}` cannot be downloaded from `{without_credentials(wanted.place)}`: {told}",

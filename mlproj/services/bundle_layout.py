@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from mlproj.exports.paths import Taken, complaint
+from mlproj.exports.paths import Taken, complaint, leads_out
 from mlproj.model.bundle import BLOBS, DATA, LOCK, LOGGED, LOGS, MANIFESTS, OUTPUTS, SOURCE, LeftOut, Place
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.logged import Logged
@@ -22,6 +22,7 @@ LOCK_NAMES: Mapping[str | None, str] = {
     "conda": "conda.lock",
     "uv": "uv.lock",
     "installed": "installed.txt",
+    "image": "image.json",
 }
 _LOST = "it never came into the store"
 _EXECUTABLE = 0o111
@@ -42,7 +43,8 @@ def layout(run: Run, read: Reader, *, data: bool = False, beside: tuple[Place, .
     """Where everything goes that the record of a sealed run names, with the inputs' content if `data`, and
     files that came `beside`.
 
-    Raises what `read` raises, and ValueError for a manifest that is none.
+    Raises what `read` raises, and ValueError for a manifest that is none, or whose files would lie
+    elsewhere than in its folder.
     """
     plan = _Plan(run, read)
     plan.source()
@@ -158,7 +160,10 @@ class _Plan:
         """What a manifest lists, which is in the bundle too, under its digest."""
         self.put(f"{MANIFESTS}/{digest.hex}.txt", digest)
         if digest not in self._lost:
-            yield from read_manifest(self._read(digest))
+            for path, mode, each in read_manifest(self._read(digest)):
+                if leads_out(path):
+                    raise ValueError(f"`{readable(path)}` leads out of its folder")
+                yield path, mode, each
 
     def _unkept(self, output: Output) -> None:
         reason = {"missing": "the run did not write it", "unchanged": "it was there before the run"}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
+from msgspec.structs import replace
 
 from mlproj.model import bundle
 from mlproj.model.bundle import ATTACHED, BUNDLE_SCHEMA, BundleDocument, Place
 from mlproj.model.digest import Digest, canonical, is_canonical
 from mlproj.model.entries import read_amendment
+from mlproj.model.index import index_of
 from mlproj.model.record import (
     LINK_SCHEMA,
     RECORD_SCHEMA,
@@ -16,10 +20,11 @@ from mlproj.model.record import (
     decode,
     read_document,
 )
-from mlproj.model.run import Run
+from mlproj.model.run import Amendment, Run
 from mlproj.services.bundle_contents import Contents, Tell
 from mlproj.services.bundle_layout import Layout, layout
 
+_RUN_ID = re.compile("[0-9a-f]{32}")
 _GENERATED = (bundle.DOCUMENT, bundle.MANIFEST, bundle.CRATE, bundle.RECORD, bundle.PLAN)
 
 
@@ -72,6 +77,8 @@ class _Reading:
         run = self._record(document)
         self.part = bundle.CHAIN
         amendments = self._chain(run, document)
+        self.part = bundle.AMENDMENTS
+        _check_searchable(run, amendments)
         self.part = bundle.DOCUMENT
         laid = layout(run, self._manifest, data=bundle.DATA in document.parts, beside=self._beside(document))
         self._check_layout(document, laid)
@@ -93,6 +100,8 @@ class _Reading:
             raise ValueError(f"it is of a schema that this version does not know: {record.schema}")
         if record.run_id != document.run_id:
             raise ValueError(f"it is that of run `{record.run_id}`, not of `{document.run_id}`")
+        if _RUN_ID.fullmatch(record.run_id) is None:  # it names files in a store
+            raise ValueError(f"`{record.run_id}` cannot be the id of a run")
         if record.outcome is None or record.job is None:
             raise ValueError("it is not that of a run that has ended")
         if record.plan_digest != (None if record.plan is None else record.plan.identity):
@@ -179,3 +188,15 @@ class _Reading:
             self._tell(place.path, "is not what the record names")
         elif self._contents.is_executable(place.path) != place.executable:
             self._tell(place.path, "has another mode than it had")
+
+
+def _check_searchable(run: Run, amendments: tuple[bytes, ...]) -> None:
+    """That a store could take the run with what was added to it. Raises ValueError."""
+    added = tuple(
+        Amendment(sequence=0, time="", kind=document.kind, content=document.content)
+        for document in map(read_amendment, amendments)
+    )
+    try:
+        index_of(replace(run, amendments=added))
+    except (KeyError, OverflowError) as error:
+        raise ValueError(f"they do not say what such ones have to say: {error}") from error

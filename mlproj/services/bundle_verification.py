@@ -75,8 +75,12 @@ def open_bundle(path: Path, limits: Limits, report: Report = silent) -> Iterator
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether a person who names `path` means a bundle rather than a run."""
-    return path.suffix.lower() == ".zip" or path.is_file()
+    """Whether a person who names `path` means a bundle rather than a run, which may have a file's name."""
+    if path.suffix.lower() == ".zip":
+        return True
+    with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
+        return path.is_file() and file.read(2) == b"PK"
+    return False
 
 
 class _Checked:

@@ -7,8 +7,10 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -133,6 +135,10 @@ class _Bytes:
         yield self.content
 
 
+class _Hasher(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
 class _Piece:
     """A file that is copied, and is looked at meanwhile: what is not what was recorded goes nowhere."""
 
@@ -146,12 +152,27 @@ class _Piece:
     def __iter__(self) -> Iterator[bytes]:
         hasher = hashlib.sha256()
         with self._source.open("rb", buffering=0) as file:
-            while piece := file.read(PIECE):
-                hasher.update(piece)
-                yield piece
+            yield from _hashed(file, hasher) if self.size > PIECE else _hashed_here(file, hasher)
         if hasher.hexdigest() != self.digest.hex:
             told = f"`{self._place.path}` is not what was recorded: `{self._source}`"
             raise Altered(told) if self._from_store else DataError(told)
+
+
+def _hashed_here(file: RawIOBase, hasher: _Hasher) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        hasher.update(piece)
+        yield piece
+
+
+def _hashed(file: RawIOBase, hasher: _Hasher) -> Iterator[bytes]:
+    """What is in a file, which goes through `hasher` on another core while the last piece is written."""
+    with ThreadPoolExecutor(1) as pool:
+        update = pool.submit(lambda: None)
+        while piece := file.read(PIECE):
+            update.result()
+            update = pool.submit(hasher.update, piece)
+            yield piece
+        update.result()
 
 
 _Pieces = dict[str, "_Bytes | _Piece"]

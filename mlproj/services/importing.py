@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import Altered
+from mlproj.errors import Altered, StoreError
 from mlproj.files import digest_of
 from mlproj.model.bundle import ATTACHED, RECORD, Place
 from mlproj.model.digest import Digest, folder_manifest, read_manifest, readable
@@ -53,12 +54,11 @@ def bring_in(
         known = _known(store, bundle)
         with store.lease():
             files = _bring_contents(bundle, store, report)
-            if known is None:
-                payload = b"".join(bundle.contents.pieces(RECORD))
-                store.bring(bundle.meaning.run, payload, bundle.meaning.amendments)
-            _attach(bundle, store, path)
+            new = known is None and _brought_record(bundle, store)
+            if new or bundle.meaning.layout.attached:
+                _attach(bundle, store, path)
         run = store.find(bundle.meaning.run.run_id)
-        return Brought(run=run, new=known is None, files=files, attached=len(bundle.meaning.layout.attached))
+        return Brought(run=run, new=new, files=files, attached=len(bundle.meaning.layout.attached))
 
 
 def attached(store: RunStore, run: Run) -> Mapping[str, Digest]:
@@ -84,23 +84,34 @@ def _known(store: RunStore, bundle: Bundle) -> Run | None:
     return known
 
 
+def _brought_record(bundle: Bundle, store: RunStore) -> bool:
+    """Appends the record; False where somebody else did so meanwhile."""
+    payload = b"".join(bundle.contents.pieces(RECORD))
+    try:
+        store.bring(bundle.meaning.run, payload, bundle.meaning.amendments)
+    except StoreError:
+        if _known(store, bundle) is None:
+            raise
+        return False
+    return True
+
+
 def _bring_contents(bundle: Bundle, store: RunStore, report: Report) -> int:
     """Puts every file that the record or the bundle names into the store; how many were not there."""
     places = {place.digest: place for place in bundle.meaning.layout.places}
     missing = [place for digest, place in places.items() if digest not in store.blobs]
     total, done = sum(bundle.contents.size(place.path) for place in missing), 0
     report(Started(stage="import"))
-    folder = store.workspace(bundle.meaning.run.run_id) / "arriving"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    workspace = store.workspace(bundle.meaning.run.run_id)
     try:
-        for some in _batches(bundle, missing):
-            _bring_some(bundle, store, folder, some)
-            done += sum(bundle.contents.size(place.path) for place in some)
-            report(Progress(stage="import", done=done, total=total, unit="bytes"))
+        with tempfile.TemporaryDirectory(dir=workspace) as folder:
+            for some in _batches(bundle, missing):
+                _bring_some(bundle, store, Path(folder), some)
+                done += sum(bundle.contents.size(place.path) for place in some)
+                report(Progress(stage="import", done=done, total=total, unit="bytes"))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+        with contextlib.suppress(OSError):  # somebody else may be bringing the same run in
+            workspace.rmdir()
     report(Ended(stage="import"))
     return len(missing)
 
@@ -141,6 +152,6 @@ def _attach(bundle: Bundle, store: RunStore, path: Path) -> None:
     listed = folder_manifest((place.path.encode(), place.digest) for place in bundle.meaning.layout.attached)
     manifest = store.blobs.add_bytes(listed)
     before = {amendment.content["manifest"] for amendment in run.amendments if amendment.kind == ATTACHED}
-    if manifest not in before and (bundle.meaning.layout.attached or not before):
+    if manifest not in before:
         content = {"manifest": str(manifest), "bundle": str(digest_of(path)[0])}
         store.amend(run.run_id, ATTACHED, content)

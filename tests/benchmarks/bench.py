@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks import (
+    bundle,
     conda,
     containers,
     hashing,
@@ -35,6 +36,7 @@ CASES: dict[str, Case] = {
     **tracking.CASES,
     **reproducing.CASES,
     **verifying.CASES,
+    **bundle.CASES,
 }
 WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW
 

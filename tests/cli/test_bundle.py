@@ -157,3 +157,13 @@ def test_a_run_with_names_that_are_no_text(mlproj: Mlproj, project: Path, tmp_pa
     subprocess.run(("sha256sum", "-c", "--quiet", "manifest-sha256.txt"), cwd=tmp_path / "out", check=True)
     assert (tmp_path / "out" / "source" / "link").read_text() == "table.csv"
     assert not (tmp_path / "out" / "source" / "link").is_symlink()
+
+
+def test_two_imports_at_once_are_one(mlproj: Mlproj, start: Start, project: Path, tmp_path: Path) -> None:
+    mlproj("run", ".", *LOCAL, cwd=project)
+    mlproj("export", "last", "-o", "run.zip", "--with", "data", cwd=tmp_path)
+    other = str(tmp_path / "other")
+    both = [start("import", "run.zip", "--store", other, cwd=tmp_path) for _ in range(4)]
+    assert [process.wait(timeout=60) for process in both] == [0] * 4
+    assert len(mlproj("ls", "--json", "--store", other).document["runs"]) == 1
+    assert mlproj("verify", "--store", other).code == 0

@@ -265,3 +265,29 @@ def test_many_files_are_added_but_those_that_changed(store: RunStore, tmp_path: 
     wanted = [*files, (link, Digest.of(b"nowhere")), gone, changed]
     assert set(store.blobs.add_files(wanted)) == {gone[0], changed[0]}
     assert set(store.blobs.digests()) == {digest for _, digest in (*files, wanted[40])}
+
+
+def test_the_entries_of_one_run_are_given_alone(store: RunStore) -> None:
+    first, second = sealed(store, name="one"), sealed(store, name="two")
+    store.amend(first.run_id, "tag", {"key": "a", "value": "b"})
+    assert [entry.sequence for entry in store.entries(first.run_id)] == [1, 3]
+    assert [entry.sequence for entry in store.entries(second.run_id)] == [2]
+    assert list(store.entries("0" * 32)) == []
+
+
+def test_a_record_of_another_store_is_brought_in_verbatim(store: RunStore, tmp_path: Path) -> None:
+    other = open_store(tmp_path / "other", create=True)
+    run = sealed(other)
+    (entry,) = other.entries()
+    assert entry.payload is not None
+    with store.lease():
+        with pytest.raises(StoreError, match="does not hold its"):
+            store.bring(run, entry.payload, ())
+        for digest in other.blobs.digests():
+            store.blobs.add_file(other.blobs.path(digest))
+        brought = store.bring(run, entry.payload, ())
+    assert (brought.record, brought.outcome, brought.name) == (run.record, run.outcome, run.name)
+    assert [(each.kind, each.payload) for each in store.entries()] == [(EntryKind.RUN, entry.payload)]
+    with pytest.raises(StoreError, match="already"):
+        store.bring(run, entry.payload, ())
+    assert verify(store).problems == ()

@@ -53,7 +53,7 @@ def test_the_json_page_has_every_key_of_a_run(tmp_path: Path) -> None:
 
 def test_every_schema_in_the_code_is_in_the_pages() -> None:
     code = "".join(path.read_text() for path in (ROOT / "mlproj").rglob("*.py"))
-    names = ("json.md", "record.md", "attestation.md")
+    names = ("json.md", "record.md", "attestation.md", "bundle.md")
     pages = "".join((ROOT / "docs" / "reference" / name).read_text() for name in names)
     schemas = set(re.findall(r"\"(mlproj/[a-z]+/\d+)\"", code))
     assert schemas, "the code names schemas"

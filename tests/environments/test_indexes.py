@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.server
 import shutil
 import subprocess
@@ -133,6 +134,13 @@ def private_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (root / "simple" / "mlproj-private").mkdir(parents=True)
     page = f'<a href="/files/{wheel.name}">{wheel.name}</a>'
     (root / "simple" / "mlproj-private" / "index.html").write_text(page)
+    with guarded(root) as place:
+        yield place
+
+
+@contextlib.contextmanager
+def guarded(root: Path) -> Iterator[str]:
+    """`host:port` of a server of the files in a folder, which asks for a password."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Guarded, directory=str(root)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,21 @@ def test_what_cannot_be_had_ends_with_the_solvers_words_and_4(workplace: Workpla
     assert done.returncode == 4
     assert "greeting 1.*" in done.stderr and "do not go together" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_it_is_handed_over_with_its_packages(
+    workplace: Workplace, linear: dict[str, Any], tmp_path: Path
+) -> None:
+    bundle = tmp_path / "run.zip"
+    done = workplace.mlproj("export", linear["run_id"], "-o", str(bundle), "--with", "data,environment")
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(bundle) as zipped:
+        packages = {name.split("/")[1] for name in zipped.namelist() if name.startswith("environment/")}
+        lock = zipped.read("lock/conda.lock").decode()
+    assert len(packages) == linear["environment"]["packages"] == 3
+    assert {name.split("-")[0] for name in packages} == {"numpy", "pip", "python"}
+    assert {name.rsplit(".", 1)[1] for name in packages} >= {"whl"}, "of the `pip:` list"
+    assert all(f"/{name}" in lock for name in packages)
+    assert workplace.mlproj("verify", str(bundle)).returncode == 0
+    assert workplace.mlproj("import", str(bundle), "--store", str(tmp_path / "other")).returncode == 0
+    assert workplace.mlproj("verify", "--store", str(tmp_path / "other")).returncode == 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,3 +109,32 @@ def test_a_table_from_elsewhere_is_classified(
     run = cellar.run("-e", "classify", "-P", "model=forest.joblib", "-P", f"data={tmp_path}/a few.csv")
     assert cellar.log(run) == "10 of 10 wines were made from the cultivar that the forest names\n"
     assert {item["name"] for item in run["inputs"]} == {"model", "data"}
+
+
+def test_it_is_handed_over_with_its_image(
+    trained: dict[str, Any], cellar: Cellar, client: APIClient, tmp_path: Path
+) -> None:
+    environ = {**os.environ, "MLPROJ_STORE": str(cellar.store)}
+
+    def mlproj(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-m", "mlproj", *arguments)
+        return subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+
+    done = mlproj("export", trained["run_id"], "-o", "run.zip", "--with", "image")
+    assert done.returncode == 0, done.stderr
+    assert mlproj("verify", "run.zip").returncode == 0
+    with zipfile.ZipFile(tmp_path / "run.zip") as zipped:
+        (name,) = [name for name in zipped.namelist() if name.startswith("image/")]
+        zipped.extract(name, tmp_path)
+    # The engine's name for an image is the digest of its configuration, which is in the file.
+    identifier = trained["environment"]["image"]["id"].removeprefix("sha256:")
+    with tarfile.open(tmp_path / name) as saved:
+        (configuration,) = [each for each in saved.getnames() if identifier in each]
+        content = saved.extractfile(configuration)
+        assert content is not None and hashlib.sha256(content.read()).hexdigest() == identifier
+    with (tmp_path / name).open("rb") as file:
+        assert not [step for step in client.load_image(file) if "error" in step]
+    assert mlproj("export", trained["run_id"], "-o", "again.zip", "--with", "image").returncode == 0
+    assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "run.zip").read_bytes()
+    refused = mlproj("export", trained["run_id"], "-o", "other.zip", "--with", "environment")
+    assert refused.returncode == 4 and "`--with image`" in refused.stderr

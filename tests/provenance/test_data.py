@@ -180,3 +180,14 @@ def test_a_local_uri_is_digested_and_a_bad_one_tells_nothing(look: Look, tmp_pat
         state = look.observer.remote("u", uri).state
         assert (state.kind, state.digest, state.remote, state.path) == ("uri", None, (), uri)
     assert look.observer.remote("u", "http://a:b@127.0.0.1:9/x").state.path == "http://127.0.0.1:9/x"
+
+
+def test_the_manifest_of_a_folder_has_the_folders_digest(look: Look, tmp_path: Path) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    for name in ("b", "a", "sub/c", "sub.x"):
+        (tmp_path / "data" / name).write_text(name)
+    manifest = look.observer.manifest("data", tmp_path / "data", look.events.append)
+    assert Digest.of(manifest) == digest(look, tmp_path / "data").state.digest
+    assert [line[66:] for line in manifest.splitlines()] == [b"a", b"b", b"sub.x", b"sub/c"]
+    with pytest.raises(DataError, match="is no folder any more"):
+        look.observer.manifest("data", tmp_path / "data" / "a", look.events.append)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
 from mlproj import wiring
 from mlproj.exports.container import Writer, read_content, read_members
-from mlproj.model.bundle import CRATE, DOCUMENT, MANIFEST
-from mlproj.model.digest import Digest, folder_manifest
+from mlproj.model.bundle import CRATE, DOCUMENT, MANIFEST, RECORD
+from mlproj.model.digest import Digest, canonical, folder_manifest
 from mlproj.model.events import silent
 from mlproj.model.provenance import InputState
 from mlproj.model.run import Run
@@ -22,6 +24,7 @@ from mlproj.store.folder import FolderStore
 from tests.store.runs import begun, ended
 
 LIMITS = Limits()
+Files = dict[str, bytes]
 FIRST = (DOCUMENT, MANIFEST, CRATE)
 TABLE = b"x,y\n1,2\n"
 PARTS = {b"one.csv": b"1\n", b"deep/two.csv": b"2\n"}
@@ -67,7 +70,7 @@ def contents(path: Path) -> dict[str, bytes]:
         }
 
 
-def rewritten(path: Path, change: Callable[[dict[str, bytes]], None], *, listed: bool = True) -> Path:
+def rewritten(path: Path, change: Callable[[Files], None], *, listed: bool = True) -> Path:
     """The bundle with other contents, in a zip as mlproj writes it, with a fitting manifest if `listed`."""
     files = contents(path)
     change(files)
@@ -85,3 +88,31 @@ def rewritten(path: Path, change: Callable[[dict[str, bytes]], None], *, listed:
             writer.add(name, len(files[name]), iter((files[name],)))
         writer.finish()
     return target
+
+
+def made_to_fit(files: Files, record: dict[str, Any]) -> None:
+    """Puts another record in, and has whatever names it name the new one."""
+    content = canonical(record)
+    digest, run_id = str(Digest.of(content)), record["run_id"]
+    files[RECORD] = content
+    for name in sorted(name for name in files if name.startswith(("chain/", "amendments/"))):
+        document = {**json.loads(files[name]), "run_id": run_id}
+        if name.startswith("chain/"):
+            own = files.get(name.replace("chain", "amendments"))
+            document["payload"] = digest if own is None else str(Digest.of(own))
+        files[name] = canonical(document)
+    links = sorted((name for name in files if name.startswith("chain/")), key=lambda name: int(name[6:-5]))
+    document = {**json.loads(files[DOCUMENT]), "run_id": run_id, "record": digest}
+    files[DOCUMENT] = canonical({**document, "links": [str(Digest.of(files[name])) for name in links]})
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The way to every value in a document that holds no others."""
+    below: Any = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    )
+    if not below:
+        yield path
+    else:
+        for key, each in below:
+            yield from leaves(each, (*path, key))

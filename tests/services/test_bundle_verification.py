@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlproj.errors import Altered, UsageError
+from mlproj.exports.container import Writer
 from mlproj.model.digest import Digest, canonical
 from mlproj.services.bundle_verification import open_bundle, verify_bundle
 from mlproj.settings import Limits
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
-from tests.services.bundles import LIMITS, contents, export, rewritten, run_with_data
-
-Files = dict[str, bytes]
+from tests.services.bundles import (
+    LIMITS,
+    Files,
+    contents,
+    export,
+    leaves,
+    made_to_fit,
+    rewritten,
+    run_with_data,
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +64,6 @@ def test_any_changed_bit_is_noticed(bundle: Path, place: int, bit: int) -> None:
     assert problems(changed)
 
 
-def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """The way to every value in a document that holds no others."""
-    below: Any = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-    )
-    if not below:
-        yield path
-    else:
-        for key, each in below:
-            yield from _leaves(each, (*path, key))
-
-
 def _other(value: Any) -> Any:
     """Another value of the same kind, so that it is not its form that gives it away."""
     match value:
@@ -103,7 +99,7 @@ def test_any_changed_field_is_noticed_although_manifest_and_zip_were_made_to_fit
 ) -> None:
     name = data.draw(st.sampled_from(DOCUMENTS))
     document = json.loads(contents(bundle)[name])
-    path = data.draw(st.sampled_from([leaf for leaf in _leaves(document) if (name, leaf) not in OUTSIDE]))
+    path = data.draw(st.sampled_from([leaf for leaf in leaves(document) if (name, leaf) not in OUTSIDE]))
 
     def change(files: Files) -> None:
         files[name] = canonical(_with_other(json.loads(files[name]), path))
@@ -160,18 +156,40 @@ def _other_run(files: Files) -> None:
     files["bundle.json"] = canonical({**json.loads(files["bundle.json"]), "record": str(Digest.of(record))})
 
 
+def _climbing_run(files: Files) -> None:
+    """A run whose id leads out of a store, with everything made to fit."""
+    made_to_fit(files, {**json.loads(files["record.json"]), "run_id": "../../../evil"})
+
+
+def _climbing_source(files: Files) -> None:
+    """A source one of whose files would be laid out beside its folder, with everything made to fit."""
+    record = json.loads(files["record.json"])
+    old = record["plan"]["snapshot"]
+    listed = files.pop(f"manifests/{old[7:]}.txt").replace(b"  train.py", b"  ../train.py")
+    new = Digest.of(listed)
+    files[f"manifests/{new.hex}.txt"] = listed
+    script = files.pop("source/train.py")
+    files[f"blobs/{Digest.of(script).hex}"] = script
+    record["plan"]["snapshot"] = record["job"]["source"]["snapshot"] = str(new)
+    plan = canonical({"schema": "mlproj/experiment/1", **record["plan"]})
+    files["plan.json"], record["plan_digest"] = plan, str(Digest.of(plan))
+    made_to_fit(files, record)
+
+
+def _odd_amendment(files: Files) -> None:
+    """A tag that says no tag, with everything made to fit."""
+    added = canonical({**json.loads(files["amendments/2.json"]), "content": {"key": "x"}})
+    files["amendments/2.json"] = added
+    link = {**json.loads(files["chain/2.json"]), "payload": str(Digest.of(added))}
+    files["chain/2.json"] = canonical(link)
+    made_to_fit(files, json.loads(files["record.json"]))
+
+
 def _other_plan(files: Files) -> None:
     """A record of a plan with another digest, with everything about it made to fit."""
     document = json.loads(files["record.json"])
     document["plan"]["entry_point"] = "other"
-    record = canonical(document)
-    digest = str(Digest.of(record))
-    files["record.json"] = record
-    first = canonical({**json.loads(files["chain/1.json"]), "payload": digest})
-    files["chain/1.json"] = first
-    links = [str(Digest.of(first)), str(Digest.of(files["chain/2.json"]))]
-    document = {**json.loads(files["bundle.json"]), "record": digest, "links": links}
-    files["bundle.json"] = canonical(document)
+    made_to_fit(files, document)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +231,9 @@ def _other_plan(files: Files) -> None:
         (_document("bundle.json", left_out=[]), "bundle.json", "what it says of `left_out`"),
         (_document("bundle.json", elsewhere={"a": "b"}), "bundle.json", "what it says of `elsewhere`"),
         (_other_run, "record.json", "it is that of run `0000"),
+        (_climbing_run, "record.json", "cannot be the id of a run"),
+        (_climbing_source, "bundle.json", "`../train.py` leads out of its folder"),
+        (_odd_amendment, "amendments", "do not say what such ones have to say"),
         (_other_plan, "record.json", "names a plan that is not the one it holds"),
     ],
 )
@@ -273,3 +294,14 @@ def test_packages_have_to_be_those_of_the_lock(store: FolderStore, tmp_path: Pat
     assert problems(rewritten(tmp_path / "run.zip", change)) == [
         ("environment/evil-1.0-py3-none-any.whl", "the lock names no such file")
     ]
+
+
+def test_a_path_that_is_there_twice_is_named(bundle: Path) -> None:
+    twice = bundle.with_name("twice.zip")
+    with twice.open("wb") as file:
+        writer = Writer(file)
+        for name, content in contents(bundle).items():
+            for _ in range(2 if name == "record.json" else 1):
+                writer.add(name, len(content), iter((content,)))
+        writer.finish()
+    assert ("record.json", "is there twice") in problems(twice)

@@ -201,3 +201,12 @@ def test_names_that_are_not_the_same_everywhere_lie_elsewhere(store: FolderStore
     assert {held[place] for place in elsewhere.values()} == {b"2", b"3", b"4", b"5", b"7", b"10"}
     assert set(elsewhere) >= {"source/readme", "source/back\\slash", "source/latin-\\xe9"}
     assert sound(tmp_path / "run.zip")
+
+
+@pytest.mark.parametrize("path", [b"../evil", b"/evil", b"a/../../evil", b"a//b"])
+def test_a_source_that_leads_out_of_its_folder_is_not_handed_over(
+    store: FolderStore, tmp_path: Path, path: bytes
+) -> None:
+    run = run_with_data(store, tmp_path / "project", source={path: b"x"})
+    with pytest.raises(Altered, match="leads out of its folder"):
+        export(store, run, tmp_path / "run.zip")

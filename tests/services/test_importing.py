@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mlproj.errors import Altered, StoreError
+from mlproj.errors import Altered, MlprojError, StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import silent
 from mlproj.model.record import EntryKind
@@ -19,7 +22,18 @@ from mlproj.services.verify import verify
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
 from mlproj.testing import Recorder
-from tests.services.bundles import LIMITS, PARTS, TABLE, contents, export, rewritten, run_with_data
+from tests.services.bundles import (
+    LIMITS,
+    PARTS,
+    TABLE,
+    Files,
+    contents,
+    export,
+    leaves,
+    made_to_fit,
+    rewritten,
+    run_with_data,
+)
 from tests.store.runs import begun, ended
 from tests.store.tracking.desk import Desk, log_everything
 
@@ -217,3 +231,64 @@ def test_nothing_is_left_of_an_import_that_was_cut_off(
     assert list(other.blobs.digests()) == []
     assert import_bundle(tmp_path / "run.zip", other, silent).run_id == handed.run_id
     assert os.listdir(other.root / "runs") == []
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a run to which a script logged one of everything, and that has a tag from later."""
+    folder = tmp_path_factory.mktemp("rich")
+    desk = Desk(folder / "desk")
+    run = begun(desk.store.blobs)
+    with desk.store.begin(run):
+        log_everything(desk, run.run_id)
+        sealed = desk.store.seal(ended(desk.store.blobs, run))
+    desk.store.amend(sealed.run_id, "tag", {"key": "team", "value": "red"})
+    export(desk.store, desk.store.find(sealed.run_id), folder / "run.zip")
+    desk.close()
+    return folder / "run.zip"
+
+
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+def test_no_record_that_somebody_made_up_breaks_anything(
+    rich: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    record = json.loads(contents(rich)["record.json"])
+    path = data.draw(st.sampled_from(list(leaves(record))))
+    odd = st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**53), 2**53),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.sampled_from(
+            ["", "../../x", "/etc/passwd", "x\\y", "\x00", "NaN", "é" * 300, "sha256:" + "0" * 64]
+        ),
+        st.just([]),
+        st.just({}),
+    )
+    value = data.draw(odd)
+
+    def change(files: Files) -> None:
+        at = record
+        for key in path[:-1]:
+            at = at[key]
+        at[path[-1]] = value
+        made_to_fit(files, record)
+
+    try:
+        changed = rewritten(rich, change)
+    except (ValueError, KeyError, TypeError):
+        return  # no bundle can say so
+    root = tmp_path_factory.mktemp("made up")
+    found = verify_bundle(changed, LIMITS)
+    store = open_store(root / "store", create=True)
+    try:
+        brought = import_bundle(changed, store)
+        assert found.sound
+        assert store.find(brought.run_id) == brought
+    except MlprojError:
+        assert store.search(RunQuery()) == ()
+    finally:
+        assert verify(store).problems == ()
+        store.close()
+    assert sorted(path.name for path in root.iterdir()) == ["store"]
