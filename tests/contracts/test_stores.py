@@ -270,8 +270,8 @@ def test_many_files_are_added_but_those_that_changed(store: RunStore, tmp_path: 
 def test_the_entries_of_one_run_are_given_alone(store: RunStore) -> None:
     first, second = sealed(store, name="one"), sealed(store, name="two")
     store.amend(first.run_id, "tag", {"key": "a", "value": "b"})
-    assert [entry.sequence for entry in store.entries(first.run_id)] == [1, 3]
-    assert [entry.sequence for entry in store.entries(second.run_id)] == [2]
+    assert [entry.sequence for entry in store.entries(run_id=first.run_id)] == [1, 3]
+    assert [entry.sequence for entry in store.entries(run_id=second.run_id)] == [2]
     assert list(store.entries("0" * 32)) == []
 
 
