@@ -23,7 +23,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all of one;
     `served` for one artifact that a tracking server holds, and `all_served` for all of a run's: what is
-    beyond is not read for its digest.
+    beyond is not read for its digest; nor is what is beyond `reads` of data that nobody declared.
     """
 
     log: int = 64 * _MIB
@@ -31,6 +31,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: int = 1024 * _MIB
     served: int = 256 * _MIB
     all_served: int = 1024 * _MIB
+    reads: int = 4096 * _MIB
 
 
 VARIABLES = {
@@ -39,6 +40,7 @@ VARIABLES = {
     "snapshot": "MLPROJ_SNAPSHOT_LIMIT",
     "served": "MLPROJ_SERVED_FILE_LIMIT",
     "all_served": "MLPROJ_SERVED_LIMIT",
+    "reads": "MLPROJ_READS_LIMIT",
 }
 """The variable that sets each of the limits."""
 

@@ -54,6 +54,9 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         user=getpass.getuser,
         cache=cache,
         limits=chosen,
+        tracer=lambda trace: part("provenance.tracing.tracers:tracer_for")(
+            trace, cache, chosen.reads, environ
+        ),
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from mlproj.model.environment import Activation, EnvironmentSpec, Reach
 from mlproj.model.events import Report
 from mlproj.model.source import Checkout
-from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source
+from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source, Tracer
 from mlproj.settings import Limits
 from mlproj.tracking_ports import Server, Tracking
 
@@ -32,6 +32,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     this one is a step of. `secrets` are names of variables whose values are shown to nobody. For a project
     with a container, `docker_arguments` are options of `docker run`, and `build_image` has an image made that
     holds the project.
+
+    `trace` says how it is seen what the run reads (one of `services.tracing.WAYS`), and `strict_inputs` fails
+    it where that is more than was declared.
     """
 
     uri: str
@@ -63,13 +66,16 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     docker_arguments: tuple[tuple[str, str | None], ...] = ()
     build_image: bool = False
+    trace: str = "python"
+    strict_inputs: bool = False
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits; `open_store` makes the store if there is none, and is not called by a dry run; `endpoint`
     opens that of the run with this id, which its script may move to another experiment or not, where a
-    container reaches it; `server` is the one at an address, `tracking` what a store tracks."""
+    container reaches it; `server` is the one at an address, `tracking` what a store tracks;
+    `tracer` is the way to see what a run reads that `--trace` names, and without it nobody looks."""
 
     sources: Callable[[str], Source]
     observer: Observer
@@ -85,6 +91,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     user: Callable[[], str]
     cache: Path
     limits: Limits = Limits()
+    tracer: Callable[[str], Tracer] | None = None
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

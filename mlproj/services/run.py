@@ -25,6 +25,7 @@ from mlproj.services.interrupts import interruptible
 from mlproj.services.mirror import Place, mirrored, opened
 from mlproj.services.prepare import Prepared, prepare
 from mlproj.services.request import Context, RunRequest, Tools
+from mlproj.services.tracing import Watch, check
 
 SOURCE_ATTEMPTS = 3
 """How often a tree that changes under our hands is looked at again before we give up."""
@@ -44,6 +45,7 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
     A run that was interrupted is KILLED, its outcome naming the signal. Raises MlprojError where nothing
     could be run (a run that was begun is closed first, with the reason), and Interrupted before that.
     """
+    check(request)
     place = _place(request, tools, report)
     with (
         interruptible() as interrupts,
@@ -60,6 +62,7 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
         run_id = _run_id(request, tools, place)
         context = Context(request=request, checkout=checkout, tools=tools, report=report)
         prepared = _kept(context, storage, store, lease)
+        watch = Watch(context, prepared, store.workspace(run_id) / "logs")
         opening = Run(
             run_id=run_id,
             name=request.run_name or run_name(run_id),
@@ -79,7 +82,7 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
             interrupts.held(),
             store.begin(opening := opened(opening, mirror)),
         ):
-            attempt = Attempt(context, opening, prepared, claimed, store, mirror)
+            attempt = Attempt(context, opening, prepared, claimed, store, watch, mirror)
             try:
                 with interrupts.allowed():
                     attempt.carry_out()
