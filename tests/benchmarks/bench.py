@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import conda, containers, hashing, history, printing, running, tracking
+from tests.benchmarks import conda, containers, hashing, history, printing, reading, running, tracking
 from tests.benchmarks.arena import ROOT, find_mlflow, open_arena
 from tests.benchmarks.contest import Bench, Case
 from tests.benchmarks.table import Row, render
@@ -18,6 +18,7 @@ CASES: dict[str, Case] = {
     **containers.CASES,
     **hashing.CASES,
     **printing.CASES,
+    **reading.CASES,
     **history.CASES,
     **conda.CASES,
     **tracking.CASES,

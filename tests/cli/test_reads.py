@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import LOCAL, Answer, Mlproj, single
+from tests.conda_channels import forge
 from tests.conftest import ProjectMaker, need
 
 PANDAS = "dependencies: [numpy, pandas]\n"
@@ -157,16 +158,14 @@ def test_strict_inputs_need_somebody_to_look(make_project: ProjectMaker, mlproj:
 
 
 def test_what_escaped_is_said(make_project: ProjectMaker, mlproj: Mlproj) -> None:
-    script = (
-        "import subprocess, sys; subprocess.run([sys.executable, '-E', '-c', '']); subprocess.run(['true'])"
-    )
+    script = "import subprocess as s, sys; s.run([sys.executable, '-E', '-c', '']); s.run(['id'])"
     project = make(make_project, script, "python main.py; python -I -c 0")
     run = mlproj("run", ".", "--json", *LOCAL, cwd=project).document
     python = Path(sys.executable).name
     assert run["tracing"]["escaped"] == [
         "`python -I` leaves the start-up hook out",
         f"`{python} -E` leaves the start-up hook out",
-        "what was started and is no Python: `true`",
+        "what was started and is no Python: `id`",
     ]
     bare = mlproj("run", ".", "--json", "--no-hook", *LOCAL, cwd=project).document
     assert bare["tracing"]["means"] is None
@@ -288,3 +287,46 @@ def test_pandas_numpy_sqlite_and_other_pythons_are_seen_and_the_environment_is_n
     states: list[dict[str, Any]] = answer.document["inputs"]
     assert all(item["digest"] == digest(scientific / item["path"]) for item in states)
     assert answer.document["tracing"]["pythons"] >= 3
+
+
+def test_the_files_of_a_conda_environment_are_not_told(
+    make_project: ProjectMaker, mlproj: Mlproj, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    channel = forge(tmp_path_factory)
+    project = make_project(
+        {
+            "MLproject": "conda_env: conda.yaml\n" + single("python main.py"),
+            "conda.yaml": f"channels: ['{channel.as_uri()}', nodefaults]\ndependencies: [python, greeting]\n",
+            "main.py": "import greeting, json, sqlite3\nopen('data/declared.csv').close()\n",
+            ".gitignore": IGNORED,
+            **DATA,
+        }
+    )
+    answer = mlproj("run", ".", "--json", cwd=project)
+    assert answer.code == 0, answer.stderr
+    assert answer.document["environment"]["kind"] == "conda"
+    assert undeclared(answer) == ["data/declared.csv"]
+
+
+def test_what_is_beyond_the_limit_is_named_without_a_digest(
+    make_project: ProjectMaker, mlproj: Mlproj
+) -> None:
+    project = make(make_project, "open('data/more.csv').close(); open('data/large').close()")
+    (project / "data" / "large").write_bytes(bytes(1000))
+    limit = {"MLPROJ_READS_LIMIT": "100"}
+    run = mlproj("run", ".", "--json", *LOCAL, cwd=project, variables=limit).document
+    found = [(item["path"], item["size"], item["digest"] is None) for item in run["inputs"]]
+    assert found == [("data/large", 1000, True), ("data/more.csv", 8, False)]
+    assert run["tracing"]["escaped"] == ["`data/large` is beyond the limit of what is digested"]
+
+
+def test_a_module_from_elsewhere_is_data(make_project: ProjectMaker, mlproj: Mlproj, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "lent.py").write_text("word = 1\n")
+    project = make(make_project, "import lent")
+    path = {"PYTHONPATH": str(elsewhere)}
+    first = mlproj("run", ".", "--json", *LOCAL, cwd=project, variables=path)
+    subprocess.run((sys.executable, "-m", "compileall", "-q", elsewhere), check=True)
+    again = mlproj("run", ".", "--json", *LOCAL, cwd=project, variables=path)
+    assert undeclared(first) == undeclared(again) == [f"{elsewhere}/lent.py"]

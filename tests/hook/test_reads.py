@@ -46,9 +46,13 @@ class Noting:
             "MLPROJ_READS": f"{os.stat(self.notes).st_ctime_ns}:{self.notes}",
         }
 
-    def run(self, code: str, *options: str, python: Path = PYTHONS["own"], ends: int = 0) -> Openings:
+    def run(
+        self, code: str, *, python: Path = PYTHONS["own"], ends: int = 0, since: int | None = None
+    ) -> Openings:
+        if since is not None:
+            self.environ["MLPROJ_READS"] = f"{since}:{self.notes}"
         done = subprocess.run(
-            (python, *options, "-c", code),
+            (python, "-c", code),
             cwd=self.data,
             env=self.environ,
             capture_output=True,
@@ -62,7 +66,7 @@ class Noting:
     def named(self, paths: dict[str, None]) -> list[str]:
         """Those in the folder of data, by their names there."""
         real = (os.path.realpath(path) for path in paths)
-        return sorted(os.path.relpath(path, self.data) for path in real if path.startswith(str(self.data)))
+        return sorted({os.path.relpath(path, self.data) for path in real if path.startswith(str(self.data))})
 
 
 @pytest.fixture
@@ -100,9 +104,26 @@ def test_nothing_of_the_environment_is_noted(noting: Noting) -> None:
     assert made.read == {} and made.written == {}
 
 
+def test_a_way_through_the_environment_may_lead_out_of_it(noting: Noting) -> None:
+    made = noting.run(
+        "import json, os\n"
+        "inside = os.path.relpath(os.path.dirname(json.__file__))\n"
+        "open(inside + '/__init__.py').close()\n"
+        "open(os.path.abspath(inside) + '/' + os.path.relpath('a.csv', os.path.realpath(inside))).close()\n"
+    )
+    assert noting.named(made.read) == ["a.csv"]
+
+
 def test_a_database_is_read_by_its_address(noting: Noting) -> None:
-    made = noting.run(f"import sqlite3\nsqlite3.connect('file:{noting.data}/b.csv?mode=ro', uri=True)")
-    assert noting.named(made.read) == ["b.csv"]
+    (noting.data / "c.csv").rename(noting.data / "ä c.csv")
+    time.sleep(0.02)
+    made = noting.run(
+        "import sqlite3\n"
+        f"sqlite3.connect('file:{noting.data}/b.csv?mode=ro', uri=True)\n"
+        f"sqlite3.connect({(noting.data / 'ä c.csv').as_uri()!r}, uri=True)",
+        since=time.time_ns(),
+    )
+    assert noting.named(made.read) == ["b.csv", "ä c.csv"]
     assert noting.run("import sqlite3; sqlite3.connect(':memory:')").written == made.written
 
 

@@ -76,10 +76,10 @@ class Looking:
     def opened(self, arguments):
         # type: (Any) -> None
         path, _, flags = arguments
-        if path.__class__ is not str or path[:1] != "/" or "/../" in path:
-            path = self._absolute(path)
-        if path is None or path.startswith(self._own):
-            return
+        if path.__class__ is not str or path[:1] != "/" or path.startswith(self._own):
+            path = self._outside(path)
+            if path is None:
+                return
         access = flags & _ACCESS
         if access:
             self._written(path)
@@ -91,17 +91,17 @@ class Looking:
         """A database of SQLite, which opens its file itself."""
         path = arguments[0]
         if isinstance(path, str) and path.startswith("file:"):
-            path = path[5:].partition("?")[0]
+            path = _unquoted(path[5:].partition("?")[0])
             path = path[2:] if path.startswith("///") else path
-        path = self._absolute(path) if path not in ("", b"", ":memory:", b":memory:") else None
-        if path is not None and not path.startswith(self._own):
+        path = self._outside(path) if path not in ("", b"", ":memory:", b":memory:") else None
+        if path is not None:
             self._read(path)
             self._written(path)
 
     def renamed(self, arguments):
         # type: (Any) -> None
-        path = self._absolute(arguments[1])
-        if path is not None and not path.startswith(self._own):
+        path = self._outside(arguments[1])
+        if path is not None:
             self._written(path)
 
     def moved(self, _):
@@ -159,8 +159,9 @@ class Looking:
             self._add(b"X")
         return True
 
-    def _absolute(self, path):
+    def _outside(self, path):
         # type: (Any) -> Optional[str]
+        """The path, made absolute; None for one of a file that is open already, or is the environment's."""
         if path.__class__ is not str:
             if isinstance(path, int):
                 return None
@@ -169,8 +170,17 @@ class Looking:
             if self._folder is None:
                 self._folder = os.getcwd()
             path = self._folder + "/" + path
-        straight = os.path.realpath(path) if "/../" in path else path  # type: str
-        return straight
+        if path.startswith(self._own):
+            straight = os.path.realpath(path) if "/../" in path else path
+            return None if straight.startswith(self._own) else straight
+        return str(path)
+
+
+def _unquoted(text):
+    # type: (str) -> str
+    head, *rest = text.split("%")
+    quoted = (bytes.fromhex(part[:2]) + part[2:].encode(_ENCODING, _ERRORS) for part in rest)
+    return (head.encode(_ENCODING, _ERRORS) + b"".join(quoted)).decode(_ENCODING, _ERRORS)
 
 
 def begin(place):

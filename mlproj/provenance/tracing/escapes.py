@@ -12,6 +12,8 @@ _PYTHON = re.compile(r"(python|pypy)[\d.]*$")
 _IN_A_SHELL = re.compile(r"(?:^|[\s;&|(/])((?:python|pypy)[\d.]*(?:\s+-\w+)*?\s+-[A-Za-z]*[IES][A-Za-z]*)\b")
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
+_TELLING = frozenset(("git", "ldconfig", "lsb_release", "lscpu", "mlproj", "nvidia-smi", "uname", "which"))
+"""Programs that tell of the machine or the source, which are recorded."""
 _MOST = 20
 _LONGEST = 80
 
@@ -29,7 +31,7 @@ def escaped(openings: Openings, command: str) -> tuple[str, ...]:
             told |= dict.fromkeys(_of_a_python(program, words, bare))
         elif program in _SHELLS:
             told |= dict.fromkeys(_of_a_shell(" ".join(words[1:])))
-        elif program and program != "mlproj":
+        elif program and program not in _TELLING:
             others[program] = None
     sentences = list(told)[:_MOST]
     if others:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -57,9 +58,10 @@ def _there(
 ) -> Iterator[tuple[str, os.stat_result, str]]:
     """The regular files among them that are data and still there, each once, however it was called."""
     seen: set[str] = set()
+    real = functools.lru_cache(maxsize=1 << 16)(os.path.realpath)
     for name in paths:
         here = _here(name, recorded.mounts)
-        path = "" if here is None else rules.source_of(os.path.realpath(here))
+        path = "" if here is None else rules.source_of(_straight(here, real))
         if not path or path in seen:
             continue
         seen.add(path)
@@ -71,6 +73,15 @@ def _there(
             continue
         if stat.S_ISREG(state.st_mode):
             yield path, state, name
+
+
+def _straight(path: str, real: Callable[[str], str]) -> str:
+    """The path without links. Many files lie in few folders, of which each is looked at once."""
+    folder, _, name = path.rpartition("/")
+    whole = f"{real(folder or '/').rstrip('/')}/{name}"
+    if name in ("", ".", "..") or os.path.islink(whole):
+        return os.path.realpath(path)
+    return whole
 
 
 def _here(path: str, mounts: tuple[tuple[str, str], ...] | None) -> str | None:

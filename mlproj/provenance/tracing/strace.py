@@ -19,7 +19,7 @@ _OPTIONS = ("-f", "--seccomp-bpf", "-qq", "-y", "-z", "-s", "4096", "-e", "signa
 _INSTEAD = "leave out `--trace=full`: what Python programs open is seen without it"
 
 _LINE = re.compile(rb"(?P<pid>\d+) +(?P<call>\w+)\((?P<arguments>.*)\) += (?P<result>.*)")
-_OPENED = re.compile(rb"\d+<(?P<path>/(?:[^>\\]|\\.)*)>")
+_OPENED = re.compile(rb"\d+<(?P<path>/(?:[^<>\\]|\\.)*)>\s*$")
 _TEXT = re.compile(rb'(?:AT_FDCWD|\d+)?(?:<(?P<folder>(?:[^>\\]|\\.)*)>, )?"(?P<text>(?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-f]{2}|.)")
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
