@@ -78,9 +78,9 @@ class Watch:
         self._mounts = (*((mount.target, mount.source) for mount in seen), *_volumes(container))
         begun, _, _ = self._noted[_VARIABLE].partition(":")
         start = f"{HOOK}/start"
-        others = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry != start]
-        path = os.pathsep.join([start, *filter(None, others)])
-        own = {_VARIABLE: f"{begun}:{READS}", "PYTHONPATH": path}
+        inherited = environ.get("PYTHONPATH")
+        others = [entry for entry in inherited.split(os.pathsep) if entry != start] if inherited else []
+        own = {_VARIABLE: f"{begun}:{READS}", "PYTHONPATH": os.pathsep.join([start, *others])}
         return {**environ, **own}, (*mounts, Mount(source=str(self._folder), target=READS))
 
     def end(self, store: Path) -> None:

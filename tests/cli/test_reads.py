@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import LOCAL, Answer, Mlproj, single
 from tests.conda_channels import forge
-from tests.conftest import ProjectMaker, need
+from tests.conftest import ProjectMaker, can_strace, need
 
 PANDAS = "dependencies: [numpy, pandas]\n"
 DATA = {"data/declared.csv": "a,b\n1,2\n", "data/more.csv": "a,b\n3,4\n", "data/third.csv": "a,b\n5,6\n"}
@@ -33,12 +32,6 @@ def make(maker: ProjectMaker, script: str, command: str = "python main.py", **ke
     """A project whose data git ignores, so that it is no source."""
     files = {"MLproject": single(f'"{command}"', **keys), "main.py": script, ".gitignore": IGNORED, **DATA}
     return maker(files)
-
-
-def has_strace() -> bool:
-    if shutil.which("strace") is None:
-        return False
-    return subprocess.run(("strace", "-o", os.devnull, "true"), capture_output=True).returncode == 0
 
 
 def test_a_read_is_told_recorded_and_marked(make_project: ProjectMaker, mlproj: Mlproj) -> None:
@@ -202,7 +195,7 @@ def test_a_step_tells_of_its_own_reads_alone(make_project: ProjectMaker, mlproj:
 
 
 def test_strace_sees_what_no_python_opens(make_project: ProjectMaker, mlproj: Mlproj) -> None:
-    need("strace", has_strace())
+    need("strace", can_strace())
     command = "sort data/more.csv > out.txt; cat out.txt data/third.csv; python -I main.py; exit 3"
     project = make(make_project, "open('data/declared.csv').close()", command)
     answer = mlproj("run", ".", "--json", "--trace=full", *LOCAL, cwd=project)

@@ -156,6 +156,7 @@ TRACE = rb"""
 8 renameat2(AT_FDCWD</w>, "part", AT_FDCWD</w/x>, "whole", RENAME_NOREPLACE) = 0
 8 openat(AT_FDCWD</w>, "x/whole", O_RDONLY) = 3</w/x/whole>
 8 openat(AT_FDCWD</w>, "/dev/ptmx", O_RDONLY) = 3</dev/pts/ptmx<char 5:2>>
+8 rename("x/new", "x/newer") = 0
 9 openat(AT_FDCWD</w>, "hashed", O_RDONLY) = 3</w/hashed>
 8 vfork( <unfinished ...>
 10 execve("/e/bin/python", ["/e/bin/python", "-c", "from mlproj.__main__ import main"], 0x1) = 0
@@ -170,5 +171,5 @@ def test_a_trace_is_read_with_its_odd_names_and_without_our_own_runs(tmp_path: P
     openings = read_trace(tmp_path / "trace")
     odd = os.fsdecode(b'/w/o\xc3\xbc"d\n>')
     assert list(openings.read) == ["/w/in", odd, "/w/slow", "/w/both"]
-    assert list(openings.written) == ["/w/made", "/w/both", "/w/x/whole"]
+    assert list(openings.written) == ["/w/made", "/w/both", "/w/x/whole", "/w/x/newer"]
     assert not read_trace(tmp_path / "none").read

@@ -21,6 +21,7 @@ _INSTEAD = "leave out `--trace=full`: what Python programs open is seen without 
 _LINE = re.compile(rb"(?P<pid>\d+) +(?P<call>\w+)\((?P<arguments>.*)\) += (?P<result>.*)")
 _OPENED = re.compile(rb"\d+<(?P<path>/(?:[^<>\\]|\\.)*)>\s*$")
 _TEXT = re.compile(rb'(?:AT_FDCWD|\d+)?(?:<(?P<folder>(?:[^>\\]|\\.)*)>, )?"(?P<text>(?:[^"\\]|\\.)*)"')
+_HERE = re.compile(rb"AT_FDCWD<(?P<folder>(?:[^<>\\]|\\.)*)>")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-f]{2}|.)")
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
 _OURS = re.compile(rb'from mlproj\.__main__ import main|/mlproj", |\["mlproj", |"-m", "mlproj"')
@@ -58,16 +59,19 @@ def read_trace(file: Path) -> Openings:
         return openings
     ours = _closed(*_families(file))
     known: set[str] = set()
+    folders: dict[bytes, bytes] = {}
     for pid, call, arguments, result in _calls(file):
         if pid in ours:
             continue
+        if here := _HERE.match(arguments):
+            folders[pid] = here["folder"]
         is_written = True
         if call in (b"open", b"openat", b"openat2", b"creat"):
             found = _OPENED.match(result)
             path = None if found is None else os.fsdecode(_plain(found["path"]))
             is_written = call == b"creat" or b"O_WRONLY" in arguments or b"O_TRUNC" in arguments
         elif call.startswith((b"rename", b"link")):
-            path = _last_path(arguments)
+            path = _last_path(arguments, folders.get(pid))
         else:
             continue
         if path is None or b"O_DIRECTORY" in arguments or b"O_PATH" in arguments:
@@ -123,12 +127,12 @@ def _closed(ours: set[bytes], parents: Mapping[bytes, bytes]) -> set[bytes]:
     return found
 
 
-def _last_path(arguments: bytes) -> str | None:
-    """The second path of a call; without a folder beside it, only an absolute one says where it is."""
+def _last_path(arguments: bytes, here: bytes | None) -> str | None:
+    """The second path of a call. Without a folder beside it, it is relative to the one that was last told."""
     found = list(_TEXT.finditer(arguments))
     if not found:
         return None
-    folder, text = found[-1]["folder"], _plain(found[-1]["text"])
+    folder, text = found[-1]["folder"] or here, _plain(found[-1]["text"])
     if text.startswith(b"/"):
         return os.fsdecode(text)
     return None if folder is None else os.fsdecode(_plain(folder) + b"/" + text)
