@@ -137,6 +137,16 @@ def test_what_programs_that_were_started_escape(words: tuple[str, ...], bare: bo
     assert escaped(openings, "") == (() if told is None else (told,))
 
 
+@pytest.mark.parametrize(
+    "command", ["env -i python x.py", "cd x; /usr/bin/env --ignore-environment A=1 python x"]
+)
+def test_a_shell_that_takes_the_variables_away(command: str) -> None:
+    told = ("`env -i` takes away the variables of the run",)
+    assert escaped(Openings(), command) == told
+    assert escaped(Openings(programs={(("bash", "-c", command), False): None}), "") == told
+    assert escaped(Openings(), "env A=1 python x.py -i") == ()
+
+
 def test_a_note_that_was_cut_short_is_none(tmp_path: Path) -> None:
     (tmp_path / "1-a").write_bytes(b"P 3.11.7\0r /x/whole\0w /x/made\0nonsense\0\0r /x/cut")
     openings = read_notes(tmp_path)

@@ -10,8 +10,9 @@ from mlproj.provenance.tracing.openings import Openings
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*$")
 _IN_A_SHELL = re.compile(r"(?:^|[\s;&|(/])((?:python|pypy)[\d.]*(?:\s+-\w+)*?\s+-[A-Za-z]*[IES][A-Za-z]*)\b")
+_BARE = re.compile(r"(?:^|[\s;&|(/])env\s+(?:-[A-Za-z]*i[A-Za-z]*|--ignore-environment|-)\s")
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
-_SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
+_SHELLS = ("env", "sh", "bash", "dash", "zsh", "ksh")
 _TELLING = frozenset(("git", "ldconfig", "lsb_release", "lscpu", "mlproj", "nvidia-smi", "uname", "which"))
 """Programs that tell of the machine or the source, which are recorded."""
 _MOST = 20
@@ -30,7 +31,7 @@ def escaped(openings: Openings, command: str) -> tuple[str, ...]:
         if _PYTHON.match(program):
             told |= dict.fromkeys(_of_a_python(program, words, bare))
         elif program in _SHELLS:
-            told |= dict.fromkeys(_of_a_shell(" ".join(words[1:])))
+            told |= dict.fromkeys(_of_a_shell(" ".join((program, *words[1:]))))
         elif program and program not in _TELLING:
             others[program] = None
     sentences = list(told)[:_MOST]
@@ -65,6 +66,8 @@ def _of_a_python(program: str, words: Sequence[str], bare: bool) -> Iterator[str
 
 
 def _of_a_shell(command: str) -> Iterator[str]:
+    if _BARE.search(command):
+        yield "`env -i` takes away the variables of the run"
     for found in _IN_A_SHELL.finditer(command):
         yield _leaves_out(" ".join(found[1].split()))
 
