@@ -16,7 +16,7 @@ from tests.benchmarks.table import NotMeasured, Row
 
 FILES = 50_000
 START_LIMIT = 0.004
-OPEN_LIMIT = 1.7
+OPEN_LIMIT = 2.0
 """Times that a Python takes which does nothing but open small files, each for the first time."""
 
 READING = f"""\
