@@ -26,7 +26,7 @@ from mlproj.model.environment import (
     RecordedLock,
 )
 from mlproj.model.events import Report, silent
-from mlproj.model.provenance import Host, InputState, Variables
+from mlproj.model.provenance import Host, InputState, Tracing, Variables
 from mlproj.model.record import Entry, EntryKind
 from mlproj.model.registry import RunModels
 from mlproj.model.run import Run, Usage
@@ -267,6 +267,43 @@ class Digester(Protocol):
         They come in stretches, each asked for while others are being read: whoever makes them can do
         something else in between, and name none.
         """
+        ...
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What the record of a run names already, or leaves out on purpose: the source, and `paths` of files and
+    of folders with all in them. `project` is the folder that the command runs in. `mounts` are, for a command
+    in a container, the places of this machine that it sees, by what it calls them."""
+
+    project: Path
+    snapshot: Snapshot
+    paths: tuple[Path, ...]
+    mounts: tuple[tuple[str, str], ...] | None = None
+
+
+class Traced(msgspec.Struct, frozen=True, kw_only=True):
+    """The data that a command read and nobody declared, and how it was come by."""
+
+    reads: tuple[InputState, ...] = ()
+    tracing: Tracing
+
+
+class Tracer(Protocol):
+    """A way to see which files a command opens. Used once, in the order of the methods."""
+
+    def begin(self, folder: Path) -> dict[str, str]:
+        """Makes the folder, for whatever is noted meanwhile; returns variables that the command needs.
+
+        Raises EnvironmentFailed where this way is barred here.
+        """
+        ...
+
+    def argv(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """What to start so that `argv` is started and looked at."""
+        ...
+
+    def end(self, recorded: Recorded, report: Report) -> Traced:
+        """What was opened, held against what is recorded, and digested as it is now."""
         ...
 
 

@@ -26,7 +26,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     `bundle` is for all that one holds, and `bundle_files` a number: one that is larger is not read.
     `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all of one;
     `served` for one artifact that a tracking server holds, and `all_served` for all of a run's: what is
-    beyond is not read for its digest.
+    beyond is not read for its digest; nor is what is beyond `reads` of data that nobody declared.
     """
 
     log: int = 64 * _MIB
@@ -36,6 +36,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     bundle_files: int = 1_000_000
     served: int = 256 * _MIB
     all_served: int = 1024 * _MIB
+    reads: int = 4096 * _MIB
 
 
 VARIABLES = {
@@ -46,6 +47,7 @@ VARIABLES = {
     "bundle_files": "MLPROJ_BUNDLE_FILES_LIMIT",
     "served": "MLPROJ_SERVED_FILE_LIMIT",
     "all_served": "MLPROJ_SERVED_LIMIT",
+    "reads": "MLPROJ_READS_LIMIT",
 }
 """The variable that sets each of the limits."""
 

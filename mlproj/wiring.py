@@ -58,6 +58,9 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         user=user_name,
         cache=cache,
         limits=chosen,
+        tracer=lambda trace: part("provenance.tracing.tracers:tracer_for")(
+            trace, cache, chosen.reads, environ
+        ),
     )
 
 

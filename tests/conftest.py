@@ -38,6 +38,13 @@ def need(thing: str, present: bool) -> None:
     pytest.skip(f"{thing} is not on this machine")
 
 
+def can_strace() -> bool:
+    """Whether strace is here, and may look at other programs."""
+    if shutil.which("strace") is None:
+        return False
+    return subprocess.run(("strace", "-o", os.devnull, "true"), capture_output=True).returncode == 0
+
+
 @contextlib.contextmanager
 def ending(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """The process, which is over at the end of the `with` however that comes: a test that failed while it

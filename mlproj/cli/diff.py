@@ -75,6 +75,7 @@ def _page(found: RunDifference) -> tuple[Section, ...]:
         _section("environment", found.environment),
         _section("packages", found.packages),
         _section("data", found.inputs),
+        _section("undeclared inputs", found.reads),
         _section("variables", found.variables),
         _section("host", found.host),
         _section("outcome", found.outcome),

@@ -13,6 +13,7 @@ from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.logged import LOGGED
 from mlproj.model.plan import Plan
 from mlproj.model.project import EntryPoint, Project
+from mlproj.model.provenance import InputState
 from mlproj.model.run import Job, Outcome, Run
 
 RUN_SCHEMA = "mlproj/run/1"
@@ -39,7 +40,7 @@ def run_document(run: Run, children: Sequence[Run] = ()) -> dict[str, Any]:
         "entry_point": None if plan is None else plan.entry_point,
         "plan": identity,
         "created": run.created,
-        **_job(run.job),
+        **_job(run.job, () if outcome is None else outcome.reads),
         **_outcome(outcome),
         **_with_logged(run),
         "outputs_declared": [] if plan is None else list(plan.outputs),
@@ -79,7 +80,7 @@ def plan_document(plan: Plan, job: Job) -> dict[str, Any]:
     }
 
 
-def _job(job: Job | None) -> dict[str, Any]:
+def _job(job: Job | None, reads: Sequence[InputState] = ()) -> dict[str, Any]:
     if job is None:
         return {}
     return {
@@ -98,7 +99,7 @@ def _job(job: Job | None) -> dict[str, Any]:
         },
         "source": plain(job.source),
         "environment": plain(job.environment),
-        "inputs": [plain(state) for state in job.inputs],
+        "inputs": [plain(state) for state in (*job.inputs, *reads)],
         "host": plain(job.host),
         "recorded_variables": dict(job.variables),
         "tags": dict(job.tags),
@@ -160,4 +161,5 @@ def _outcome(outcome: Outcome | None) -> dict[str, Any]:
         "logs": [plain(log) for log in outcome.logs],
         "notes": list(outcome.notes),
         "server_read": outcome.server_read,
+        "tracing": None if outcome.tracing is None else plain(outcome.tracing),
     }

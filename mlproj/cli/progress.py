@@ -22,6 +22,7 @@ LABELS = {
     "build": "looking at the environment",
     "create": "creating the environment",
     "collect": "collecting outputs",
+    "trace": "looking at what was read",
     "read": "reading back",
     "sync": "reading back",
     "seal": "sealing",

@@ -137,7 +137,28 @@ def run(
         ),
     ] = False,
     no_hook: Annotated[
-        bool, typer.Option("--no-hook", help="Mend nothing in the script's MLflow as it is imported.")
+        bool,
+        typer.Option(
+            "--no-hook",
+            help="Have nothing of ours in the script's Python, which mends MLflow and sees what is read.",
+        ),
+    ] = False,
+    trace: Annotated[
+        str,
+        typer.Option(
+            "--trace",
+            metavar="HOW",
+            envvar="MLPROJ_TRACE",
+            help="See what is read: `python` programs do, `full` by `strace`, or `off`.",
+        ),
+    ] = "python",
+    strict_inputs: Annotated[
+        bool,
+        typer.Option(
+            "--strict-inputs",
+            envvar="MLPROJ_STRICT_INPUTS",
+            help="Fail a run that read data which nobody declared.",
+        ),
     ] = False,
     isolated: Annotated[
         bool,
@@ -210,6 +231,8 @@ def run(
         docker_arguments=parse_arguments(docker_args or ()),
         build_image=build_image,
         isolation=_isolation(context, isolated, allow_network),
+        trace=trace,
+        strict_inputs=strict_inputs,
     )
     if help_project:
         return _describe(request, tools, as_json)

@@ -46,6 +46,7 @@ def causes_of(found: RunDifference) -> tuple[Cause, ...]:
         "data": _changes(found.inputs),
         "variables": _changes(others),
         "parameters": _changes(found.parameters),
+        "undeclared inputs": _changes(found.reads),
     }
     return tuple(Cause(kind=kind, details=_some(told)) for kind, told in candidates.items() if told)
 

@@ -72,6 +72,7 @@ class RunDifference:
     environment: tuple[Change, ...]
     packages: tuple[Change, ...]
     inputs: tuple[Change, ...]
+    reads: tuple[Change, ...]
     variables: tuple[Change, ...]
     host: tuple[Change, ...]
     outcome: tuple[Change, ...]
@@ -95,6 +96,7 @@ def compare_runs(
         environment=_changes(_environment(before), _environment(after)),
         packages=_packages(contents[0].packages, contents[1].packages),
         inputs=_changes(_inputs(before), _inputs(after)),
+        reads=_changes(_reads(before), _reads(after)),
         variables=_changes(_variables(before), _variables(after)),
         host=_changes(_host(before), _host(after)),
         outcome=_changes(_outcome(before), _outcome(after)),
@@ -161,6 +163,11 @@ def _environment(run: Run) -> dict[str, str | None]:
 
 def _inputs(run: Run) -> dict[str, str | None]:
     return {} if run.job is None else {item.name: item.digest for item in run.job.inputs}
+
+
+def _reads(run: Run) -> dict[str, str | None]:
+    """What it read and nobody declared."""
+    return {} if run.outcome is None else {item.path: item.digest for item in run.outcome.reads}
 
 
 def _variables(run: Run) -> dict[str, str | None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlproj.model.provenance import InputState
+
 _MOST_NAMED = 5
 
 
@@ -12,3 +14,9 @@ def unkept(paths: Sequence[str]) -> str:
     named = ", ".join(f"`{path}`" for path in paths[:_MOST_NAMED])
     more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
     return f"no space was left to keep {named}{more}"
+
+
+def undeclared(reads: Sequence[InputState]) -> str:
+    """Names data that was read and not declared, of which there is one at least."""
+    named = ", ".join(f"`{state.path}`" for state in reads[:_MOST_NAMED])
+    return f"{named} and {len(reads) - _MOST_NAMED} more" if len(reads) > _MOST_NAMED else named

@@ -26,6 +26,18 @@ class InputState(msgspec.Struct, frozen=True, kw_only=True):
     remote: tuple[tuple[str, str], ...] = ()
 
 
+class Tracing(msgspec.Struct, frozen=True, kw_only=True):
+    """How it was seen which files a run read. `means` is `audit hook` (of Python programs) or `strace`; None
+    where nobody looked. `escaped` are sentences on what is known not to have been seen; `written` are files
+    outside of the record that the run wrote and nobody declared; `pythons` is how many Python programs
+    noted what they read."""
+
+    means: str | None
+    pythons: int = 0
+    escaped: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+
+
 class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     """A graphics processor, with the version of its driver."""
 

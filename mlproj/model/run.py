@@ -13,7 +13,7 @@ from mlproj.model.environment import ImageState, Isolation
 from mlproj.model.logged import Logged, Summary, number_of, order, summary_of, summed
 from mlproj.model.moment import milliseconds
 from mlproj.model.plan import Plan
-from mlproj.model.provenance import Host, InputState
+from mlproj.model.provenance import Host, InputState, Tracing
 from mlproj.model.source import SourceState
 
 STREAMS = ("stdout", "stderr")
@@ -185,6 +185,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What the script logged; None where it logged nothing."""
     server_read: bool | None = None
     """Whether all that the job's server holds of the run was read back; None where there is no server."""
+    reads: tuple[InputState, ...] = ()
+    """Data that the run read and nobody had declared, as it was afterwards; no part of the plan."""
+    tracing: Tracing | None = None
+    """How that was found; None where nobody looked."""
 
     @property
     def latest(self) -> dict[str, float | str]:

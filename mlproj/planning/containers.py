@@ -16,6 +16,8 @@ OUTPUT = "/mlproj/output"
 HOME = "/mlproj/home"
 """A home folder for a user that the image does not know."""
 HOOK = "/mlproj/hook"
+READS = "/mlproj/reads"
+"""Where the Pythons in there note what they open."""
 _DATA = "/mlproj/inputs"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -17,7 +18,7 @@ from mlproj.model.digest import Digest, manifest_lines, readable
 from mlproj.model.events import Note, Report
 from mlproj.model.provenance import InputState
 from mlproj.ports import ObservedInput
-from mlproj.provenance.batches import Batch, Segment, lasting, look
+from mlproj.provenance.batches import BATCH, Batch, Segment, lasting, look
 from mlproj.provenance.digests import Digesting
 from mlproj.provenance.folders import Moving, is_link, unreadable, walk_data
 from mlproj.provenance.reading import ATTEMPTS, MOVING, SPECIAL, UNKNOWN, size_in
@@ -154,6 +155,39 @@ def _folder(
             files += len(sizes)
     skipped.tell(report)
     return _Seen(Digest.from_raw(hasher.digest()), total, files)
+
+
+def digest_of_files(root: str, names: Sequence[str], cache: Path, report: Report) -> tuple[Digest, int]:
+    """The digest of some files of a folder, and their size in all: that of the folder, if it had no others.
+
+    `names` are paths from there, sorted as bytes. Raises DataError where one of them cannot be read.
+    """
+    hasher, total = hashlib.sha256(), 0
+
+    def odd(path: bytes, _: bytes, found: os.stat_result | OSError) -> None:
+        raise unreadable(path, found if isinstance(found, OSError) else OSError(0, "it is no file"))
+
+    folder = os.fsencode(root)
+    with StatCache(cache, Path(root), purpose="reads") as remembered, Digesting(report) as digesting:
+        batches = (look(segment, remembered, odd, follow=True) for segment in _segments(folder, names))
+        try:
+            for batch in digesting.in_order(batches):
+                remembered.keep(lasting(batch))
+                digests, sizes = _results(batch)
+                hasher.update(manifest_lines(digests, batch.paths))
+                total += sum(sizes)
+        except (Moving, OSError) as error:
+            raise DataError(f"data below `{readable(root)}` changes while it is read") from error
+    return Digest.from_raw(hasher.digest()), total
+
+
+def _segments(root: bytes, names: Sequence[str]) -> Iterator[Segment]:
+    """The files, those together that follow each other in the same folder."""
+    for folder, group in itertools.groupby(map(os.fsencode, names), lambda name: name.rpartition(b"/")[0]):
+        prefix = folder + b"/" if folder else b""
+        files = [name[len(prefix) :] for name in group]
+        for start in range(0, len(files), BATCH):
+            yield Segment(root + b"/" + folder if folder else root, prefix, files[start : start + BATCH])
 
 
 class _Skipped:

@@ -30,6 +30,7 @@ from mlproj.services.occupancy import in_use
 from mlproj.services.prepare import Prepared
 from mlproj.services.readback import Reader, read_back
 from mlproj.services.request import Context
+from mlproj.services.tracing import Watch
 from mlproj.services.tracking import Office, secrets_of, tracking_variables
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Attempt:
         prepared: Prepared,
         claim: Claim,
         store: RunStore,
+        watch: Watch,
         mirror: Mirror | None = None,
     ) -> None:
         self._request = context.request
@@ -59,6 +61,7 @@ class Attempt:
         self._prepared = prepared
         self._claim = claim
         self._store = store
+        self._watch = watch
         self._mirror = mirror
         self._workspace = store.workspace(opening.run_id)
         self._logs = self._workspace / "logs"
@@ -88,6 +91,7 @@ class Attempt:
                     _isolating().alone(around, self._tools, self._opening.run_id, self._note)
                 )
             container = activation.container
+            self._watch.begin()
             office, door = stack.enter_context(self._office(container, around))
             if container is None:
                 task = self._task(activation, office, descriptors)
@@ -101,6 +105,9 @@ class Attempt:
         self._collect(marks)
         self._look_at_source_again()
         self._report(Ended(stage="collect"))
+        self._watch.end(self._store.root)
+        if _verdict(self._execution, None)[0] is Status.FINISHED:
+            self._watch.refuse()
 
     def read_back(self, failure: BaseException | None = None) -> None:
         """Ends the run at the server that it is at, if any, and has the store hold what the server holds."""
@@ -228,8 +235,9 @@ class Attempt:
         if office is not None:
             inner = patched(environ, patch)
             patch |= tracking_variables(self._opening.run_id, office, self._request, inner)
+        patch |= self._watch.variables(patched(environ, patch))
         return Task(
-            argv=(*SHELL, self._prepared.command),
+            argv=self._watch.argv((*SHELL, self._prepared.command)),
             directory=self._directory,
             environ=patched(environ, patch),
             logs=self._logs,
@@ -245,21 +253,26 @@ class Attempt:
         home = self._logs / "home"
         home.mkdir(exist_ok=True)
         run_id, planned = self._opening.run_id, dict(self._prepared.plan.variables)
+        environ, mounts = self._watch.contained(
+            container,
+            contained_variables(container, run_id, planned, office, self._request),
+            (*own_mounts(self._artifacts, home), *self._prepared.mounts),
+        )
         return Task(
-            argv=(*CONTAINER_SHELL, self._prepared.command),
+            argv=self._watch.argv((*CONTAINER_SHELL, self._prepared.command)),
             directory=self._directory,
-            environ=contained_variables(container, run_id, planned, office, self._request),
+            environ=environ,
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
             secrets=secrets_of(office, self._request.environ, self._request.secrets),
-            mounts=(*own_mounts(self._artifacts, home), *self._prepared.mounts),
+            mounts=mounts,
         )
 
     def _around(self, activation: Activation) -> Surroundings | None:
         """What is around the process of a run that is to be isolated."""
         if self._request.isolation is None:
             return None
-        place = _isolating().Place(root=self._store.root, artifacts=self._artifacts)
+        place = _isolating().Place(root=self._store.root, artifacts=self._artifacts, reads=self._watch.folder)
         around: Surroundings = _isolating().surroundings(self._request, self._prepared, activation, place)
         return around
 
@@ -328,6 +341,8 @@ class Attempt:
             logs=tuple(self._keep_log(name) for name in LOGS if (self._logs / name).exists()),
             notes=tuple(self._notes),
             server_read=self._server_read,
+            reads=self._watch.reads,
+            tracing=self._watch.tracing,
         )
 
     def _keep_log(self, name: str) -> LogFile:

@@ -56,10 +56,12 @@ _KEPT_BACK = frozenset(
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a run is recorded: the store's folder, and in it the one that the run writes to."""
+    """Where a run is recorded: the store's folder, and in it those that the run writes to: its artifacts, and
+    what its Pythons note of the files that they open."""
 
     root: Path
     artifacts: Path
+    reads: Path
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,8 +184,8 @@ def _python(around: Surroundings) -> str | None:
 
 def _mounts(task: Task, around: Surroundings) -> Iterator[Mount]:
     """Each place once; what may be written comes last, for then it counts."""
-    folders = (str(task.directory), os.path.realpath(task.directory), str(around.place.artifacts))
-    writable = dict.fromkeys(folders)
+    folders = (task.directory, os.path.realpath(task.directory), around.place.artifacts, around.place.reads)
+    writable = dict.fromkeys(str(folder) for folder in folders if os.path.isdir(folder))
     read = dict.fromkeys(_read(task, around))
     for path in read:
         if path not in writable and not is_within(path, SYSTEM) and os.path.exists(path):

@@ -63,7 +63,7 @@ def hook_variables(
     given = wishes.experiment_given or inherited("MLPROJ_EXPERIMENT_GIVEN") == "1"
     obeyed = wishes.script_tracking or inherited("MLPROJ_SCRIPT_TRACKING") in ("1", "left")
     return {
-        "PYTHONPATH": _python_path(inherited("PYTHONPATH"), hook),
+        "PYTHONPATH": python_path(inherited("PYTHONPATH"), hook),
         "MLPROJ_RUN_ID": run_id,
         "MLPROJ_TRACKING_URI": tracking_uri,
         "MLPROJ_TRACKING_RUN_ID": tracking_run_id,
@@ -76,7 +76,7 @@ def hook_variables(
     }
 
 
-def _python_path(inherited: str | None, hook: bool) -> str | None:
+def python_path(inherited: str | None, hook: bool = True) -> str | None:
     """The folder once, before what was there. An empty entry is the current folder, an empty text nothing."""
     entries = inherited.split(os.pathsep) if inherited else []
     others = [entry for entry in entries if entry != str(FOLDER)]

@@ -18,7 +18,7 @@ from mlproj.model.environment import (
 )
 from mlproj.model.events import Report
 from mlproj.model.source import Checkout
-from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source
+from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source, Tracer
 from mlproj.settings import Limits
 from mlproj.tracking_ports import Server, Tracking
 
@@ -43,6 +43,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     this one is a step of. `secrets` are names of variables whose values are shown to nobody. For a project
     with a container, `docker_arguments` are options of `docker run`, and `build_image` has an image made that
     holds the project. With `isolation` the run sees only what its record names.
+
+    `trace` says how it is seen what the run reads (one of `services.tracing.WAYS`), and `strict_inputs` fails
+    it where that is more than was declared.
     """
 
     uri: str
@@ -78,6 +81,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     reproduces: str | None = None
     brought: Mapping[str, Path] = msgspec.field(default_factory=dict)
     isolation: Isolation | None = None
+    trace: str = "python"
+    strict_inputs: bool = False
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +91,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     is none, and is not called by a dry run; `endpoint` opens that of the run with this id, which its script
     may move to another experiment or not, where a container reaches it; `enclosure` has the container of the
     run with this id alone with us, if it is to call us, or with nobody; `server` is the one at an address,
-    `tracking` what a store tracks."""
+    `tracking` what a store tracks; `tracer` is the way to see what a run reads that `--trace` names, and
+    without it nobody looks."""
 
     sources: Callable[[str], Source]
     observer: Observer
@@ -104,6 +110,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     user: Callable[[], str]
     cache: Path
     limits: Limits = Limits()
+    tracer: Callable[[str], Tracer] | None = None
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from mlproj.services.interrupts import interruptible
 from mlproj.services.mirror import Place, mirrored, opened
 from mlproj.services.prepare import Prepared, prepare
 from mlproj.services.request import Context, RunRequest, Tools
+from mlproj.services.tracing import Watch, check
 
 SOURCE_ATTEMPTS = 3
 """How often a tree that changes under our hands is looked at again before we give up."""
@@ -48,6 +49,7 @@ def run(
     A run that was interrupted is KILLED, its outcome naming the signal. Raises MlprojError where nothing
     could be run (a run that was begun is closed first, with the reason), and Interrupted before that.
     """
+    check(request)
     place = _place(request, tools, report)
     if place is not None and request.isolation is not None and not request.isolation.network:
         raise UsageError(
@@ -71,6 +73,7 @@ def run(
         prepared = _kept(context, storage, store, lease)
         if approve is not None:
             approve(prepared)
+        watch = Watch(context, prepared, store.workspace(run_id) / "logs")
         opening = Run(
             run_id=run_id,
             name=request.run_name or run_name(run_id),
@@ -91,7 +94,7 @@ def run(
             interrupts.held(),
             store.begin(opening := opened(opening, mirror)),
         ):
-            attempt = Attempt(context, opening, prepared, claimed, store, mirror)
+            attempt = Attempt(context, opening, prepared, claimed, store, watch, mirror)
             try:
                 with interrupts.allowed():
                     attempt.carry_out()

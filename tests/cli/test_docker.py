@@ -323,3 +323,35 @@ def test_mlflows_own_example_is_planned_alike(
     copied = {"VAR_TO_COPY_FROM_HOST_ENVIRONMENT": "copied"}
     answer = mlproj("run", ".", "-P", "use_start_run=true", cwd=project, variables=copied)
     assert (answer.code, answer.stdout) == (0, "true new_var_value copied\n"), answer.stderr
+
+
+def test_what_python_reads_inside_is_told_by_its_path_here(
+    make_project: ProjectMaker, mlproj: Mlproj, debian: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mounted").mkdir()
+    (tmp_path / "mounted" / "far.csv").write_text("far")
+    script = (
+        "import json; open('data/near.csv').close(); open('/far/far.csv').close()\n"
+        "open('/etc/hosts').close()\n"
+        "open('/mlproj/inputs/data/given.csv').close(); open('made', 'w').close(); open('made').close()\n"
+    )
+    files = docker_project(
+        debian,
+        "python3 main.py {data}",
+        more=f"  volumes: ['{tmp_path}/mounted:/far']\n",
+        keys="    parameters: {data: path}\n",
+    )
+    (tmp_path / "given.csv").write_text("given")
+    ignored = {".gitignore": "data/\nmade\n", "data/near.csv": "near", "main.py": script}
+    project = make_project({**files, **ignored})
+    given = ("-P", f"data={tmp_path}/given.csv")
+    run = finished(mlproj, project, *given)
+    reads = [(item["path"], item["size"]) for item in run["inputs"] if not item["declared"]]
+    assert reads == [(f"{tmp_path}/mounted/far.csv", 3), ("data/near.csv", 4)]
+    assert run["tracing"]["means"] == "audit hook" and run["tracing"]["written"] == ["made"]
+    untracked = finished(mlproj, project, "--no-tracking", *given)
+    assert [item for item in untracked["inputs"] if not item["declared"]] == [
+        item for item in run["inputs"] if not item["declared"]
+    ]
+    refused = mlproj("run", ".", "--trace=full", *given, cwd=project)
+    assert refused.code == 4 and "does not see into a container" in refused.stderr

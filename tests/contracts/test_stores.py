@@ -272,7 +272,7 @@ def test_the_entries_of_one_run_are_given_alone(store: RunStore) -> None:
     store.amend(first.run_id, "tag", {"key": "a", "value": "b"})
     assert [entry.sequence for entry in store.entries(run_id=first.run_id)] == [1, 3]
     assert [entry.sequence for entry in store.entries(run_id=second.run_id)] == [2]
-    assert list(store.entries("0" * 32)) == []
+    assert list(store.entries(run_id="0" * 32)) == []
 
 
 def test_a_record_of_another_store_is_brought_in_verbatim(store: RunStore, tmp_path: Path) -> None:

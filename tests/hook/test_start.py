@@ -24,7 +24,7 @@ PYTHONS = (
 LOOK = (
     "import sys; sys.stdout.write(repr(["
     "'sitecustomize' in sys.modules, "
-    "any('hook' in entry for entry in sys.path), "
+    "any('hook/start' in entry for entry in sys.path), "
     "type(sys.meta_path[0]).__name__ if sys.meta_path else '', "
     "getattr(sys, 'marked', None), "
     "len([name for name in sys.modules if 'mlproj' in name])]))"

@@ -8,7 +8,8 @@ from mlproj.cli.sheet import Row, Section
 from mlproj.cli.words import content, counted, duration, size
 from mlproj.model.logged import LOGGED, Logged
 from mlproj.model.plan import Plan
-from mlproj.model.run import EnvironmentState, Job
+from mlproj.model.provenance import InputState
+from mlproj.model.run import EnvironmentState, Job, Outcome
 
 _MOST_OMITTED = 20
 """So many files that a snapshot does not hold are shown one by one."""
@@ -24,8 +25,9 @@ def plan_page(plan: Plan, job: Job) -> tuple[Section, ...]:
     return (Section(rows=(("plan", told),)), *job_sections(job, plan))
 
 
-def job_sections(job: Job, plan: Plan | None, logged: Logged | None = None) -> list[Section]:
-    """How the plan was, or would be, carried out; with what the script logged beside what was given."""
+def job_sections(job: Job, plan: Plan | None, outcome: Outcome | None = None) -> list[Section]:
+    """How the plan was, or would be, carried out; with what the script logged and read of its own accord."""
+    logged = None if outcome is None else outcome.logged
     rows: list[Row] = [("project", job.project), ("from", job.uri)]
     if plan is not None:
         rows.append(("entry point", plan.entry_point))
@@ -53,7 +55,8 @@ def job_sections(job: Job, plan: Plan | None, logged: Logged | None = None) -> l
         for item in job.parameters
     )
     parameters += tuple((*pair, LOGGED, "by the script", "") for pair in _params(logged))
-    inputs = tuple((state.name, state.path, *content(state, "no digest")) for state in job.inputs)
+    inputs = tuple((state.name, state.path, *content(state, "no digest"), "") for state in job.inputs)
+    inputs += tuple(map(_read, () if outcome is None else outcome.reads))
     variables = (() if plan is None else plan.variables) + job.variables
     return [
         Section(title="job", rows=tuple(rows)),
@@ -65,6 +68,11 @@ def job_sections(job: Job, plan: Plan | None, logged: Logged | None = None) -> l
         Section(title="variables", rows=variables),
         Section(title="tags", rows=_tags(job, logged)),
     ]
+
+
+def _read(state: InputState) -> tuple[str, str, str, str, str]:
+    told = f"not declared, {counted(state.files, 'file')}" if state.kind == "folder" else "not declared"
+    return (state.name, state.path, *content(state, "no digest"), told)
 
 
 def _params(logged: Logged | None) -> tuple[tuple[str, str], ...]:

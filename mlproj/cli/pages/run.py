@@ -9,6 +9,7 @@ from mlproj.cli.pages.models import MOST_SHOWN, model_sections
 from mlproj.cli.pages.table import metrics_in_short
 from mlproj.cli.sheet import Row, Section
 from mlproj.cli.words import content, counted, duration, number, size, sparkline
+from mlproj.model.provenance import Tracing
 from mlproj.model.run import Outcome, Run
 from mlproj.services.datasets import ShownDataset
 from mlproj.services.models import ShownModel
@@ -44,7 +45,7 @@ def run_page(
         head.append(("hidden", "yes"))
     sections = [Section(rows=tuple(head))]
     if job is not None:
-        sections += job_sections(job, plan, None if outcome is None else outcome.logged)
+        sections += job_sections(job, plan, outcome)
     if outcome is not None:
         sections.append(_metrics(outcome, series))
     sections.append(Section(title="datasets", rows=tuple(map(_dataset_row, datasets))))
@@ -92,8 +93,19 @@ def _outcome_sections(outcome: Outcome, told: Collection[str]) -> list[Section]:
     return [
         Section(title="outputs", rows=outputs),
         Section(title="logs", rows=logs),
+        Section(title="what was read", rows=_tracing_rows(outcome.tracing)),
         Section(title="notes", rows=tuple((note,) for note in outcome.notes)),
     ]
+
+
+def _tracing_rows(tracing: Tracing | None) -> tuple[Row, ...]:
+    if tracing is None:
+        return ()
+    told = counted(tracing.pythons, "Python program") if tracing.pythons else ""
+    rows: list[Row] = [("seen by", ", ".join(filter(None, (tracing.means or "nobody", told))))]
+    rows += [("not seen", sentence) for sentence in tracing.escaped]
+    rows += [("written, not declared", path) for path in tracing.written]
+    return tuple(rows)
 
 
 def _metric_row(key: str, value: float | str, outcome: Outcome, series: Series) -> Row:

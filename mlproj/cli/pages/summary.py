@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlproj.cli.words import counted, duration, number, short, size
+from mlproj.model.notes import undeclared
 from mlproj.model.run import Run, Status, models_among
 
 
@@ -26,4 +27,9 @@ def run_summary(run: Run) -> Iterator[str]:
         if output.path not in told_already:
             told = f"{size(output.size)}, sha256 {short(output.digest)}" if output.digest else output.state
             yield f"output: {output.path} ({told})"
+    if outcome.reads:
+        yield (
+            f"read and not declared: {undeclared(outcome.reads)};"
+            " declare data under `inputs:` of the entry point, or by `--input`"
+        )
     yield f"hint: `mlproj show {run.run_id[:8]}` tells everything that is known of it"

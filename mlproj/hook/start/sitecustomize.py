@@ -59,8 +59,24 @@ def wanted():
     return bool(needed) and not os.environ.get("MLPROJ_NO_HOOK")
 
 
+def look(place):
+    # type: (str) -> None
+    """Has it noted what the program opens; by a Python that cannot tell, that it cannot."""
+    if hasattr(sys, "addaudithook"):
+        __import__("_mlproj_reads").begin(place)
+        del sys.modules["_mlproj_reads"]
+    else:
+        with open(os.path.join(place.partition(":")[2], "old-" + str(os.getpid())), "w") as file:
+            file.write("O " + sys.version.split()[0] + "\0")
+
+
 if sys.version_info >= (3, 6) and wanted():
     sys.meta_path.insert(0, Waiting())
+if os.environ.get("MLPROJ_READS"):
+    try:  # noqa: SIM105  # nothing is loaded for it
+        look(os.environ["MLPROJ_READS"])
+    except Exception:  # the folder is gone with its run, or the disk is full
+        pass
 
 # From here on it is as if this folder were not there: the environment may have a `sitecustomize` of its own.
 # Where there is none, the ImportError is the one that Python expects, and leaves no module behind.
