@@ -13,6 +13,7 @@ from typing import NoReturn
 import msgspec
 
 from mlproj.errors import DataError
+from mlproj.lineage_ports import MOST_FILES
 from mlproj.model.digest import Digest, manifest_lines, readable
 from mlproj.model.events import Note, Report
 from mlproj.model.provenance import InputState
@@ -32,6 +33,7 @@ class _Seen(msgspec.Struct, frozen=True):
     digest: Digest
     size: int
     files: int
+    manifest: bytes | None = None
 
 
 def observed_data(
@@ -68,7 +70,7 @@ def observed_data(
         files=seen.files,
         declared=declared,
     )
-    return ObservedInput(state=state)
+    return ObservedInput(state=state, manifest=seen.manifest)
 
 
 def _shown(path: Path, project: Path) -> str:
@@ -118,6 +120,7 @@ def _folder(root: bytes, cache: Path, report: Report) -> _Seen:
     skipped = _Skipped()
     hasher = hashlib.sha256()
     total, files = 0, 0
+    lines: list[bytes] = []
     with (
         StatCache(cache, Path(os.fsdecode(root)), purpose="data") as remembered,
         Digesting(report) as digesting,
@@ -126,11 +129,15 @@ def _folder(root: bytes, cache: Path, report: Report) -> _Seen:
         for batch in digesting.in_order(batches):
             remembered.keep(lasting(batch))
             digests, sizes = _results(batch)
-            hasher.update(manifest_lines(digests, batch.paths))
+            listed = manifest_lines(digests, batch.paths)
+            hasher.update(listed)
             total += sum(sizes)
             files += len(sizes)
+            if files <= MOST_FILES:
+                lines.append(listed)
     skipped.tell(report)
-    return _Seen(Digest.from_raw(hasher.digest()), total, files)
+    manifest = b"".join(lines) if files <= MOST_FILES else None
+    return _Seen(Digest.from_raw(hasher.digest()), total, files, manifest)
 
 
 class _Skipped:

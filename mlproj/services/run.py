@@ -79,6 +79,8 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
             interrupts.held(),
             store.begin(opening := opened(opening, mirror)),
         ):
+            for listing in prepared.listings:
+                store.contents.add_folder(listing)
             attempt = Attempt(context, opening, prepared, claimed, store, mirror)
             try:
                 with interrupts.allowed():

@@ -26,6 +26,7 @@ from mlproj.model.record import (
 from mlproj.model.run import Run
 from mlproj.ports import Listed, RunStore
 from mlproj.services.later import Later
+from mlproj.services.noted_folders import Folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class _Check:
         self._runs: dict[str, None] = {}
         self._tombstones = _Tombstones()
         self._later = Later()
+        self._folders = Folders()
 
     def everything(self) -> Verification:
         self._report(Started(stage="verify"))
@@ -94,6 +96,8 @@ class _Check:
             self._read_ahead()
             self._check_chain()
             self._check_rows(rows)
+            for run_id, message in self._folders.problems(self._store, whole=self._only is None):
+                self._problem(run_id, "index.folders", message)
         except (StoreError, Altered) as error:
             self._problem(None, "database", error.message)
         self._report(Ended(stage="verify"))
@@ -249,6 +253,7 @@ class _Check:
                 continue
             yield reference.digest, reference.part
             if reference.manifest and self._fault(reference.digest) is None:
+                self._folders.add(run, reference)
                 yield from (
                     (digest, f"{reference.part}/{path}")
                     for path, digest in self._listed(run, reference.digest, reference.part)
