@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "logs": "Print what a run printed",
     "artifacts": "List or copy the files that a run left",
     "diff": "Tell what differs between two runs",
+    "lineage": "Tell what something came from, and what came of it",
     "rm": "Hide a run, or bring a hidden one back",
     "gc": "Take away hidden runs, and whatever nothing names",
     "prune": "Take away runs that a rule does not keep",
