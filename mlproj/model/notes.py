@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+SOURCE_CHANGED = "source files changed while the run went on"
+"""How the note of a run begins that ran something else than its snapshot, in part."""
+
 _MOST_NAMED = 5
 
 

@@ -42,7 +42,7 @@ class Diff:
 def diff(store: RunStore, before: Run, after: Run, tolerance: Tolerance = EXACT) -> Diff:
     """How `after` differs from `before`. Numbers in outputs are the same within `tolerance`. Raises Altered
     where a manifest is not what was recorded."""
-    contents = (_contents(store.blobs, before), _contents(store.blobs, after))
+    contents = (contents_of(store.blobs, before), contents_of(store.blobs, after))
     difference = compare_runs(before, after, contents)
     return Diff(
         difference=difference,
@@ -51,7 +51,8 @@ def diff(store: RunStore, before: Run, after: Run, tolerance: Tolerance = EXACT)
     )
 
 
-def _contents(blobs: BlobStore, run: Run) -> Contents:
+def contents_of(blobs: BlobStore, run: Run) -> Contents:
+    """The files of a run's source and the packages of its lock. Raises Altered."""
     if run.job is None:
         return Contents()
     environment = run.job.environment

@@ -31,7 +31,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     person wants the run to be; `run_id` and `experiment_id` are that server's then. `parent` is the run that
     this one is a step of. `secrets` are names of variables whose values are shown to nobody. For a project
     with a container, `docker_arguments` are options of `docker run`, and `build_image` has an image made that
-    holds the project.
+    holds the project. With `reuse` a finished run with an equal plan stands for this one.
     """
 
     uri: str
@@ -63,6 +63,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     docker_arguments: tuple[tuple[str, str | None], ...] = ()
     build_image: bool = False
+    reuse: bool = False
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -30,16 +31,24 @@ SOURCE_ATTEMPTS = 3
 """How often a tree that changes under our hands is looked at again before we give up."""
 
 
-def plan(request: RunRequest, tools: Tools, report: Report) -> Prepared:
-    """What `--dry-run` shows: everything decided, nothing written to store or project."""
+def plan(
+    request: RunRequest,
+    tools: Tools,
+    report: Report,
+    look: Callable[[Context, Prepared], None] = lambda context, prepared: None,
+) -> Prepared:
+    """What `--dry-run` shows: everything decided, nothing written to store or project. `look` is called while
+    what was fetched is there."""
     configured_server(request, report)
     with interruptible(), fetched(request, tools, report) as checkout:
         context = Context(request=request, checkout=checkout, tools=tools, report=report)
-        return prepare(context, storage=None)
+        prepared = prepare(context, storage=None)
+        look(context, prepared)
+        return prepared
 
 
 def run(request: RunRequest, tools: Tools, report: Report) -> Run:
-    """Runs a project's entry point and returns the sealed run, failed ones too.
+    """Runs a project's entry point and returns the sealed run, failed ones too; or one that it may reuse.
 
     A run that was interrupted is KILLED, its outcome naming the signal. Raises MlprojError where nothing
     could be run (a run that was begun is closed first, with the reason), and Interrupted before that.
@@ -67,14 +76,22 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
             plan=prepared.plan,
             job=prepared.job,
         )
-        with (
+        claimed = stack.enter_context(
             claim(
                 tools.cache / "claims",
                 checkout.directory,
                 prepared.products,
                 report,
                 inherited=request.environ.get(CLAIMS, ""),
-            ) as claimed,
+            )
+        )
+        if request.reuse:
+            # Only who wants it waits for its import.
+            look = importlib.import_module("mlproj.services.reuse").reused
+            found: Run | None = look(context, prepared, store, elsewhere=place is not None)
+            if found is not None:
+                return found
+        with (
             mirrored(place, opening, prepared.shown, report) as mirror,
             interrupts.held(),
             store.begin(opening := opened(opening, mirror)),
