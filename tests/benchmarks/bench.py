@@ -8,7 +8,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import conda, containers, hashing, history, printing, running, tracking
+from tests.benchmarks import (
+    ancestry,
+    conda,
+    containers,
+    hashing,
+    history,
+    printing,
+    reusing,
+    running,
+    tracking,
+)
 from tests.benchmarks.arena import ROOT, find_mlflow, open_arena
 from tests.benchmarks.contest import Bench, Case
 from tests.benchmarks.table import Row, render
@@ -19,6 +29,8 @@ CASES: dict[str, Case] = {
     **hashing.CASES,
     **printing.CASES,
     **history.CASES,
+    **ancestry.CASES,
+    **reusing.CASES,
     **conda.CASES,
     **tracking.CASES,
 }
