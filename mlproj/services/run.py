@@ -96,11 +96,10 @@ def run(request: RunRequest, tools: Tools, report: Report) -> Run:
             interrupts.held(),
             store.begin(opening := opened(opening, mirror)),
         ):
-            for listing in prepared.listings:
-                store.contents.add_folder(listing)
             attempt = Attempt(context, opening, prepared, claimed, store, mirror)
             try:
                 with interrupts.allowed():
+                    _note_folders(prepared, store)
                     attempt.carry_out()
                 # How the run ended is known: who does not want to wait for what is read back ends only that.
                 with contextlib.suppress(Interrupted), interrupts.allowed():
@@ -177,6 +176,12 @@ def _kept(context: Context, storage: Path, store: RunStore, lease: Lease) -> Pre
         f"the source keeps changing while it is recorded: `{changed[0]}`",
         hint="wait until whatever writes there is done, or have git ignore it",
     )
+
+
+def _note_folders(prepared: Prepared, store: RunStore) -> None:
+    """Has the data in folders found by the content of its files."""
+    for listing in prepared.listings:
+        store.contents.add_folder(listing)
 
 
 def _keep_source(prepared: Prepared, blobs: BlobStore, lease: Lease) -> tuple[Path, ...]:

@@ -91,6 +91,8 @@ def run_facts(run: RunNode) -> Iterator[str]:
     """How the results of a run came about, a line for each kind of fact."""
     if run.imported is not None:
         yield f"imported from {run.imported.origin}"
+    if run.reproduces is not None:
+        yield f"reproduces run {run.reproduces[:8]}"
     if run.source is not None:
         yield f"source: {_source(run.source)}"
     if run.command is not None:
