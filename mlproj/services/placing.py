@@ -110,15 +110,15 @@ class Placing(msgspec.Struct, frozen=True, kw_only=True):
         if target.exists() and target.is_dir() != is_folder:
             raise Unplaceable(f"a {'file' if is_folder else 'folder'} is in the way of its `{path}`")
         files = self._files(output)
-        there = self._there(target, path)
+        there = self._there(target, path, output)
         for name, digest in files.items():
             if digest not in self.store.blobs:
                 raise Unplaceable(f"the store no longer holds its `{path}`")
             if there.get(name) != digest:
                 yield (target / os.fsdecode(name) if is_folder else target), digest
 
-    def _there(self, target: Path, path: str) -> Mapping[bytes, Digest]:
-        """What stands there now, file by file."""
+    def _there(self, target: Path, path: str, output: Output) -> Mapping[bytes, Digest]:
+        """What stands there now, file by file; of too many nothing, unless they are as they should be."""
         if not target.exists():
             return {}
         context = self.context
@@ -128,13 +128,15 @@ class Placing(msgspec.Struct, frozen=True, kw_only=True):
             )
         except DataError:
             return {}
+        if seen.state.digest == output.digest:
+            return self._files(output)
         if seen.manifest is not None:
             return {name: digest for name, _, digest in read_manifest(seen.manifest)}
         return {} if seen.state.digest is None or target.is_dir() else {b"": seen.state.digest}
 
     def _tell_strange(self, path: str, output: Output) -> None:
         target = self.context.checkout.directory / path
-        strange = self._there(target, path).keys() - self._files(output).keys()
+        strange = self._there(target, path, output).keys() - self._files(output).keys()
         if output.kind != "folder" or not strange:
             return
         shown = ", ".join(f"`{readable(name)}`" for name in sorted(strange)[:3])
