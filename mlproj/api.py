@@ -34,6 +34,7 @@ def run(
     timeout: float | None = None,
     as_of: str | None = None,
     tracking_uri: str | None = None,
+    reuse: bool = False,
     store: str | None = None,
     report: Report = silent,
 ) -> Run:
@@ -41,7 +42,8 @@ def run(
 
     `uri` is a folder, a git URL or a zip file; `parameters` are passed as their text; `timeout` is in
     seconds; with `as_of` (a date, or `commit`) nothing in the environment is newer; `tracking_uri` names an
-    MLflow server to have the run at, too; `store` a folder (else found as the command line finds it);
+    MLflow server to have the run at, too; with `reuse` a finished run with an equal plan is returned instead,
+    its outputs put in place; `store` is a folder (else found as the command line finds it);
     `report` gets events, the child's output among them. Raises MlprojError where nothing could be run.
     """
     request = RunRequest(
@@ -58,6 +60,7 @@ def run(
         as_of=None if as_of is None else instant(as_of),
         tracking_uri=tracking_uri,
         experiment_given=experiment_name is not None,
+        reuse=reuse,
         parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),
     )
     return service.run(request, wiring.tools(os.environ, request.caller, store), report)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
 from mlproj.model.environment import (
     Activation,
@@ -63,9 +64,11 @@ class SnapshotRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObservedInput(msgspec.Struct, frozen=True, kw_only=True):
-    """An input's state."""
+    """An input's state. Of a folder of not too many files (`lineage_ports.MOST_FILES`), `manifest` are the
+    lines that its digest is of."""
 
     state: InputState
+    manifest: bytes | None = None
 
 
 class Observer(Protocol):
@@ -467,6 +470,9 @@ class RunStore(Protocol):
 
     @property
     def housekeeper(self) -> Housekeeper: ...
+
+    @property
+    def contents(self) -> Contents: ...
 
     def workspace(self, run_id: str) -> Path:
         """The run's own folder in the store, made if need be: its logs while it runs, its output folder."""

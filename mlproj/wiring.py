@@ -23,7 +23,7 @@ from mlproj.model.environment import (
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
-from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, RunStore, Source
+from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, Observer, RunStore, Source
 from mlproj.services.bundle_beside import Suppliers
 from mlproj.services.request import Tools
 from mlproj.settings import Limits, cache_folder, limits, user_name
@@ -62,6 +62,12 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
             trace, cache, chosen.reads, environ
         ),
     )
+
+
+def observer(environ: Mapping[str, str]) -> Observer:
+    """What looks at data and machine."""
+    looking: Observer = part("provenance.observer:Observer")(cache_folder(environ), environ)
+    return looking
 
 
 SOURCES = ("sources.folder:FolderSource", "sources.git:GitSource", "sources.archive:ArchiveSource")

@@ -26,6 +26,14 @@ ManagerOption = Annotated[
     ),
 ]
 RefreshOption = Annotated[bool, typer.Option("--refresh", help="Resolve the environment's lock anew.")]
+ReuseOption = Annotated[
+    bool,
+    typer.Option(
+        "--reuse/--no-reuse",
+        envvar="MLPROJ_REUSE",
+        help="Where a finished run has an equal plan, put its outputs in place instead of running.",
+    ),
+]
 RevisionOption = Annotated[
     str | None, typer.Option("--version", "-v", metavar="REV", help="A git branch, tag or commit.")
 ]

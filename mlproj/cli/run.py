@@ -17,6 +17,7 @@ from mlproj.cli.options import (
     JsonOption,
     ManagerOption,
     RefreshOption,
+    ReuseOption,
     RevisionOption,
     StoreOption,
     UriArgument,
@@ -24,11 +25,13 @@ from mlproj.cli.options import (
 from mlproj.cli.pages.job import plan_page
 from mlproj.cli.pages.project import project_page
 from mlproj.cli.pages.summary import run_summary
+from mlproj.cli.reusing import noting, reuse_document, tell_id
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
 from mlproj.errors import RUN_FAILED, NotSupportedYet, UsageError
 from mlproj.model.encoding import is_text
 from mlproj.model.environment import Isolation
+from mlproj.model.events import Reused
 from mlproj.model.run import Run, Status
 from mlproj.planning.parameters import parse_assignments
 from mlproj.services.request import RunRequest, Tools
@@ -169,6 +172,7 @@ def run(
     ] = False,
     refresh: RefreshOption = False,
     as_of: AsOfOption = None,
+    reuse: ReuseOption = False,
     env_files: EnvFileOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and run nothing.")] = False,
     help_project: Annotated[
@@ -233,13 +237,14 @@ def run(
         isolation=_isolation(context, isolated, allow_network),
         trace=trace,
         strict_inputs=strict_inputs,
+        reuse=reuse,
     )
     if help_project:
         return _describe(request, tools, as_json)
     if backend_config and not as_json:
         say("note: `-c` means nothing to this project's environment, and is ignored")
     if dry_run:
-        return _dry_run(request, tools, as_json)
+        return _dry_run(request, tools, store, as_json)
     return _run(request, tools, as_json)
 
 
@@ -273,19 +278,24 @@ def _describe(request: RunRequest, tools: Tools, as_json: bool) -> int:
     return 0
 
 
-def _dry_run(request: RunRequest, tools: Tools, as_json: bool) -> int:
+def _dry_run(request: RunRequest, tools: Tools, store: str | None, as_json: bool) -> int:
+    reuse = load("mlproj.cli.foresight").Foresight(store) if request.reuse else None
     with reporting() as report:
-        prepared = plan_run(request, tools, report)
+        prepared = plan_run(request, tools, report, *(() if reuse is None else (reuse.look,)))
     if as_json:
-        print_document(plan_document(prepared.plan, prepared.job))
+        told = {} if reuse is None else {"reuse": reuse.document}
+        print_document({**plan_document(prepared.plan, prepared.job), **told})
     else:
-        print_sheet(plan_page(prepared.plan, prepared.job))
+        print_sheet((*plan_page(prepared.plan, prepared.job), *(() if reuse is None else reuse.page)))
     return 0
 
 
 def _run(request: RunRequest, tools: Tools, as_json: bool) -> int:
+    told: list[Reused] = []
+
     with reporting(child_to_stderr=as_json) as report:
-        finished = carry_out(request, tools, report)
+        finished = carry_out(request, tools, noting(report, told))
+    tell_id(finished)
     if as_json:
         store = tools.open_store()
         print_document(
@@ -293,10 +303,11 @@ def _run(request: RunRequest, tools: Tools, as_json: bool) -> int:
                 **run_document(finished, store.children(finished.run_id)),
                 "models": load("mlproj.services.models").models_of(finished, store),
                 "datasets": load("mlproj.services.datasets").datasets_of(finished, store.blobs),
+                **({"reuse": reuse_document(told[0])} if told else {}),
             }
         )
     else:
-        for line in run_summary(finished):
+        for line in run_summary(finished, told[0] if told else None):
             say(line)
     return exit_code(finished)
 

@@ -7,7 +7,7 @@ import contextlib
 import re
 import time
 from importlib import import_module
-from typing import Any, Optional, Set
+from typing import Any, List, Optional, Set
 
 from .run import Run
 
@@ -26,6 +26,7 @@ class Endpoint:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._noted: Set[str] = set()
+        self._reused: List[str] = []
         self.displaced: Set[str] = set()
         """Addresses that the script asked for and did not get."""
 
@@ -61,6 +62,12 @@ class Endpoint:
 
     def note_experiment(self, name: str) -> None:
         self._note("mlproj.experiment.asked", name)
+
+    def note_reused(self, run_id: str) -> None:
+        """Has the run say which earlier runs stand for its steps."""
+        if run_id not in self._reused:
+            self._reused.append(run_id)
+        self._note("mlproj.reused", ", ".join(self._reused))
 
     def _note(self, key: str, value: str) -> None:
         """Sets a tag of the run, unless this process has set it last."""

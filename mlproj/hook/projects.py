@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Dict, List, Mapping, Optional
 
 from .endpoint import Endpoint
+from .reuse import Step
 from .run import Run
 
 PATIENCE = 5
@@ -54,13 +55,16 @@ def _submit(arguments: Dict[str, Any], run: Run) -> Any:
     experiment, environ = _experiment(arguments, run)
     run_id = _begun_elsewhere(arguments, environ) if run.is_elsewhere else uuid.uuid4().hex
     command = [*(run.executable or ()), "run", "--run-id", run_id, *experiment, *_options(arguments, run)]
+    step = Step(environ) if run.reuses else None
     try:
         process = subprocess.Popen([*command, "--", str(arguments["uri"])], env=environ)
     except OSError:
         if run.is_elsewhere:
             _client().delete_run(run_id)
         return None
-    return import_module("mlflow.projects.submitted_run").LocalSubmittedRun(run_id, process)
+    submitted = import_module("mlflow.projects.submitted_run").LocalSubmittedRun(run_id, process)
+    submitted._mlproj_step = step
+    return submitted
 
 
 def _follow(submitted: Any, arguments: Mapping[str, Any], endpoint: Endpoint) -> Any:
@@ -71,10 +75,18 @@ def _follow(submitted: Any, arguments: Mapping[str, Any], endpoint: Endpoint) ->
             _wait(submitted, process)
         finally:
             endpoint.fail(submitted.run_id)
+            _adopt(submitted, process, endpoint)
     else:
         atexit.register(_finish, submitted, process, os.getpid(), endpoint)
         _await_beginning(submitted.run_id, process, endpoint)
+        _adopt(submitted, process, endpoint)
     return submitted
+
+
+def _adopt(submitted: Any, process: "subprocess.Popen[bytes]", endpoint: Endpoint) -> None:
+    """Has a step that has ended be the earlier run that it stands for, if it does."""
+    if submitted._mlproj_step is not None and process.poll() is not None:
+        submitted._mlproj_step.adopt(submitted, endpoint)
 
 
 def _options(arguments: Dict[str, Any], run: Run) -> List[str]:
@@ -191,6 +203,7 @@ def _finish(submitted: Any, process: "subprocess.Popen[bytes]", owner: int, endp
     except KeyboardInterrupt:
         _cancel(submitted, process)
     endpoint.fail(submitted.run_id)
+    _adopt(submitted, process, endpoint)
 
 
 def _failure(message: str) -> Exception:

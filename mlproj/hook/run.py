@@ -23,6 +23,7 @@ class Run:
         self.experiment_given = os.environ.get("MLPROJ_EXPERIMENT_GIVEN") == "1"
         self.obeys_script = os.environ.get("MLPROJ_SCRIPT_TRACKING") in ("1", LEFT)
         self.environment_manager = os.environ.get("MLPROJ_ENV_MANAGER") or None
+        self.reuses = os.environ.get("MLPROJ_REUSE") == "1" and not self.is_elsewhere
         self.executable = _arguments(os.environ.get("MLPROJ_EXECUTABLE"))
 
     def is_foreign(self, uri: str) -> bool:

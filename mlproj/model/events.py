@@ -43,6 +43,16 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class Reused(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run is reused instead of a new one, and why it counts as equal; or, with no `run_id`, why none
+    is, and then of the nearest, if any, what differs."""
+
+    run_id: str | None
+    because: str
+    nearest: str | None = None
+    differs: tuple[str, ...] = ()
+
+
 class ToolOutput(msgspec.Struct, frozen=True, kw_only=True):
     """A line that a tool (git, uv, pip) printed while it worked for us."""
 
@@ -57,7 +67,7 @@ class ChildOutput(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-Event = Started | Progress | Ended | Note | ToolOutput | ChildOutput
+Event = Started | Progress | Ended | Note | Reused | ToolOutput | ChildOutput
 Report = Callable[[Event], None]
 
 

@@ -19,6 +19,7 @@ from mlproj.model.logged import (
     summed,
 )
 from mlproj.model.moment import milliseconds
+from mlproj.model.provenance import InputState
 from mlproj.model.run import Amendment, Run
 
 DEFAULT_EXPERIMENT = "Default"
@@ -100,7 +101,7 @@ def index_of(run: Run) -> Index:
         params=_params(run, logged),
         metrics={} if outcome is None else {key: sums.cells for key, sums in outcome.summaries.items()},
         tags=_tags(run, logged),
-        inputs=frozenset(() if job is None else ((i.name, i.path, i.digest, i.size) for i in job.inputs)),
+        inputs=frozenset((item.name, item.path, item.digest, item.size) for item in inputs_of(run)),
         outputs=frozenset(
             () if outcome is None else ((o.path, o.state, o.digest, o.size) for o in outcome.outputs)
         ),
@@ -110,6 +111,13 @@ def index_of(run: Run) -> Index:
     for amendment in run.amendments:
         index = _amended(index, amendment)
     return index
+
+
+def inputs_of(run: Run) -> tuple[InputState, ...]:
+    """The data of a run: what it was given, and what it was seen to read besides."""
+    given = () if run.job is None else run.job.inputs
+    read = () if run.outcome is None else run.outcome.reads
+    return (*given, *read)
 
 
 def _params(run: Run, logged: Logged) -> dict[str, tuple[str, str]]:

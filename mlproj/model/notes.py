@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from mlproj.model.provenance import InputState
 
+SOURCE_CHANGED = "source files changed while the run went on"
+"""How the note of a run begins that ran something else than its snapshot, in part."""
+
 _MOST_NAMED = 5
 
 

@@ -10,8 +10,9 @@ import msgspec
 
 from mlproj.model.digest import Digest, snapshot_manifest
 
-SECRET = "looks like a secret"
-"""Why a snapshot does not hold a file that looks like one."""
+IS_OUTPUT, IS_SECRET = "a declared output", "looks like a secret"
+"""Reasons of files that are in no snapshot, and are not digested."""
+
 LISTED = 1000
 """How many files that a snapshot does not hold are named in a record itself."""
 

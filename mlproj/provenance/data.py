@@ -14,6 +14,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from mlproj.errors import DataError
+from mlproj.lineage_ports import MOST_FILES
 from mlproj.model.digest import Digest, manifest_lines, readable
 from mlproj.model.events import Note, Report
 from mlproj.model.provenance import InputState
@@ -34,6 +35,7 @@ class _Seen(msgspec.Struct, frozen=True):
     digest: Digest
     size: int
     files: int
+    manifest: bytes | None = None
 
 
 def observed_data(
@@ -72,7 +74,7 @@ def observed_data(
         files=seen.files,
         declared=declared,
     )
-    return ObservedInput(state=state)
+    return ObservedInput(state=state, manifest=seen.manifest)
 
 
 def manifest_of(name: str, path: Path, *, cache: Path, report: Report) -> bytes:
@@ -140,6 +142,7 @@ def _folder(
     skipped = _Skipped()
     hasher = hashlib.sha256()
     total, files = 0, 0
+    lines: list[bytes] = []
     with (
         StatCache(cache, Path(os.fsdecode(root)), purpose="data") as remembered,
         Digesting(report) as digesting,
@@ -148,13 +151,16 @@ def _folder(
         for batch in digesting.in_order(batches):
             remembered.keep(lasting(batch))
             digests, sizes = _results(batch)
-            lines = manifest_lines(digests, batch.paths)
-            hasher.update(lines)
-            keep(lines)
+            listed = manifest_lines(digests, batch.paths)
+            hasher.update(listed)
+            keep(listed)
             total += sum(sizes)
             files += len(sizes)
+            if files <= MOST_FILES:
+                lines.append(listed)
     skipped.tell(report)
-    return _Seen(Digest.from_raw(hasher.digest()), total, files)
+    manifest = b"".join(lines) if files <= MOST_FILES else None
+    return _Seen(Digest.from_raw(hasher.digest()), total, files, manifest)
 
 
 def digest_of_files(root: str, names: Sequence[str], cache: Path, report: Report) -> tuple[Digest, int]:

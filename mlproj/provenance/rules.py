@@ -8,12 +8,13 @@ import posixpath
 import re
 from collections.abc import Iterable
 
-from mlproj.model.source import SECRET
+from mlproj.model.source import IS_OUTPUT, IS_SECRET
 from mlproj.ports import SnapshotRules
 
-OUTPUT = "a declared output"
+OUTPUT = IS_OUTPUT
 TOO_LARGE = "larger than the limit"
 BEYOND = "beyond the snapshot's limit"
+SECRET = IS_SECRET
 SPECIAL = "not a regular file"
 UNREADABLE = "cannot be read"
 

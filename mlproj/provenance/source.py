@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mlproj.model.digest import Digest, readable
 from mlproj.model.events import Note, Report
 from mlproj.model.moment import timestamp
-from mlproj.model.source import LISTED, SECRET, Checkout, OmittedFile, Snapshot, SourceState, Submodule
+from mlproj.model.source import IS_SECRET, LISTED, Checkout, OmittedFile, Snapshot, SourceState, Submodule
 from mlproj.ports import SnapshotRules
 from mlproj.process import ProgramMissing
 from mlproj.provenance import rules as reasons
@@ -179,7 +179,7 @@ def _gather_others(gathered: _Gathered, at: bytes, listing: Listing, report: Rep
     sieve.note_environments(untracked)
     for path in _without_outputs(gathered, untracked):
         found = sieve.untracked(path)
-        if found is None or found[1] == SECRET:
+        if found is None or found[1] == IS_SECRET:
             gathered.changes.append(path)
         if found is None:
             gathered.kept.append(path)

@@ -62,7 +62,7 @@ def get_artifact(store: RunStore, run: Run, path: str, destination: Path) -> tup
         if target.exists():
             raise UsageError(f"`{target}` is there already", hint="name another destination")
     for target, digest in chosen.items():
-        _copy(store, digest, target)
+        copy_content(store, digest, target)
     return tuple(chosen)
 
 
@@ -112,7 +112,8 @@ def _size(store: RunStore, digest: Digest) -> int:
     return store.blobs.path(digest).stat().st_size if digest in store.blobs else 0
 
 
-def _copy(store: RunStore, digest: Digest, target: Path) -> None:
+def copy_content(store: RunStore, digest: Digest, target: Path) -> None:
+    """Copies a content to a new file, held against its digest. Raises StoreError, and Altered."""
     source = store.blobs.path(digest)
     hasher = hashlib.sha256()
     try:

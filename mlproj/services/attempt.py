@@ -15,6 +15,7 @@ from mlproj.errors import DataError, EnvironmentFailed, Interrupted, MlprojError
 from mlproj.logs import gather
 from mlproj.model.environment import CONTAINER_SHELL, SHELL, Activation, Container, Door
 from mlproj.model.events import Ended, Event, Note, Started
+from mlproj.model.notes import SOURCE_CHANGED
 from mlproj.model.redaction import SECRET_VARIABLES, without_credentials
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
 from mlproj.ports import Execution, RunStore, Task
@@ -230,6 +231,8 @@ class Attempt:
             "MLPROJ_STORE": str(self._store.root),
             CLAIMS: self._claim.value,
             "MLPROJ_AS_OF": self._request.as_of,
+            "MLPROJ_REUSE": "1" if self._request.reuse else None,
+            "MLPROJ_RUN_ID_FILE": None,
             SECRET_VARIABLES: ",".join(self._request.secrets) or None,
         }
         if office is not None:
@@ -307,7 +310,7 @@ class Attempt:
         changed = self._tools.observer.changed(self._prepared.snapshot)
         if changed:
             shown = ", ".join(f"`{path}`" for path in changed[:5])
-            self._note(f"source files changed while the run went on: {shown}")
+            self._note(f"{SOURCE_CHANGED}: {shown}")
 
     def _note(self, message: str) -> None:
         self._notes.append(message)

@@ -22,7 +22,7 @@ from mlproj.model.environment import (
     Mount,
     Reach,
 )
-from mlproj.model.source import SECRET
+from mlproj.model.source import IS_SECRET
 from mlproj.ports import Task
 from mlproj.services import hook
 from mlproj.services.enclosing import alone as in_enclosure
@@ -94,7 +94,7 @@ def surroundings(
         isolation=request.isolation,
         root=prepared.snapshot.root,
         place=place,
-        secrets=tuple(file.path for file in prepared.snapshot.omitted if file.reason == SECRET),
+        secrets=tuple(file.path for file in prepared.snapshot.omitted if file.reason == IS_SECRET),
         inputs=prepared.data,
         activation=activation,
         python=prepared.locked.python,

@@ -14,6 +14,9 @@
     MLPROJ_PARENT_RUN_ID     set by the hook for a step's `mlproj run`, and for nothing below it: the run that
                              was active in the script, or else the process's own
 
+`services.attempt` sets MLPROJ_REUSE, 1 where steps may stand for earlier runs, with or without a hook; the
+hook then gives each step a MLPROJ_RUN_ID_FILE to write into which run it was.
+
 `services.tracking` sets two more: MLPROJ_SECRETS (`model.redaction`), which the `mlproj` of a step masks, and
 MLFLOW_RUN_CONTEXT, by which MLflow tags the runs that a script begins at a server.
 

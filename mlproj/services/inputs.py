@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from mlproj.model.plan import Value
 from mlproj.model.project import EntryPoint, ParameterType
-from mlproj.model.provenance import InputState
 from mlproj.model.redaction import without_credentials
 from mlproj.planning.parameters import bind
 from mlproj.planning.paths import fill
+from mlproj.ports import ObservedInput
 from mlproj.services.locate import locate
 from mlproj.services.request import Context
 from mlproj.services.tracked_data import bring, is_tracked
@@ -42,17 +42,17 @@ def bound(context: Context, entry: EntryPoint, storage: Path | None) -> tuple[Va
     return tuple(bound)
 
 
-def observed(context: Context, entry: EntryPoint, values: tuple[Value, ...]) -> tuple[InputState, ...]:
+def observed(context: Context, entry: EntryPoint, values: tuple[Value, ...]) -> tuple[ObservedInput, ...]:
     """Digests of every path parameter, every declared input and every one named by the request; of a URI,
     what the far side tells. Raises DataError."""
     observer, project = context.tools.observer, context.checkout.directory
     places: dict[str, Path] = {}
-    states: list[InputState] = []
+    states: list[ObservedInput] = []
     for value in values:
         if value.located is not None:
             places[value.name] = value.located
         elif value.type is ParameterType.URI or value.base == BY_URI:
-            states.append(observer.remote(value.name, value.text).state)
+            states.append(observer.remote(value.name, value.text))
     for template in entry.inputs:
         if template.strip("{}") in places:  # a path parameter, which is an input already
             continue
@@ -64,9 +64,10 @@ def observed(context: Context, entry: EntryPoint, values: tuple[Value, ...]) -> 
         value.name: value.text for value in values if value.base == BY_URI and value.located is not None
     }
     for name, place in places.items():
-        state = observer.data(name, place, project, declared=True, report=context.report).state
+        seen = observer.data(name, place, project, declared=True, report=context.report)
         if name in origins:
             told = observer.remote(name, origins[name]).state
-            state = replace(state, path=without_credentials(origins[name]), remote=told.remote)
-        states.append(state)
+            path = without_credentials(origins[name])
+            seen = replace(seen, state=replace(seen.state, path=path, remote=told.remote))
+        states.append(seen)
     return tuple(states)

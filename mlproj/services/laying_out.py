@@ -15,7 +15,7 @@ from mlproj.errors import Altered, SourceError
 from mlproj.files import digest_of
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.events import Note, Report
-from mlproj.model.source import SECRET, OmittedFile, Snapshot, SnapshotFile, SourceState
+from mlproj.model.source import IS_SECRET, OmittedFile, Snapshot, SnapshotFile, SourceState
 from mlproj.ports import BlobStore
 
 _LINK = 0o120000
@@ -155,7 +155,7 @@ def _omitted(source: SourceState, blobs: BlobStore) -> Iterator[Digest]:
 
 
 def _tell(snapshot: Snapshot, report: Report) -> None:
-    wanted = (file for file in snapshot.omitted if file.digest is not None or file.reason == SECRET)
+    wanted = (file for file in snapshot.omitted if file.digest is not None or file.reason == IS_SECRET)
     names = [f"`{readable(file.path)}`" for file in wanted]
     if names:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -49,6 +49,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot
     environment: Environment
     locked: LockedEnvironment
+    listings: tuple[bytes, ...] = ()
+    """The manifests of the folders among its data."""
     mounts: tuple[Mount, ...] = ()
     """Of a run in a container: its data, beside the project."""
     data: tuple[str, ...] = ()
@@ -82,7 +84,7 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
     )
     observing = Background(lambda: tools.observer.source(context.checkout, rules, context.report))
     locked = locked_environment(context, environment, specification, resolve=storage is not None)
-    inputs = observed(context, entry, values)
+    seen = observed(context, entry, values)
     source, snapshot = observing.result()
     if request.require_clean:
         _require_clean(source)
@@ -90,7 +92,7 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
     facts = Facts(
         directory=directory,
         source=source,
-        inputs=inputs,
+        inputs=tuple(each.state for each in seen),
         outputs=outputs,
         metrics=metrics,
         environment=locked,
@@ -107,10 +109,11 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
         snapshot=snapshot,
         environment=environment,
         locked=locked,
+        listings=tuple(each.manifest for each in seen if each.manifest is not None),
         mounts=mounts,
         data=_unique(
             *(str(value.located) for value in values if value.located is not None),
-            *(os.path.join(directory, state.path) for state in inputs if state.kind != "uri"),
+            *(os.path.join(directory, state.path) for state in facts.inputs if state.kind != "uri"),
         ),
     )
 

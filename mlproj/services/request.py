@@ -83,6 +83,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Isolation | None = None
     trace: str = "python"
     strict_inputs: bool = False
+    reuse: bool = False
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):

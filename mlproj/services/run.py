@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import shutil
 import tempfile
@@ -32,19 +33,27 @@ SOURCE_ATTEMPTS = 3
 """How often a tree that changes under our hands is looked at again before we give up."""
 
 
-def plan(request: RunRequest, tools: Tools, report: Report) -> Prepared:
-    """What `--dry-run` shows: everything decided, nothing written to store or project."""
+def plan(
+    request: RunRequest,
+    tools: Tools,
+    report: Report,
+    look: Callable[[Context, Prepared], None] = lambda context, prepared: None,
+) -> Prepared:
+    """What `--dry-run` shows: everything decided, nothing written to store or project. `look` is called while
+    what was fetched is there."""
     configured_server(request, report)
     with interruptible(), fetched(request, tools, report) as checkout:
         context = Context(request=request, checkout=checkout, tools=tools, report=report)
-        return prepare(context, storage=None)
+        prepared = prepare(context, storage=None)
+        look(context, prepared)
+        return prepared
 
 
 def run(
     request: RunRequest, tools: Tools, report: Report, approve: Callable[[Prepared], None] | None = None
 ) -> Run:
-    """Runs a project's entry point and returns the sealed run, failed ones too. What `approve` raises of what
-    is prepared is passed on, and nothing is run.
+    """Runs a project's entry point and returns the sealed run, failed ones too; or one that it may reuse.
+    What `approve` raises of what is prepared is passed on, and nothing is run.
 
     A run that was interrupted is KILLED, its outcome naming the signal. Raises MlprojError where nothing
     could be run (a run that was begun is closed first, with the reason), and Interrupted before that.
@@ -82,14 +91,22 @@ def run(
             job=prepared.job,
             reproduces=request.reproduces,
         )
-        with (
+        claimed = stack.enter_context(
             claim(
                 tools.cache / "claims",
                 checkout.directory,
                 prepared.products,
                 report,
                 inherited=request.environ.get(CLAIMS, ""),
-            ) as claimed,
+            )
+        )
+        if request.reuse:
+            # Only who wants it waits for its import.
+            look = importlib.import_module("mlproj.services.reuse").reused
+            found: Run | None = look(context, prepared, store, elsewhere=place is not None)
+            if found is not None:
+                return found
+        with (
             mirrored(place, opening, prepared.shown, report) as mirror,
             interrupts.held(),
             store.begin(opening := opened(opening, mirror)),
@@ -97,6 +114,7 @@ def run(
             attempt = Attempt(context, opening, prepared, claimed, store, watch, mirror)
             try:
                 with interrupts.allowed():
+                    _note_folders(prepared, store)
                     attempt.carry_out()
                 # How the run ended is known: who does not want to wait for what is read back ends only that.
                 with contextlib.suppress(Interrupted), interrupts.allowed():
@@ -173,6 +191,12 @@ def _kept(context: Context, storage: Path, store: RunStore, lease: Lease) -> Pre
         f"the source keeps changing while it is recorded: `{changed[0]}`",
         hint="wait until whatever writes there is done, or have git ignore it",
     )
+
+
+def _note_folders(prepared: Prepared, store: RunStore) -> None:
+    """Has the data in folders found by the content of its files."""
+    for listing in prepared.listings:
+        store.contents.add_folder(listing)
 
 
 def _keep_source(prepared: Prepared, blobs: BlobStore, lease: Lease) -> tuple[Path, ...]:

@@ -18,6 +18,7 @@ from mlproj.model.run import Run
 from mlproj.ports import Digester, Listed, RunStore
 from mlproj.services.contents import Contents
 from mlproj.services.findings import Findings, Problem
+from mlproj.services.noted_folders import folder_problems
 from mlproj.services.walk import BEGINNING, Place, Stretch, Walk, numbered
 
 Further = Callable[[RunStore, Findings], None]
@@ -100,6 +101,7 @@ class _Check:
         self._removed: tuple[str, ...] = ()
         self._entries = 0
         self._runs: set[str] = set()
+        self._left: dict[Digest, str] = {}
         self._last = BEGINNING
 
     def everything(self, further: Sequence[Further]) -> Verification:
@@ -131,6 +133,9 @@ class _Check:
         if not self._contents.sound:
             self._tell_of_contents()
         self._check_rows(rows)
+        whole = self._only is None
+        for run_id, message in folder_problems(self._store, self._left, self._contents, whole=whole):
+            self._findings.add(run_id, "index.folders", message)
         for check in further:
             check(self._store, self._findings)
 
@@ -185,6 +190,8 @@ class _Check:
         self._runs.update(stretch.runs)
         self._last = max(self._last, stretch.last)
         self._contents.merge(stretch.named)
+        for folder, run_id in stretch.left:
+            self._left.setdefault(folder, run_id)
         for problem in stretch.problems:
             self._findings.add(problem.run_id, problem.part, problem.message)
         self._report(Progress(stage="verify", done=self._entries, total=None, unit="entries"))

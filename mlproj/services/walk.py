@@ -45,6 +45,8 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[str, ...]
     problems: tuple[Problem, ...]
     named: Named
+    left: tuple[tuple[Digest, str], ...]
+    """The lists of files that are folders among outputs, each with the run that left it."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Walk:
         self._findings = Findings(only=only)
         self._contents = Contents(store.blobs)
         self._runs: list[str] = []
+        self._left: list[tuple[Digest, str]] = []
         self.later = Later()
         self.tombstones = _Tombstones()
         self._searched = Searched(store, self.later, self._contents, self._findings)
@@ -91,8 +94,9 @@ class Walk:
     def _told(self, entries: int, last: Place) -> Stretch:
         problems, self._findings.problems = tuple(self._findings.problems), []
         runs, self._runs = tuple(self._runs), []
+        left, self._left = tuple(self._left), []
         named = self._contents.taken()
-        return Stretch(entries=entries, last=last, runs=runs, problems=problems, named=named)
+        return Stretch(entries=entries, last=last, runs=runs, problems=problems, named=named, left=left)
 
     def _read_ahead(self) -> None:
         """Reads what must be known of later entries while the chain is walked."""
@@ -110,7 +114,13 @@ class Walk:
 
     def _add_contents(self, entry: Entry, run: Run) -> None:
         try:
-            self._contents.add(run, blobs_of(run))
+            references = blobs_of(run)
+            self._contents.add(run, references)
+            self._left += (
+                (reference.digest, run.run_id)
+                for reference in references
+                if reference.manifest and reference.part.startswith("outputs.")
+            )
         except ValueError as error:
             self._findings.add_of(entry, "record", f"was amended with what cannot be read: {error}")
 

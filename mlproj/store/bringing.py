@@ -15,6 +15,7 @@ from mlproj.model.logged import Logged, LoggedDataset, LoggedModelUse, read_poin
 from mlproj.model.record import EntryKind
 from mlproj.model.run import Amendment, Run
 from mlproj.ports import BlobStore
+from mlproj.store.folders import note_outputs
 from mlproj.store.place import Place
 from mlproj.store.writing import add_history, add_points, append, close_run, rewrite
 
@@ -33,6 +34,7 @@ def bring_run(place: Place, run: Run, payload: bytes, amendments: Sequence[bytes
     be in a transaction. Raises ValueError for an amendment that is none."""
     connection = place.connection
     close_run(connection, run, EntryKind.RUN, payload, time)
+    note_outputs(connection, place.blobs, run)
     add_history(connection, run, place.blobs)
     logged = (None if run.outcome is None else run.outcome.logged) or Logged()
     _add_datasets(connection, run.run_id, logged.datasets, place.blobs)

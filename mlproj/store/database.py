@@ -19,7 +19,7 @@ from mlproj.errors import StoreError
 from mlproj.files import locked
 from mlproj.store.room import PLENTY, has_room
 
-VERSION = "0003"
+VERSION = "0004"
 """The version of the schema that this code reads and writes: the newest of the migrations."""
 
 FILE = "store.db"
@@ -196,7 +196,7 @@ def _migrated_copy(connection: sqlite3.Connection, root: Path) -> sqlite3.Connec
 
 def _upgrade(connection: sqlite3.Connection, root: Path) -> None:
     try:
-        importlib.import_module("mlproj.store.migrating").upgrade(connection)
+        importlib.import_module("mlproj.store.migrating").upgrade(connection, root)
     except ValueError as error:
         raise StoreError(
             f"the database of the store `{root}` is damaged ({error})",

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from mlproj.errors import Altered, NoRoom, RunNotFound, StoreError
 from mlproj.files import locked
+from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
 from mlproj.model.entries import AmendmentDocument
 from mlproj.model.events import Report, silent
@@ -29,6 +30,7 @@ from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
 from mlproj.store.database import quick_text, shrink_journal, transaction
 from mlproj.store.failures import explained, no_room, not_writable
+from mlproj.store.folders import note_outputs
 from mlproj.store.indexes import read_indexes
 from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
@@ -90,6 +92,15 @@ class FolderStore:
             changing=self._changing,
         )
         return housekeeper
+
+    @property
+    def contents(self) -> Contents:
+        self._look_for_dead()
+        ask = importlib.import_module("mlproj.store.contents").FolderContents
+        contents: Contents = ask(
+            self._connection, self._root, self._machine, looking=self._looking, changing=self._changing
+        )
+        return contents
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -168,6 +179,7 @@ class FolderStore:
                 writing.open_run(self._connection, foreign, self._machine)
                 link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
                 writing.add_history(self._connection, foreign, self._blobs)
+                note_outputs(self._connection, self._blobs, foreign)
         return replace(foreign, record=link.digest, sequence=link.sequence)
 
     def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes]) -> Run:

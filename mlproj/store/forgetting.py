@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mlproj.errors import StoreError
 from mlproj.store.database import transaction
+from mlproj.store.folders import drop_folders
 from mlproj.store.needless import drop_models, drop_traces
 from mlproj.store.references import ids, refuse_forgotten
 from mlproj.store.writing import still_open, take_away
@@ -33,6 +34,7 @@ def forget_runs(
                 drop_traces(connection, run_id)
     with transaction(connection):
         drop_models(connection)
+        drop_folders(connection)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -22,8 +22,9 @@ def head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
-def upgrade(connection: sqlite3.Connection) -> None:
-    """Brings the database to the newest version, in one transaction with the note of that version.
+def upgrade(connection: sqlite3.Connection, root: Path | None = None) -> None:
+    """Brings the database to the newest version, in one transaction with the note of that version. `root` is
+    the folder of its store, whose blobs say what the database did not.
 
     Raises ValueError where it is of no version that the migrations know, or not what that version says.
     """
@@ -34,6 +35,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
     try:
         with engine.begin() as transaction:
             config.attributes["connection"] = transaction
+            config.attributes["root"] = root
             alembic.command.upgrade(config, "head")
     except (CommandError, DatabaseError, AssertionError) as error:
         raise ValueError(str(error).partition("\n")[0] or "its version is empty") from error

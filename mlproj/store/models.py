@@ -1,4 +1,4 @@
-"""The models of one run, for whoever shows it: read through `sqlite3` (see `writing` for why)."""
+"""Models that were logged and registered, of one run or by name: read through `sqlite3` (see `writing`)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,26 @@ _USED = (
     " UNION SELECT model_id FROM logged_models WHERE source_run_id = ?1)"
     " ORDER BY direction DESC, step, m.created_ms, m.model_id"
 )
-_VERSIONS = (
+_VERSION = (
     "SELECT v.model, r.name, v.version, v.created_ms AS created, v.updated_ms AS updated, v.description,"
     " v.user_name AS user, v.stage, v.source, v.run_id, v.run_link, v.model_id, v.status, v.status_message"
-    " FROM model_versions v JOIN registered_models r ON r.id = v.model"
-    " WHERE v.run_id = ?1 OR v.model_id IN (SELECT model_id FROM logged_models WHERE source_run_id = ?1)"
+    " FROM model_versions v JOIN registered_models r ON r.id = v.model WHERE "
+)
+_VERSIONS = (
+    f"{_VERSION} v.run_id = ?1 OR v.model_id IN (SELECT model_id FROM logged_models WHERE source_run_id = ?1)"
     " ORDER BY r.name, v.version"
+)
+_OF_MODEL = f"{_VERSION} v.model_id = ? ORDER BY r.name, v.version"
+_LATEST = f"{_VERSION} r.name = ? ORDER BY v.version DESC LIMIT 1"
+_NUMBERED = f"{_VERSION} r.name = ? AND v.version = ?"
+_ALIASED = (
+    f"{_VERSION} r.name = ? AND v.version = (SELECT a.version FROM registered_model_aliases a"
+    " WHERE a.model = v.model AND a.alias = ?)"
+)
+_MODEL = (
+    "SELECT model_id, CAST(experiment_id AS TEXT) AS experiment_id, name, artifact_uri,"
+    " created_ms AS created, updated_ms AS updated, status, status_message, model_type, source_run_id"
+    " FROM logged_models WHERE model_id = ? AND NOT deleted"
 )
 _ALIASES = "SELECT alias FROM registered_model_aliases WHERE model = ? AND version = ? ORDER BY alias"
 
@@ -35,8 +49,33 @@ _ALIASES = "SELECT alias FROM registered_model_aliases WHERE model = ? AND versi
 def read_models(connection: sqlite3.Connection, root: Path, run_id: str) -> RunModels:
     """What is known now of the models that a run read or made."""
     return RunModels(
-        used=tuple(_used(connection, root, run_id)), versions=tuple(_versions(connection, root, run_id))
+        used=tuple(_used(connection, root, run_id)),
+        versions=tuple(_versions(connection, root, _VERSIONS, run_id)),
     )
+
+
+def read_model(connection: sqlite3.Connection, root: Path, model_id: str) -> LoggedModel | None:
+    """A logged model, without what was logged of it."""
+    for row in _rows(connection, _MODEL, model_id):
+        row["artifact_uri"] = _told(root, row["artifact_uri"])
+        return msgspec.convert(row, LoggedModel)
+    return None
+
+
+def read_versions_of(connection: sqlite3.Connection, root: Path, model_id: str) -> tuple[ModelVersion, ...]:
+    """The versions that were registered of a logged model."""
+    return tuple(_versions(connection, root, _OF_MODEL, model_id))
+
+
+def read_version(connection: sqlite3.Connection, root: Path, name: str, version: str) -> ModelVersion | None:
+    """A version of a registered model, by its number, `latest`, or `@` and an alias."""
+    if version == "latest":
+        found = _versions(connection, root, _LATEST, name)
+    elif version.startswith("@"):
+        found = _versions(connection, root, _ALIASED, name, version[1:])
+    else:
+        found = _versions(connection, root, _NUMBERED, name, version)
+    return next(found, None)
 
 
 def _used(connection: sqlite3.Connection, root: Path, run_id: str) -> Iterator[UsedModel]:
@@ -46,16 +85,16 @@ def _used(connection: sqlite3.Connection, root: Path, run_id: str) -> Iterator[U
         yield UsedModel(model=msgspec.convert(row, LoggedModel), direction=direction, step=step)
 
 
-def _versions(connection: sqlite3.Connection, root: Path, run_id: str) -> Iterator[ModelVersion]:
-    for row in _rows(connection, _VERSIONS, run_id):
+def _versions(connection: sqlite3.Connection, root: Path, query: str, *values: str) -> Iterator[ModelVersion]:
+    for row in _rows(connection, query, *values):
         aliases = connection.execute(_ALIASES, (row.pop("model"), row["version"]))
         row["source"] = _told(root, row["source"])
         row["aliases"] = [alias for (alias,) in aliases]
         yield msgspec.convert(row, ModelVersion)
 
 
-def _rows(connection: sqlite3.Connection, query: str, run_id: str) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, (run_id,))
+def _rows(connection: sqlite3.Connection, query: str, *values: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query, values)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 

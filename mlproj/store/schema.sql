@@ -43,6 +43,10 @@ CREATE TABLE trace_tags ( trace_id VARCHAR(128) NOT NULL, "key" VARCHAR(250) NOT
 CREATE INDEX runs_by_experiment ON runs (experiment_id, started_ms);
 CREATE INDEX runs_by_owner ON runs (owner);
 CREATE INDEX runs_by_parent ON runs (parent);
+CREATE INDEX datasets_by_digest ON datasets (digest);
+CREATE TABLE folders ( id INTEGER NOT NULL, digest VARCHAR(71) NOT NULL, PRIMARY KEY (id), UNIQUE (digest) );
+CREATE TABLE folder_files ( folder INTEGER NOT NULL, position INTEGER NOT NULL, path BLOB NOT NULL, digest VARCHAR(71) NOT NULL, PRIMARY KEY (folder, position), FOREIGN KEY(folder) REFERENCES folders (id) ) WITHOUT ROWID;
+CREATE INDEX folder_files_by_digest ON folder_files (digest);
 INSERT INTO chain (id, sequence, link) VALUES (1, 0, 'sha256:0000000000000000000000000000000000000000000000000000000000000000');
 INSERT INTO experiments (id, name, created) VALUES (0, 'Default', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+INSERT INTO alembic_version (version_num) VALUES ('0004');

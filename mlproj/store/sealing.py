@@ -14,6 +14,7 @@ from mlproj.model.notes import unkept
 from mlproj.model.record import EntryKind, blobs_of_logged, read_document, seal_document
 from mlproj.model.run import LEFT_OPEN, Outcome, Run, Status, Usage
 from mlproj.store.database import transaction
+from mlproj.store.folders import note_outputs
 from mlproj.store.gathering import gather_logged
 from mlproj.store.keeping import Kept, Left, keep_beside, keep_outputs, owned_runs
 from mlproj.store.place import Place
@@ -77,6 +78,7 @@ def _sealed(place: Place, run: Run, left: Left, time: str) -> Run:
     (name,) = place.connection.execute("SELECT name FROM runs WHERE run_id = ?", (run.run_id,)).fetchone()
     complete = replace(run, name=name, outcome=outcome)
     link = close_run(place.connection, complete, EntryKind.RUN, seal_document(complete), time)
+    note_outputs(place.connection, place.blobs, complete)
     return replace(complete, record=link.digest, sequence=link.sequence)
 
 

@@ -143,6 +143,26 @@ outputs = Table(
     Index("outputs_by_digest", "digest"),
 )
 
+# Folders that runs read or left, as far as the files in them are known, each once whoever names it.
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String(71), nullable=False, unique=True),
+)
+
+folder_files = Table(
+    "folder_files",
+    metadata,
+    Column("folder", Integer, ForeignKey("folders.id"), primary_key=True, autoincrement=False),
+    # In the order of the paths (bytes, as file systems have them), so that the folder's digest follows.
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("digest", String(71), nullable=False),
+    Index("folder_files_by_digest", "digest"),
+    sqlite_with_rowid=False,
+)
+
 entries = Table(
     "entries",
     metadata,

@@ -59,6 +59,7 @@ datasets = Table(
     Column("schema", Text),
     Column("profile", Text),
     UniqueConstraint("experiment_id", "name", "digest"),
+    Index("datasets_by_digest", "digest"),
 )
 
 dataset_inputs = Table(

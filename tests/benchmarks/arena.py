@@ -87,18 +87,22 @@ def open_arena(folder: Path) -> Arena:
 
 
 def find_mlflow(given: str | None) -> str | None:
-    """The `mlflow` program: the one given, else one in a virtualenv in the user's cache, made if need be.
+    """The `mlflow` program: the one given, else one that is installed, if it can be."""
+    return given or find_peer("mlflow", "mlflow>=3.10,<4")
+
+
+def find_peer(name: str, requirement: str) -> str | None:
+    """A program that others made, in a virtualenv of its own in the user's cache, made if need be.
 
     None where it cannot be installed.
     """
-    if given is not None:
-        return given
-    folder = Path(platformdirs.user_cache_dir("mlproj-bench")) / "mlflow"
-    program = folder / "bin" / "mlflow"
+    folder = Path(platformdirs.user_cache_dir("mlproj-bench")) / name
+    program = folder / "bin" / name
     if not program.exists():
-        print(f"installing mlflow into {folder} (once)", file=sys.stderr)
-        install = f'"{UV}" venv -q --clear "$1" && "{UV}" pip install -q --python "$1" "mlflow>=3.10,<4"'
-        if subprocess.run(("bash", "-c", install, "-", folder), stdout=sys.stderr).returncode != 0:
+        print(f"installing {name} into {folder} (once)", file=sys.stderr)
+        install = f'"{UV}" venv -q --clear "$1" && "{UV}" pip install -q --python "$1" "$2"'
+        command = ("bash", "-c", install, "-", folder, requirement)
+        if subprocess.run(command, stdout=sys.stderr).returncode != 0:
             return None
     return str(program)
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks import (
+    ancestry,
     bundle,
     conda,
     containers,
@@ -18,6 +19,7 @@ from tests.benchmarks import (
     printing,
     reading,
     reproducing,
+    reusing,
     running,
     tracking,
     verifying,
@@ -34,6 +36,8 @@ CASES: dict[str, Case] = {
     **printing.CASES,
     **reading.CASES,
     **history.CASES,
+    **ancestry.CASES,
+    **reusing.CASES,
     **conda.CASES,
     **tracking.CASES,
     **reproducing.CASES,

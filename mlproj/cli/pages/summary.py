@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlproj.cli.words import counted, duration, number, short, size
+from mlproj.model.events import Reused
 from mlproj.model.notes import undeclared
 from mlproj.model.run import Run, Status, models_among
 
 
-def run_summary(run: Run) -> Iterator[str]:
-    """The lines said at the end of a run."""
+def run_summary(run: Run, reused: Reused | None = None) -> Iterator[str]:
+    """The lines said at the end of a run, or of one that is `reused`."""
     outcome = run.outcome
     if outcome is None:
         return
     word = {Status.FINISHED: "finished", Status.KILLED: "was stopped"}.get(run.status, "failed")
     reason = f": {outcome.reason}" if outcome.reason else ""
-    yield f"run `{run.name}` ({run.run_id[:8]}) {word} in {duration(outcome.usage.wall_s)}{reason}"
+    if reused is not None and reused.run_id == run.run_id:
+        yield f"reused run `{run.name}` ({run.run_id[:8]}) of {outcome.ended}: {reused.because}"
+    else:
+        yield f"run `{run.name}` ({run.run_id[:8]}) {word} in {duration(outcome.usage.wall_s)}{reason}"
     if outcome.latest:
         yield "metrics: " + ", ".join(f"{key} {number(value)}" for key, value in outcome.latest.items())
     models = models_among(outcome.outputs)
