@@ -57,7 +57,7 @@ class Bringer:
         if replaced is not None:
             return self._put(replaced, place or self._aside(state))
         assert state.digest is not None, "what was not digested cannot be brought"
-        if place is not None and self._is(place, state):
+        if self._said(state) is None and place is not None and self._is(place, state):
             return place
         source = self._source(state)
         return self._put(source, place or self._aside(state))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from mlproj.model.events import Report
@@ -36,11 +36,15 @@ class LaidOut:
 class RecordedSource:
     """Implements `ports.Observer`: of the source it tells what was recorded, all else it has looked at.
 
-    What lies in the tree beside the source (data that was brought) is none of it.
+    What lies in the tree beside the source (data that was brought) is none of it, nor is data that was
+    `replaced` on purpose, at these paths from the tree's root.
     """
 
-    def __init__(self, observer: Observer, state: SourceState, snapshot: Snapshot) -> None:
+    def __init__(
+        self, observer: Observer, state: SourceState, snapshot: Snapshot, replaced: Collection[str] = ()
+    ) -> None:
         self._observer = observer
+        self._replaced = frozenset(replaced)
         self._state = state
         self._snapshot = snapshot
 
@@ -53,7 +57,12 @@ class RecordedSource:
         return None
 
     def changed(self, snapshot: Snapshot) -> tuple[str, ...]:
-        return self._observer.changed(snapshot)
+        changed = self._observer.changed(snapshot)
+        return tuple(
+            path
+            for path in changed
+            if not any(path == one or path.startswith(f"{one}/") for one in self._replaced)
+        )
 
     def data(self, name: str, path: Path, project: Path, *, declared: bool, report: Report) -> ObservedInput:
         return self._observer.data(name, path, project, declared=declared, report=report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,7 +147,7 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
         world = replace(
             tools,
             sources=lambda uri: LaidOut(checkout),
-            observer=RecordedSource(tools.observer, wish.run.job.source, snapshot),
+            observer=RecordedSource(tools.observer, wish.run.job.source, snapshot, _replaced(wish)),
         )
         done = carry_out(request, world, report, lambda prepared: _approve(wish, prepared, report))
         return done, _declared(checkout.directory, request.entry_point)
@@ -170,6 +171,14 @@ def _jobs(run: Run, store: RunStore) -> Iterator[Job]:
             run = store.find(run.reproduces)
         except RunNotFound:
             return
+
+
+def _replaced(wish: Wish) -> list[str]:
+    """Where in the source's tree other data lies on purpose."""
+    job = wish.run.job
+    assert job is not None
+    states = (state for state in job.inputs if state.name in wish.override_data)
+    return [posixpath.normpath(posixpath.join(job.source.subfolder, state.path)) for state in states]
 
 
 @contextlib.contextmanager
