@@ -70,7 +70,7 @@ def verify(
     if path is not None and is_envelope(path):
         return _tell_of_envelope(path, check_file(path, keys, artifact or (), _look_at), as_json)
     if path is not None and is_bundle(path):
-        return _verify_bundle(path, as_json)
+        return _verify_bundle(path, keys, as_json)
     if path is not None and (path / "store.db").is_file():
         what, store = None, str(path)
     attestations = Attestations(keys)
@@ -155,15 +155,17 @@ def _signers(signatures: Sequence[Signed]) -> str:
     )
 
 
-def _verify_bundle(path: Path, as_json: bool) -> int:
+def _verify_bundle(path: Path, keys: Sequence[Verifier], as_json: bool) -> int:
     with reporting() as report:
-        found = verify_bundle(path, limits(os.environ), report)
+        found = verify_bundle(path, limits(os.environ), report, keys)
     if as_json:
         document = {"sound": found.sound, "path": str(path), "verification": found}
         print_document({"schema": "mlproj/verify-bundle/1", **document})
         return 0 if found.sound else Altered.exit_code
     for problem in found.problems:
         typer.echo(printable(f"{problem.part}: {problem.message}"))
+    for signatures in found.attestations:
+        say(f"the run is attested by {_signers(signatures)}")
     told = f"{counted(found.files, 'file')} and {size(found.size)} of `{path}` were checked"
     if found.sound:
         say(f"{told}: run `{found.run_name}` is as it was written")

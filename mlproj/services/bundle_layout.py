@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
 from mlproj.exports.paths import Taken, complaint, leads_out
-from mlproj.model.bundle import BLOBS, DATA, LOCK, LOGGED, LOGS, MANIFESTS, OUTPUTS, SOURCE, LeftOut, Place
+from mlproj.model.bundle import (
+    ATTESTATIONS,
+    BLOBS,
+    DATA,
+    LOCK,
+    LOGGED,
+    LOGS,
+    MANIFESTS,
+    OUTPUTS,
+    SOURCE,
+    LeftOut,
+    Place,
+)
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.logged import Logged
 from mlproj.model.provenance import InputState
-from mlproj.model.run import Output, Run
+from mlproj.model.record import ATTESTED
+from mlproj.model.run import Amendment, Output, Run
 
 Reader = Callable[[Digest], bytes]
 """Gives the content of a manifest by its digest."""
@@ -52,6 +65,7 @@ def layout(run: Run, read: Reader, *, data: bool = False, beside: tuple[Place, .
     plan.outputs()
     plan.logs()
     plan.logged()
+    plan.attested(run.amendments)
     before = len(plan.places)
     if data:
         plan.data()
@@ -123,6 +137,12 @@ class _Plan:
         for path, digest in named.items():
             if digest is not None:
                 self.put(path, digest)
+
+    def attested(self, amendments: Iterable[Amendment]) -> None:
+        named = (each.content.get("envelope", "") for each in amendments if each.kind == ATTESTED)
+        for number, envelope in enumerate(named, start=1):
+            name = ATTESTATIONS if number == 1 else f"{ATTESTATIONS}-{number}"
+            self.put(f"{name}.json", Digest(envelope))
 
     def data(self) -> None:
         for state in self._job.inputs:

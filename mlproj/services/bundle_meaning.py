@@ -78,9 +78,11 @@ class _Reading:
         self.part = bundle.CHAIN
         amendments = self._chain(run, document)
         self.part = bundle.AMENDMENTS
-        _check_searchable(run, amendments)
+        amended = _amended(run, amendments)
         self.part = bundle.DOCUMENT
-        laid = layout(run, self._manifest, data=bundle.DATA in document.parts, beside=self._beside(document))
+        laid = layout(
+            amended, self._manifest, data=bundle.DATA in document.parts, beside=self._beside(document)
+        )
         self._check_layout(document, laid)
         return Meaning(run=run, parts=document.parts, amendments=amendments, layout=laid)
 
@@ -151,7 +153,7 @@ class _Reading:
         return self._contents.document(path)
 
     def _beside(self, document: BundleDocument) -> tuple[Place, ...]:
-        """The files that no record places: packages, which the lock has to name, an image, a signature."""
+        """The files that no record places: packages, which the lock has to name, and an image."""
         unknown = set(document.parts) - set(bundle.PARTS)
         if unknown or list(document.parts) != sorted(set(document.parts), key=bundle.PARTS.index):
             raise ValueError(f"`parts` are not such as there are: {', '.join(document.parts)}")
@@ -163,8 +165,7 @@ class _Reading:
         for path in packages:
             if self._digests[path].hex.encode() not in lock:
                 self._tell(path, "the lock names no such file")
-        signed = (bundle.ATTESTATION,) if bundle.ATTESTATION in self._digests else ()
-        return tuple(Place(path=path, digest=self._digests[path]) for path in (*signed, *packages, *images))
+        return tuple(Place(path=path, digest=self._digests[path]) for path in (*packages, *images))
 
     def _check_layout(self, document: BundleDocument, laid: Layout) -> None:
         """That each file is where the record says, and that there is none besides."""
@@ -190,13 +191,15 @@ class _Reading:
             self._tell(place.path, "has another mode than it had")
 
 
-def _check_searchable(run: Run, amendments: tuple[bytes, ...]) -> None:
-    """That a store could take the run with what was added to it. Raises ValueError."""
+def _amended(run: Run, amendments: tuple[bytes, ...]) -> Run:
+    """The run with what was added to it, as a store can take it. Raises ValueError where none can."""
     added = tuple(
         Amendment(sequence=0, time="", kind=document.kind, content=document.content)
         for document in map(read_amendment, amendments)
     )
+    amended = replace(run, amendments=added)
     try:
-        index_of(replace(run, amendments=added))
+        index_of(amended)
     except (KeyError, OverflowError) as error:
         raise ValueError(f"they do not say what such ones have to say: {error}") from error
+    return amended

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec.structs import replace
 
 from mlproj.errors import Altered, UsageError
+from mlproj.exports.dsse import Verifier
+from mlproj.model.bundle import ATTESTATIONS, RECORD
 from mlproj.model.events import Ended, Report, Started, silent
+from mlproj.services.attestation import check_envelope
 from mlproj.services.bundle_contents import Contents, read_contents
 from mlproj.services.bundle_meaning import Meaning, read_meaning
+from mlproj.services.signatures import Signed
 from mlproj.settings import Limits
 
 
@@ -31,6 +36,8 @@ class BundleVerification(msgspec.Struct, frozen=True, kw_only=True):
     files: int
     size: int
     problems: tuple[BundleProblem, ...]
+    attestations: tuple[tuple[Signed, ...], ...] = ()
+    """Of each attestation of the run that is in it: who signed."""
 
     @property
     def sound(self) -> bool:
@@ -44,10 +51,13 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     meaning: Meaning
 
 
-def verify_bundle(path: Path, limits: Limits, report: Report = silent) -> BundleVerification:
-    """Checks the bundle at `path`. Raises UsageError where there is no file that can be read."""
+def verify_bundle(
+    path: Path, limits: Limits, report: Report = silent, keys: Sequence[Verifier] = ()
+) -> BundleVerification:
+    """Checks the bundle at `path`, and what is signed in it by `keys` as far as there are such. Raises
+    UsageError where there is no file that can be read."""
     with _opened(path) as file:
-        found = _Checked(file, limits, report)
+        found = _Checked(file, limits, report, keys)
         run = None if found.meaning is None else found.meaning.run
         return BundleVerification(
             run_id=None if run is None else run.run_id,
@@ -55,6 +65,7 @@ def verify_bundle(path: Path, limits: Limits, report: Report = silent) -> Bundle
             files=0 if found.contents is None else len(found.contents.digests) + 1,
             size=path.stat().st_size,
             problems=tuple(found.problems),
+            attestations=tuple(found.signatures),
         )
 
 
@@ -86,7 +97,8 @@ def is_bundle(path: Path) -> bool:
 class _Checked:
     """What one walk over a bundle found."""
 
-    def __init__(self, file: BinaryIO, limits: Limits, report: Report) -> None:
+    def __init__(self, file: BinaryIO, limits: Limits, report: Report, keys: Sequence[Verifier] = ()) -> None:
+        self.signatures: list[tuple[Signed, ...]] = []
         self.problems: list[BundleProblem] = []
         self.contents: Contents | None = None
         self.meaning: Meaning | None = None
@@ -95,9 +107,25 @@ class _Checked:
             self.contents = read_contents(file, limits, report, self._tell)
             if not self.problems:
                 self.meaning = read_meaning(self.contents, self._tell)
+            if self.meaning is not None and not self.problems:
+                self._check_attestations(self.contents, self.meaning, keys)
         except Altered as error:
             self._tell("zip", error.message)
         report(Ended(stage="verify"))
+
+    def _check_attestations(self, contents: Contents, meaning: Meaning, keys: Sequence[Verifier]) -> None:
+        sealed = replace(meaning.run, record=contents.digests[RECORD])
+        for place in meaning.layout.places:
+            if not place.path.startswith(ATTESTATIONS):
+                continue
+            try:
+                attestation = check_envelope(contents.document(place.path), keys)
+            except Altered as error:
+                self._tell(place.path, f"the attestation cannot be trusted: {error.message}")
+                continue
+            if not attestation.fits(sealed):
+                self._tell(place.path, "the attestation does not say what the record says")
+            self.signatures.append(attestation.signatures)
 
     def _tell(self, part: str, message: str) -> None:
         self.problems.append(BundleProblem(part=part, message=message))
