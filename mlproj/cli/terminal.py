@@ -19,6 +19,7 @@ SAID_IN_PLAIN = {
     "resolve": "resolving",
     "install": "installing",
     "pull": "pulling the image",
+    "load": "loading the image",
     "image": "building the image",
 }
 """What may take minutes, in the word that a person is told."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -56,7 +57,11 @@ def _unmarked(content: bytes) -> str:
     """What two bytes tell of a text without a mark, whose first character is as good as always ASCII's."""
     if len(content) < 2 or (content[0] == 0) == (content[1] == 0):
         return "utf-8"
-    return "utf-16-be" if content[0] == 0 else "utf-16-le"
+    encoding = "utf-16-be" if content[0] == 0 else "utf-16-le"
+    with contextlib.suppress(UnicodeDecodeError):
+        content.decode(encoding)
+        return encoding
+    return "utf-8"
 
 
 def _content(path: Path, file: str, limit: int) -> bytes:
