@@ -82,7 +82,7 @@ def link(
 
 
 def _link_bytes(document: dict[str, Json]) -> bytes:
-    """Its canonical form: of plain texts and a whole number msgspec writes the same, in a fifth of the time."""
+    """Its canonical form: of plain texts and a whole number msgspec writes the same, five times as fast."""
     content = msgspec.json.encode(document, order="sorted")
     is_plain = content.isascii() and b"\\" not in content and b"\x7f" not in content
     return content if is_plain else canonical(document)
