@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from mlproj import wiring
-from mlproj.cli.documents import print_document, run_document
+from mlproj.cli.documents import print_document
 from mlproj.cli.loading import load
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages.verdict import verdict_page
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting
+from mlproj.cli.whole import whole_document
 from mlproj.errors import NotReproduced, UsageError
 from mlproj.model.events import Report
 from mlproj.model.run import Run
@@ -135,7 +136,8 @@ def reproduce(
         load("mlproj.cli.pages.reports").write(path, found)
     if as_json:
         last = found.runs[-1] if found.runs else original
-        print_document({**run_document(last), "verdict": found.verdict})
+        # As it is now: the verdict is among its amendments.
+        print_document({**whole_document(records.find(last.run_id), records), "verdict": found.verdict})
     else:
         print_sheet(verdict_page(found))
     return 0 if found.verdict.grade.is_reproduced else NotReproduced.exit_code

@@ -15,6 +15,7 @@ from mlproj.errors import (
     Altered,
     DataError,
     EnvironmentFailed,
+    Interrupted,
     MlprojError,
     NotReproduced,
     ProjectError,
@@ -30,6 +31,7 @@ from mlproj.model.tolerance import Named
 from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer, Places
 from mlproj.services.choosing_isolation import chosen_isolation
+from mlproj.services.interrupts import interruptible
 from mlproj.services.laying_out import kept, lay_out, root_of, there
 from mlproj.services.prepare import Prepared
 from mlproj.services.recorded_world import LaidOut, RecordedSource
@@ -40,7 +42,7 @@ from mlproj.services.verify import verify
 from mlproj.services.weighing import Again, variations, weigh
 from mlproj.spec import read_project
 
-ATTACHED = "reproduction"
+VERDICT = "reproduction"
 """The kind of the amendment that keeps a verdict with the run that it is of."""
 
 
@@ -57,8 +59,14 @@ def reproduce(wish: Wish, store: RunStore, tools: Tools, report: Report) -> Repr
 
     What keeps it from coming to a result is part of the verdict. Raises Altered where the record, or what it
     names, is not what was sealed, NotReproduced for a run that cannot be done again by anybody, and
-    UsageError for a wish that cannot be meant.
+    UsageError for a wish that cannot be meant. Raises Interrupted where it is, with nothing left but the runs
+    that had begun, closed.
     """
+    with interruptible():
+        return _reproduced(wish, store, tools, report)
+
+
+def _reproduced(wish: Wish, store: RunStore, tools: Tools, report: Report) -> Reproduction:
     original = wish.run
     _check_record(original, store, report)
     _check_wish(wish)
@@ -77,7 +85,7 @@ def reproduce(wish: Wish, store: RunStore, tools: Tools, report: Report) -> Repr
             break
     verdict = weigh(Again(wish=wish, runs=tuple(runs), failure=failure, declared=declared), store)
     for done in runs:
-        store.amend(done.run_id, ATTACHED, {"of": original.run_id, "verdict": verdict.grade.value})
+        store.amend(done.run_id, VERDICT, {"of": original.run_id, "verdict": verdict.grade.value})
     return Reproduction(original=original, runs=tuple(runs), verdict=verdict)
 
 
@@ -150,6 +158,9 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
             observer=RecordedSource(tools.observer, wish.run.job.source, snapshot, _replaced(wish)),
         )
         done = carry_out(request, world, report, lambda prepared: _approve(wish, prepared, report))
+        if done.outcome is not None and done.outcome.interrupted is not None:
+            # It is closed; a verdict on it would be one on whoever pressed Ctrl-C.
+            raise Interrupted(done.outcome.interrupted)
         return done, _declared(checkout.directory, request.entry_point)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.cli.conftest import LOCAL, Answer, Mlproj, single
+from tests.cli.conftest import LOCAL, Answer, Mlproj, Start, single
 from tests.conftest import commit_all, git
 
 SCRIPT = """
@@ -65,8 +68,9 @@ def test_a_run_of_a_dirty_tree_is_done_again_without_its_folder(mlproj: Mlproj, 
     assert set(graded(done)) == {"status", "out", "metrics.json", "total", "lines"}
     assert document["plan"] == mlproj("show", run_id, "--json").document["plan"]
     assert mlproj("verify").code == 0
-    amendment = mlproj("show", "last", "--json").document["amendments"][-1]
-    assert amendment["content"] == {"of": run_id, "verdict": "identical"}
+    shown = mlproj("show", "last", "--json").document
+    assert shown["amendments"][-1]["content"] == {"of": run_id, "verdict": "identical"}
+    assert {**shown, "verdict": document["verdict"]} == document
 
 
 def test_one_that_was_done_again_can_be_done_again(mlproj: Mlproj, project: Path) -> None:
@@ -209,6 +213,33 @@ def test_the_variables_of_the_record_count(mlproj: Mlproj, project: Path) -> Non
     assert mlproj("run", ".", *LOCAL, cwd=project, variables={"OMP_NUM_THREADS": "3"}).code == 0
     done = mlproj("reproduce", "last", "--json", variables={"OMP_NUM_THREADS": "1", "TZ": "Asia/Tokyo"})
     assert done.code == 0, done.stdout
+
+
+@pytest.mark.parametrize("times", ["1", "3"])
+def test_one_that_is_interrupted_ends_and_leaves_nothing(
+    mlproj: Mlproj, start: Start, project: Path, tmp_path: Path, times: str
+) -> None:
+    begun = tmp_path / "begun"
+    (project / "MLproject").write_text(
+        single(
+            f'"touch {begun}; test -e {tmp_path}/quick || sleep 30; echo fine > out.txt"', outputs="[out.txt]"
+        )
+    )
+    (tmp_path / "quick").touch()
+    run_id = recorded(mlproj, project)
+    for path in (begun, tmp_path / "quick"):
+        path.unlink()
+    left = set(os.listdir(Path(os.environ["MLPROJ_CACHE_DIR"]) / "checkouts"))
+    process = start("reproduce", run_id, "--no-isolated", "--times", times, cwd=tmp_path)
+    while process.poll() is None and not begun.exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert process.returncode == 130
+    assert set(os.listdir(Path(os.environ["MLPROJ_CACHE_DIR"]) / "checkouts")) == left
+    again, original = mlproj("runs", "--json").document["runs"]
+    assert (again["status"], again["reproduces"]) == ("KILLED", run_id) and not again["amendments"]
+    assert original["run_id"] == run_id and mlproj("verify").code == 0
 
 
 def test_wishes_that_cannot_be_meant(mlproj: Mlproj, project: Path) -> None:
