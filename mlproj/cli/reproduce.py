@@ -19,6 +19,7 @@ from mlproj.cli.terminal import reporting
 from mlproj.cli.whole import whole_document
 from mlproj.errors import NotReproduced, UsageError
 from mlproj.model.events import Report
+from mlproj.model.index import inputs_of
 from mlproj.model.run import Run
 from mlproj.model.tolerance import read_named
 from mlproj.planning.parameters import parse_assignments
@@ -156,7 +157,7 @@ def _recorded(named: str, store: str | None, tools: Tools, report: Report) -> tu
 
 def _data(texts: Sequence[str], run: Run, caller: Path) -> tuple[dict[str, Path], tuple[Path, ...]]:
     """The inputs whose place is given by name, and the places without one."""
-    inputs = {state.name for state in run.job.inputs} if run.job is not None else set()
+    inputs = {state.name for state in inputs_of(run)}
     named, places = [], []
     for text in texts:
         if (caller / text).exists() and text.partition("=")[0] not in inputs:
