@@ -303,6 +303,38 @@ def test_a_bundle_says_what_was_read_undeclared_and_an_attestation_too(
     assert mlproj("verify", "--key", "k.pub.pem").code == 0
 
 
+STEP = "mlproj run . -e step --env-manager local -P"
+
+
+def test_a_pipeline_is_held_against_its_record_step_by_step(
+    mlproj: Mlproj, make_project: ProjectMaker
+) -> None:
+    project = make_project(
+        {
+            "MLproject": "entry_points:\n"
+            "  main:\n"
+            "    parameters: {last: {type: int, default: 2}}\n"
+            f"    command: '{STEP} x=1 && {STEP} x={{last}}'\n"
+            "  step: {parameters: {x: int}, command: 'python3 step.py {x}', metrics: [m.json]}\n",
+            "step.py": "import json, random, sys\n"
+            "x = int(sys.argv[1])\n"
+            "json.dump({'v': random.random() if x == 9 else x}, open('m.json', 'w'))\n",
+        }
+    )
+    run_id = recorded(mlproj, project)
+    done = mlproj("reproduce", run_id, "--json")
+    assert done.code == 0, done.stderr
+    names = [item["name"] for item in done.document["verdict"]["items"]]
+    assert {"status", "step 1/status", "step 1/v", "step 2/v"} <= set(names)
+    assert not done.document["verdict"]["notes"] and len(done.document["children"]) == 2
+    random = recorded(mlproj, project, "-P", "last=9")
+    differs = mlproj("reproduce", random, "--json")
+    assert differs.code == 6 and differs.document["verdict"]["grade"] == "different"
+    assert graded(differs)["step 1/v"] == "identical" and graded(differs)["step 2/v"] == "different"
+    varied = mlproj("reproduce", run_id, "-P", "last=3", "--json").document["verdict"]
+    assert "step 2: x: 2 -> 3" in {told for cause in varied["causes"] for told in cause["details"]}
+
+
 @pytest.mark.parametrize("times", ["1", "3"])
 def test_one_that_is_interrupted_ends_and_leaves_nothing(
     mlproj: Mlproj, start: Start, project: Path, tmp_path: Path, times: str
