@@ -10,14 +10,16 @@ from typing import Annotated
 import typer
 
 from mlproj import wiring
-from mlproj.cli.documents import print_document, run_document
+from mlproj.cli.documents import print_document
 from mlproj.cli.loading import load
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages.verdict import verdict_page
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting
+from mlproj.cli.whole import whole_document
 from mlproj.errors import NotReproduced, UsageError
 from mlproj.model.events import Report
+from mlproj.model.index import inputs_of
 from mlproj.model.run import Run
 from mlproj.model.tolerance import read_named
 from mlproj.planning.parameters import parse_assignments
@@ -135,7 +137,8 @@ def reproduce(
         load("mlproj.cli.pages.reports").write(path, found)
     if as_json:
         last = found.runs[-1] if found.runs else original
-        print_document({**run_document(last), "verdict": found.verdict})
+        # As it is now: the verdict is among its amendments.
+        print_document({**whole_document(records.find(last.run_id), records), "verdict": found.verdict})
     else:
         print_sheet(verdict_page(found))
     return 0 if found.verdict.grade.is_reproduced else NotReproduced.exit_code
@@ -154,7 +157,7 @@ def _recorded(named: str, store: str | None, tools: Tools, report: Report) -> tu
 
 def _data(texts: Sequence[str], run: Run, caller: Path) -> tuple[dict[str, Path], tuple[Path, ...]]:
     """The inputs whose place is given by name, and the places without one."""
-    inputs = {state.name for state in run.job.inputs} if run.job is not None else set()
+    inputs = {state.name for state in inputs_of(run)}
     named, places = [], []
     for text in texts:
         if (caller / text).exists() and text.partition("=")[0] not in inputs:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mlproj import wiring
-from mlproj.cli.documents import plan_document, print_document, project_document, run_document
+from mlproj.cli.documents import plan_document, print_document, project_document
 from mlproj.cli.env_file import EnvFileOption, named_in_env_files, with_env_files
 from mlproj.cli.loading import load
 from mlproj.cli.options import (
@@ -28,6 +28,7 @@ from mlproj.cli.pages.summary import run_summary
 from mlproj.cli.reusing import noting, reuse_document, tell_id
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
+from mlproj.cli.whole import whole_document
 from mlproj.errors import RUN_FAILED, NotSupportedYet, UsageError
 from mlproj.model.encoding import is_text
 from mlproj.model.environment import Isolation
@@ -297,15 +298,8 @@ def _run(request: RunRequest, tools: Tools, as_json: bool) -> int:
         finished = carry_out(request, tools, noting(report, told))
     tell_id(finished)
     if as_json:
-        store = tools.open_store()
-        print_document(
-            {
-                **run_document(finished, store.children(finished.run_id)),
-                "models": load("mlproj.services.models").models_of(finished, store),
-                "datasets": load("mlproj.services.datasets").datasets_of(finished, store.blobs),
-                **({"reuse": reuse_document(told[0])} if told else {}),
-            }
-        )
+        reuse = {"reuse": reuse_document(told[0])} if told else {}
+        print_document({**whole_document(finished, tools.open_store()), **reuse})
     else:
         for line in run_summary(finished, told[0] if told else None):
             say(line)

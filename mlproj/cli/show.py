@@ -5,10 +5,11 @@ from __future__ import annotations
 import typer
 
 from mlproj import wiring
-from mlproj.cli.documents import print_document, run_document
+from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, RunArgument, StoreOption
 from mlproj.cli.pages.run import run_page
 from mlproj.cli.sheet import print_sheet
+from mlproj.cli.whole import whole_document
 from mlproj.services.datasets import datasets_of
 from mlproj.services.models import models_of
 from mlproj.services.series import series
@@ -21,12 +22,15 @@ def show(run: RunArgument = "last", store: StoreOption = None, as_json: JsonOpti
     """Show everything known of a run."""
     opened = wiring.existing_store(store)
     found = opened.find(run)
-    children = opened.children(found.run_id)
-    models, datasets = models_of(found, opened), datasets_of(found, opened.blobs)
     if as_json:
-        print_document({**run_document(found, children), "models": models, "datasets": datasets})
+        print_document(whole_document(found, opened))
     else:
-        values = series(found, opened.blobs)
-        page = run_page(found, series=values, children=children, models=models, datasets=datasets)
+        page = run_page(
+            found,
+            series=series(found, opened.blobs),
+            children=opened.children(found.run_id),
+            models=models_of(found, opened),
+            datasets=datasets_of(found, opened.blobs),
+        )
         print_sheet(page)
     return 0

@@ -33,8 +33,9 @@ _ORDER = tuple(Grade)
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was compared. `kind` is `status`, `output` or `metric`; `before` and `after` are what it
-    was and what it is, as text; `why` says what made it another, or how it was told."""
+    """One thing that was compared. `kind` is `status`, `output`, `metric` or `step` (a run that the script
+    began, where only one of the two did; what is of a step has names such as `step 1/rmse`); `before` and
+    `after` are what it was and what it is, as text; `why` says what made it another, or how it was told."""
 
     kind: str
     name: str

@@ -53,7 +53,7 @@ def statement(run: Run, builder: str = BUILDER) -> Json:
                     "environment": _environment(run.job.environment),
                     "variables": dict(run.job.variables),
                 },
-                "resolvedDependencies": list(_dependencies(run.job)),
+                "resolvedDependencies": list(_dependencies(run.job, run.outcome)),
             },
             "runDetails": {
                 "builder": {"id": builder, "version": {"mlproj": run.job.mlproj_version}},
@@ -88,9 +88,9 @@ def digest_set(digest: Digest, *, folder: bool) -> dict[str, str]:
     return {"dirHash" if folder else "sha256": digest.hex}
 
 
-def _dependencies(job: Job) -> Iterator[Json]:
+def _dependencies(job: Job, outcome: Outcome) -> Iterator[Json]:
     yield from _source(job.source)
-    for state in job.inputs:
+    for state in (*job.inputs, *outcome.reads):
         yield _input(state)
     yield from _of_environment(job.environment)
 
@@ -118,6 +118,8 @@ def _source(source: SourceState) -> Iterator[Json]:
 
 def _input(state: InputState) -> Json:
     found: Json = {"name": f"data/{state.name}", "annotations": {"path": state.path, "size": state.size}}
+    if not state.declared:
+        found["annotations"]["declared"] = False
     if state.kind == "uri":
         found["uri"] = state.path
         found["annotations"] |= dict(state.remote)

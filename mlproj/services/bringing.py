@@ -12,8 +12,9 @@ import msgspec
 from mlproj.errors import Altered, DataError, Refused
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.events import Report
+from mlproj.model.index import inputs_of
 from mlproj.model.provenance import InputState
-from mlproj.model.run import Job
+from mlproj.model.run import Run
 from mlproj.ports import BlobStore, Observer
 from mlproj.services.request import Tools
 
@@ -35,14 +36,14 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bringer:
-    """Brings one input after the other, by their recorded states: `jobs` has the run's, then those of the
-    runs that it did again."""
+    """Brings one piece of data after the other, by their recorded states: `runs` has the run whose they are,
+    then those that it did again."""
 
     def __init__(
-        self, jobs: Iterable[Job], blobs: BlobStore, places: Places, tools: Tools, report: Report
+        self, runs: Iterable[Run], blobs: BlobStore, places: Places, tools: Tools, report: Report
     ) -> None:
-        self._jobs = tuple(jobs)
-        self._job = self._jobs[0]
+        self._runs = tuple(runs)
+        self._states = inputs_of(self._runs[0])
         self._blobs = blobs
         self._places = places
         self._tools = tools
@@ -57,7 +58,7 @@ class Bringer:
         if replaced is not None:
             return self._put(replaced, place or self._aside(state))
         assert state.digest is not None, "what was not digested cannot be brought"
-        if self._said(state) is None and place is not None and self._is(place, state):
+        if self._said(state) is None and place is not None and self.is_as_recorded(place, state):
             return place
         source = self._source(state)
         return self._put(source, place or self._aside(state))
@@ -65,7 +66,7 @@ class Bringer:
     def _source(self, state: InputState) -> Path:
         named = self._said(state)
         if named is not None:
-            if self._is(named, state):
+            if self.is_as_recorded(named, state):
                 return named
             raise Refused(
                 f"the data `{state.name}` in `{readable(str(named))}` is not what was recorded:"
@@ -77,13 +78,13 @@ class Bringer:
             return kept
         tried = []
         for found in dict.fromkeys(self._was(state)):
-            if self._is(found, state):
+            if self.is_as_recorded(found, state):
                 return found
             told = "is another: its content has changed" if os.path.exists(found) else "is not there"
             tried.append(f"`{readable(str(found))}` {told}")
         if state.kind == "uri" or "://" in state.path:
             downloaded = self._downloaded(state)
-            if self._is(downloaded, state):
+            if self.is_as_recorded(downloaded, state):
                 return downloaded
             tried.append(f"what `{state.path}` gives now is another")
         raise Refused(
@@ -93,10 +94,10 @@ class Bringer:
         )
 
     def _was(self, state: InputState) -> Iterator[Path]:
-        for job in self._jobs:
-            for one in job.inputs:
-                if one.name == state.name and "://" not in one.path:
-                    yield Path(job.directory, one.path)
+        for run in self._runs:
+            for one in inputs_of(run):
+                if run.job is not None and one.name == state.name and "://" not in one.path:
+                    yield Path(run.job.directory, one.path)
 
     def _said(self, state: InputState) -> Path | None:
         """Where it is as a person says; None where nobody said."""
@@ -106,14 +107,20 @@ class Bringer:
         """What is called so in the places that a person gave; a file is taken for an input of its name, or
         for the only one that there is."""
         name = PurePosixPath(state.path).name
+        is_only = state.declared and sum(one.declared for one in self._states) == 1
         for place in self._places.given:
             if not place.is_dir() or (state.kind == "folder" and place.name == name):
-                inside = [place] if place.name == name or len(self._job.inputs) == 1 else []
+                inside = [place] if place.name == name or is_only else []
             else:
                 inside = [place / state.path.lstrip("/"), place / name]
             yield from (path for path in inside if path.exists())
 
-    def _is(self, path: Path, state: InputState) -> bool:
+    def is_replaced(self, state: InputState) -> bool:
+        """Whether a person wants other data in its place."""
+        return state.name in self._places.replaced
+
+    def is_as_recorded(self, path: Path, state: InputState) -> bool:
+        """Whether at `path` there is what was recorded."""
         return os.path.exists(path) and self._digest(path) == state.digest
 
     def _digest(self, path: Path) -> Digest | None:
@@ -148,7 +155,7 @@ class Bringer:
 
     def _aside(self, state: InputState, kind: str = "inputs") -> Path:
         """A place of its own, named as the data was, since scripts look at the ends of names."""
-        number = next(at for at, one in enumerate(self._job.inputs) if one.name == state.name)
+        number = next(at for at, one in enumerate(self._states) if one.name == state.name)
         folder = self._places.aside / kind / str(number)
         return folder if kind == "downloaded" else folder / (PurePosixPath(state.path).name or "data")
 

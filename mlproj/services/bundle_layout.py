@@ -38,6 +38,7 @@ LOCK_NAMES: Mapping[str | None, str] = {
     "image": "image.json",
 }
 _LOST = "it never came into the store"
+_UNDECLARED = "the run read it, and nobody declared it as an input"
 _EXECUTABLE = 0o111
 _LINK = 0o120000
 
@@ -155,6 +156,10 @@ class _Plan:
                 self._folder(path, state.digest)
             else:
                 self.put(path, state.digest)
+        self.left_out += [
+            LeftOut(path=data_path(state), reason=_UNDECLARED, digest=state.digest)
+            for state in self._outcome.reads
+        ]
 
     def put(self, path: str, digest: Digest, *, executable: bool = False) -> None:
         """Gives a file its place: the path, or one by its digest where that cannot be."""

@@ -38,7 +38,7 @@ _SWITCHES = (
 _CONTAINERS = ("/.dockerenv", "/run/.containerenv")
 _WITHOUT_NETWORK = re.compile(
     rb"name resolution|name or service not known|network is unreachable|no address associated"
-    rb"|could not resolve|couldn't resolve|nameresolutionerror|enotfound|eai_again|nodename nor servname"
+    rb"|could not resolve|couldn't resolve|nameresolutionerror|\benotfound\b|eai_again|nodename nor servname"
     rb"|failed to resolve|enetunreach|network unreachable",
     re.IGNORECASE,
 )

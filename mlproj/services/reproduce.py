@@ -15,6 +15,7 @@ from mlproj.errors import (
     Altered,
     DataError,
     EnvironmentFailed,
+    Interrupted,
     MlprojError,
     NotReproduced,
     ProjectError,
@@ -24,23 +25,25 @@ from mlproj.errors import (
 )
 from mlproj.model.events import Note, Report
 from mlproj.model.plan import Origin
-from mlproj.model.run import Job, Run
+from mlproj.model.run import Run
 from mlproj.model.source import Checkout, Snapshot
 from mlproj.model.tolerance import Named
 from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer, Places
 from mlproj.services.choosing_isolation import chosen_isolation
+from mlproj.services.interrupts import interruptible
 from mlproj.services.laying_out import kept, lay_out, root_of, there
 from mlproj.services.prepare import Prepared
 from mlproj.services.recorded_world import LaidOut, RecordedSource
 from mlproj.services.request import Tools
 from mlproj.services.rerunning import Scene, Wish, again
 from mlproj.services.run import run as carry_out
+from mlproj.services.undeclared import bring_undeclared, placeable
 from mlproj.services.verify import verify
 from mlproj.services.weighing import Again, variations, weigh
 from mlproj.spec import read_project
 
-ATTACHED = "reproduction"
+VERDICT = "reproduction"
 """The kind of the amendment that keeps a verdict with the run that it is of."""
 
 
@@ -57,8 +60,14 @@ def reproduce(wish: Wish, store: RunStore, tools: Tools, report: Report) -> Repr
 
     What keeps it from coming to a result is part of the verdict. Raises Altered where the record, or what it
     names, is not what was sealed, NotReproduced for a run that cannot be done again by anybody, and
-    UsageError for a wish that cannot be meant.
+    UsageError for a wish that cannot be meant. Raises Interrupted where it is, with nothing left but the runs
+    that had begun, closed.
     """
+    with interruptible():
+        return _reproduced(wish, store, tools, report)
+
+
+def _reproduced(wish: Wish, store: RunStore, tools: Tools, report: Report) -> Reproduction:
     original = wish.run
     _check_record(original, store, report)
     _check_wish(wish)
@@ -77,7 +86,7 @@ def reproduce(wish: Wish, store: RunStore, tools: Tools, report: Report) -> Repr
             break
     verdict = weigh(Again(wish=wish, runs=tuple(runs), failure=failure, declared=declared), store)
     for done in runs:
-        store.amend(done.run_id, ATTACHED, {"of": original.run_id, "verdict": verdict.grade.value})
+        store.amend(done.run_id, VERDICT, {"of": original.run_id, "verdict": verdict.grade.value})
     return Reproduction(original=original, runs=tuple(runs), verdict=verdict)
 
 
@@ -105,7 +114,7 @@ def _check_wish(wish: Wish) -> None:
         raise NotReproduced(
             f"the run `{run.name}` was begun by the script of another run, `{run.job.parent}`"
         )
-    named = {state.name for state in run.job.inputs}
+    named = {state.name for state in (*run.job.inputs, *placeable(run))}
     for name in (*wish.data, *wish.override_data):
         if name not in named:
             raise UsageError(
@@ -140,8 +149,11 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
             replaced=wish.override_data,
             offline=wish.offline,
         )
-        bringer = Bringer(_jobs(wish.run, store), store.blobs, places, tools, report)
+        bringer = Bringer(_done_again(wish.run, store), store.blobs, places, tools, report)
         isolation = chosen_isolation(wish, store, report)
+        outside = bring_undeclared(wish.run, checkout.directory, bringer, report)
+        if isolation is not None:
+            isolation = replace(isolation, readable=outside)
         scene = Scene(checkout=checkout, aside=places.aside, isolation=isolation)
         request = again(wish, scene, bringer, store, tools)
         world = replace(
@@ -150,6 +162,9 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
             observer=RecordedSource(tools.observer, wish.run.job.source, snapshot, _replaced(wish)),
         )
         done = carry_out(request, world, report, lambda prepared: _approve(wish, prepared, report))
+        if done.outcome is not None and done.outcome.interrupted is not None:
+            # It is closed; a verdict on it would be one on whoever pressed Ctrl-C.
+            raise Interrupted(done.outcome.interrupted)
         return done, _declared(checkout.directory, request.entry_point)
 
 
@@ -159,11 +174,11 @@ def _declared(directory: Path, entry_point: str) -> tuple[Named, ...]:
     return project.tolerances if entry is None else (*entry.tolerances, *project.tolerances)
 
 
-def _jobs(run: Run, store: RunStore) -> Iterator[Job]:
-    """The job of a run, and of the run that it did again, and so on: the data lay where one of them was."""
+def _done_again(run: Run, store: RunStore) -> Iterator[Run]:
+    """A run, and the run that it did again, and so on: the data lay where one of them was."""
     seen: set[str] = set()
     while run.job is not None and run.run_id not in seen:
-        yield run.job
+        yield run
         seen.add(run.run_id)
         if run.reproduces is None:
             return
@@ -198,7 +213,8 @@ def _source(
             fetched = stack.enter_context(tools.sources(uri).fetch(uri, source.commit, report))
             find = there(fetched.root)
         else:
-            roots = tuple(root_of(one.directory, source.subfolder) for one in _jobs(wish.run, store))
+            jobs = (one.job for one in _done_again(wish.run, store) if one.job is not None)
+            roots = tuple(root_of(one.directory, source.subfolder) for one in jobs)
             find = kept(store.blobs, *roots)
         snapshot = lay_out(source, tree, find, store.blobs, report)
         directory = tree / source.subfolder

@@ -14,6 +14,7 @@ import msgspec
 
 from mlproj.compare.plans import Likeness
 from mlproj.errors import DataError
+from mlproj.model.bundle import ATTACHED
 from mlproj.model.events import Note, Reused
 from mlproj.model.notes import SOURCE_CHANGED
 from mlproj.model.plan import Plan
@@ -31,8 +32,6 @@ _MOST_NAMED = 5
 _VARIABLES = ("env", "env-file")
 RUN_ID_FILE = "MLPROJ_RUN_ID_FILE"
 """Names the file that a pipeline reads the id of its step's run from, which may be that of an earlier run."""
-ATTACHED = "attached"
-"""The kind of the amendment that says that a run came from elsewhere, in a bundle."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from mlproj.compare.causes import Cause, causes_of
 from mlproj.compare.runs import compare_runs
@@ -15,7 +16,8 @@ from mlproj.model.tolerance import Named, tolerance_of
 from mlproj.ports import RunStore
 from mlproj.services.diff import contents_of
 from mlproj.services.rerunning import Wish
-from mlproj.services.verdicts import items_of, together
+from mlproj.services.steps import items_with_steps, steps_of
+from mlproj.services.verdicts import together
 
 NOTHING = "the run wrote no outputs and logged no metrics: only how it ended was compared"
 
@@ -35,7 +37,7 @@ def weigh(found: Again, store: RunStore) -> Verdict:
     wish, original = found.wish, found.wish.run
     named = (*wish.tolerances, *found.declared)
     allowed = partial(tolerance_of, named=named)
-    items, spread = together([items_of(original, run, store.blobs, allowed) for run in found.runs])
+    items, spread = together([items_with_steps(original, run, store, allowed) for run in found.runs])
     failure = found.failure or _ended(items)
     grade = Grade.FAILED if failure is not None else worst([item.grade for item in items])
     nothing = not items[1:] and failure is None
@@ -75,14 +77,20 @@ def _ended(items: tuple[Item, ...]) -> Failure | None:
     return Failure(stage="execution", reason=status.why or f"it ended as {status.after}")
 
 
+def _between(before: Run, after: Run, store: RunStore) -> tuple[Cause, ...]:
+    contents = (contents_of(store.blobs, before), contents_of(store.blobs, after))
+    return causes_of(compare_runs(before, after, contents))
+
+
 def _causes(found: Again, spread: tuple[str, ...], grade: Grade, store: RunStore) -> Iterator[Cause]:
     if not found.runs:
         return
     original, last = found.wish.run, found.runs[-1]
-    difference = compare_runs(
-        original, last, (contents_of(store.blobs, original), contents_of(store.blobs, last))
-    )
-    yield from causes_of(difference)
+    yield from _between(original, last, store)
+    for step in steps_of(original, last, store):
+        if step.before is not None and step.after is not None:
+            for cause in _between(step.before, step.after, store):
+                yield replace(cause, details=tuple(f"{step.name}: {told}" for told in cause.details))
     if spread:
         names = tuple(f"`{name}` differs from run to run" for name in spread)
         yield Cause(kind="randomness", details=names)

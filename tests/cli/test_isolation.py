@@ -255,7 +255,8 @@ def test_a_run_that_wants_the_network_is_told_that_it_has_none(
     assert answer.code == 1 and "`--allow-network` gives it one" in answer.stderr
     reason = mlproj("show", "last", "--json").document["reason"]
     assert "it had no network, which it seems to have wanted" in reason
-    other = make_project({"MLproject": single("exit 3")}, name="other")
+    missing = "python3 -c \"open('missing.txt')\""  # a FileNotFoundError is no ENOTFOUND
+    other = make_project({"MLproject": single(missing)}, name="other")
     answer = mlproj("run", ".", *ISOLATED, cwd=other)
     assert answer.code == 1 and "network" not in answer.stderr
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import shutil
+import signal
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.cli.conftest import LOCAL, Answer, Mlproj, single
-from tests.conftest import commit_all, git
+from mlproj.services.isolation import possible
+from tests.cli.conftest import LOCAL, Answer, Mlproj, Start, single
+from tests.conftest import ProjectMaker, commit_all, git, need
 
 SCRIPT = """
 import json, os, random, sys
@@ -65,8 +70,9 @@ def test_a_run_of_a_dirty_tree_is_done_again_without_its_folder(mlproj: Mlproj, 
     assert set(graded(done)) == {"status", "out", "metrics.json", "total", "lines"}
     assert document["plan"] == mlproj("show", run_id, "--json").document["plan"]
     assert mlproj("verify").code == 0
-    amendment = mlproj("show", "last", "--json").document["amendments"][-1]
-    assert amendment["content"] == {"of": run_id, "verdict": "identical"}
+    shown = mlproj("show", "last", "--json").document
+    assert shown["amendments"][-1]["content"] == {"of": run_id, "verdict": "identical"}
+    assert {**shown, "verdict": document["verdict"]} == document
 
 
 def test_one_that_was_done_again_can_be_done_again(mlproj: Mlproj, project: Path) -> None:
@@ -209,6 +215,152 @@ def test_the_variables_of_the_record_count(mlproj: Mlproj, project: Path) -> Non
     assert mlproj("run", ".", *LOCAL, cwd=project, variables={"OMP_NUM_THREADS": "3"}).code == 0
     done = mlproj("reproduce", "last", "--json", variables={"OMP_NUM_THREADS": "1", "TZ": "Asia/Tokyo"})
     assert done.code == 0, done.stdout
+
+
+COPY = "import sys; open('out.txt', 'w').write(open(sys.argv[1]).read() * 2)"
+
+
+@pytest.fixture
+def undeclaring(make_project: ProjectMaker) -> Path:
+    """A project whose second step reads what the first one left, and whose others read what git ignores."""
+    project = make_project(
+        {
+            "MLproject": "entry_points:\n"
+            "  train: {command: \"python3 -c 'print(7)' > model.bin\", outputs: [model.bin]}\n"
+            "  evaluate: {command: python3 copying.py model.bin, outputs: [out.txt]}\n"
+            "  ignored: {command: python3 copying.py local/table.csv, outputs: [out.txt]}\n"
+            "  outside: {command: python3 copying.py OUTSIDE, outputs: [out.txt]}\n",
+            "copying.py": COPY,
+            ".gitignore": "local\n",
+            "local/table.csv": "1,2\n",
+        }
+    )
+    named = (project / "MLproject").read_text()
+    (project / "MLproject").write_text(named.replace("OUTSIDE", str(project.parent / "outside.csv")))
+    (project.parent / "outside.csv").write_text("3,4\n")
+    return project
+
+
+@pytest.mark.parametrize("isolated", ["--isolated", "--no-isolated"])
+@pytest.mark.parametrize(
+    ("entry", "read"), [("evaluate", "model.bin"), ("ignored", "local/table.csv"), ("outside", "outside.csv")]
+)
+def test_what_was_read_undeclared_is_brought_too(
+    mlproj: Mlproj, undeclaring: Path, entry: str, read: str, isolated: str
+) -> None:
+    need("isolation", possible() is None)
+    mlproj("run", ".", "-e", "train", *LOCAL, cwd=undeclaring)
+    run_id = recorded(mlproj, undeclaring, "-e", entry)
+    if entry == "evaluate":  # the store has it as an output of `train`
+        (undeclaring / "model.bin").unlink()
+    done = mlproj("reproduce", run_id, isolated, "--json")
+    assert done.code == 0, done.stderr
+    assert done.document["verdict"]["grade"] == "identical" and not done.document["verdict"]["causes"]
+    (state,) = done.document["inputs"]
+    assert state["path"].endswith(read) and state["declared"] is False
+
+
+def test_what_was_read_undeclared_and_is_no_longer_there_is_told(
+    mlproj: Mlproj, undeclaring: Path, tmp_path: Path
+) -> None:
+    run_id = recorded(mlproj, undeclaring, "-e", "ignored")
+    (undeclaring / "local" / "table.csv").write_text("1,3\n")
+    done = mlproj("reproduce", run_id, "--json")
+    assert done.code == 6 and done.document["verdict"]["failure"]["stage"] == "execution"
+    assert "read `local/table.csv`, which nobody declared" in done.stderr
+    (cause,) = done.document["verdict"]["causes"]
+    assert cause["kind"] == "undeclared inputs" and cause["details"][0].startswith("local/table.csv: sha256:")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "table.csv").write_text("1,2\n")
+    assert mlproj("reproduce", run_id, "--data", tmp_path / "kept").code == 0
+    named = f"local/table.csv={tmp_path / 'kept' / 'table.csv'}"
+    assert mlproj("reproduce", run_id, "--data", named).code == 0
+    other = f"local/table.csv={undeclaring / 'local' / 'table.csv'}"
+    varied = mlproj("reproduce", run_id, "--override-data", other, "--json")
+    assert varied.document["verdict"]["grade"] == "different"
+    assert "`local/table.csv`" in varied.document["verdict"]["variations"][0]
+
+
+def test_a_bundle_says_what_was_read_undeclared_and_an_attestation_too(
+    mlproj: Mlproj, undeclaring: Path, tmp_path: Path
+) -> None:
+    run_id = recorded(mlproj, undeclaring, "-e", "ignored")
+    exported = mlproj("export", run_id, "-o", "run.zip", "--with", "data", "--json").document
+    (left,) = [item for item in exported["left_out"] if item["path"].startswith("data/")]
+    assert left["path"] == "data/local/table.csv" and "nobody declared" in left["reason"]
+    assert mlproj("verify", "run.zip").code == 0
+    elsewhere = {"MLPROJ_STORE": str(tmp_path / "elsewhere")}
+    shutil.rmtree(undeclaring)
+    done = mlproj("reproduce", "run.zip", "--json", variables=elsewhere)
+    assert done.code == 6 and "read `local/table.csv`, which nobody declared" in done.stderr
+    assert mlproj("key", "new", "-o", "k.pem").code == 0
+    assert mlproj("attest", run_id, "--key", "k.pem", "-o", "a.json").code == 0
+    payload = json.loads(base64.b64decode(json.loads((tmp_path / "a.json").read_text())["payload"]))
+    found = payload["predicate"]["buildDefinition"]["resolvedDependencies"]
+    (read,) = [item for item in found if item["name"] == "data/local/table.csv"]
+    assert read["annotations"]["declared"] is False
+    assert read["digest"] == {"sha256": left["digest"].removeprefix("sha256:")}
+    assert mlproj("verify", "--key", "k.pub.pem").code == 0
+
+
+STEP = "mlproj run . -e step --env-manager local -P"
+
+
+def test_a_pipeline_is_held_against_its_record_step_by_step(
+    mlproj: Mlproj, make_project: ProjectMaker
+) -> None:
+    project = make_project(
+        {
+            "MLproject": "entry_points:\n"
+            "  main:\n"
+            "    parameters: {last: {type: int, default: 2}}\n"
+            f"    command: '{STEP} x=1 && {STEP} x={{last}}'\n"
+            "  step: {parameters: {x: int}, command: 'python3 step.py {x}', metrics: [m.json]}\n",
+            "step.py": "import json, random, sys\n"
+            "x = int(sys.argv[1])\n"
+            "json.dump({'v': random.random() if x == 9 else x}, open('m.json', 'w'))\n",
+        }
+    )
+    run_id = recorded(mlproj, project)
+    done = mlproj("reproduce", run_id, "--json")
+    assert done.code == 0, done.stderr
+    names = [item["name"] for item in done.document["verdict"]["items"]]
+    assert {"status", "step 1/status", "step 1/v", "step 2/v"} <= set(names)
+    assert not done.document["verdict"]["notes"] and len(done.document["children"]) == 2
+    random = recorded(mlproj, project, "-P", "last=9")
+    differs = mlproj("reproduce", random, "--json")
+    assert differs.code == 6 and differs.document["verdict"]["grade"] == "different"
+    assert graded(differs)["step 1/v"] == "identical" and graded(differs)["step 2/v"] == "different"
+    varied = mlproj("reproduce", run_id, "-P", "last=3", "--json").document["verdict"]
+    assert "step 2: x: 2 -> 3" in {told for cause in varied["causes"] for told in cause["details"]}
+
+
+@pytest.mark.parametrize("times", ["1", "3"])
+def test_one_that_is_interrupted_ends_and_leaves_nothing(
+    mlproj: Mlproj, start: Start, project: Path, tmp_path: Path, times: str
+) -> None:
+    begun = tmp_path / "begun"
+    (project / "MLproject").write_text(
+        single(
+            f'"touch {begun}; test -e {tmp_path}/quick || sleep 30; echo fine > out.txt"', outputs="[out.txt]"
+        )
+    )
+    (tmp_path / "quick").touch()
+    run_id = recorded(mlproj, project)
+    for path in (begun, tmp_path / "quick"):
+        path.unlink()
+    checkouts = Path(os.environ["MLPROJ_CACHE_DIR"]) / "checkouts"
+    left = set(checkouts.glob("*"))
+    process = start("reproduce", run_id, "--no-isolated", "--times", times, cwd=tmp_path)
+    while process.poll() is None and not begun.exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert process.returncode == 130
+    assert set(checkouts.glob("*")) == left
+    again, original = mlproj("runs", "--json").document["runs"]
+    assert (again["status"], again["reproduces"]) == ("KILLED", run_id) and not again["amendments"]
+    assert original["run_id"] == run_id and mlproj("verify").code == 0
 
 
 def test_wishes_that_cannot_be_meant(mlproj: Mlproj, project: Path) -> None:

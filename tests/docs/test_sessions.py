@@ -48,7 +48,10 @@ def test_the_json_page_has_every_key_of_a_run(tmp_path: Path) -> None:
     )
     page = (ROOT / "docs" / "reference" / "json.md").read_text()
     shown = json.loads(page.partition("```json\n")[2].partition("```")[0])
-    assert list(shown) == list(json.loads(done.stdout))
+    printed = json.loads(done.stdout)
+    assert list(shown) == list(printed)
+    for part in ("source", "environment", "host", "usage", "tracing"):
+        assert list(shown[part]) == list(printed[part])
 
 
 def test_every_schema_in_the_code_is_in_the_pages() -> None:

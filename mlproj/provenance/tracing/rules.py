@@ -45,6 +45,8 @@ class Rules:
         self._snapshot = recorded.snapshot
         self._known = frozenset(os.path.realpath(path) for path in recorded.paths)
         self._folders = tuple(f"{folder}/" for folder in self._known)
+        # A checkout of ours lies in our cache, and is none of it.
+        self._inside = tuple(folder for folder in self._folders if not self._root.startswith(folder))
         self._is_of_no_data = functools.lru_cache(maxsize=None)(self._holds_no_data)
         self._is_environment = functools.lru_cache(maxsize=None)(self._looks_like_environment)
 
@@ -55,9 +57,11 @@ class Rules:
 
     def is_recorded(self, path: str) -> bool:
         """Whether the record names the file, or a folder that it is in, already; or it is our own."""
-        if path in self._known or path.startswith(self._folders):
+        if path in self._known:
             return True
-        return path.startswith(self._root) and path[len(self._root) :] in self._files
+        if not path.startswith(self._root):
+            return path.startswith(self._folders)
+        return path.startswith(self._inside) or path[len(self._root) :] in self._files
 
     @functools.cached_property
     def _files(self) -> frozenset[str]:
