@@ -30,7 +30,8 @@ from mlproj.model.tolerance import Named
 from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer, Places
 from mlproj.services.choosing_isolation import chosen_isolation
-from mlproj.services.laying_out import kept, lay_out, root_of, there
+from mlproj.services.importing import is_brought
+from mlproj.services.laying_out import kept, lay_out, project_in, root_of, there
 from mlproj.services.prepare import Prepared
 from mlproj.services.recorded_world import LaidOut, RecordedSource
 from mlproj.services.request import Tools
@@ -133,14 +134,16 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
         checkout, snapshot = found
         assert wish.run.job is not None
         places = Places(
+            root=checkout.root,
             directory=checkout.directory,
             aside=place / "data",
             named=wish.data,
             given=wish.places,
+            here=tuple(_jobs(wish.run, store)),
             replaced=wish.override_data,
             offline=wish.offline,
         )
-        bringer = Bringer(_jobs(wish.run, store), store.blobs, places, tools, report)
+        bringer = Bringer(wish.run.job, store.blobs, places, tools, report)
         isolation = chosen_isolation(wish, store, report)
         scene = Scene(checkout=checkout, aside=places.aside, isolation=isolation)
         request = again(wish, scene, bringer, store, tools)
@@ -160,10 +163,14 @@ def _declared(directory: Path, entry_point: str) -> tuple[Named, ...]:
 
 
 def _jobs(run: Run, store: RunStore) -> Iterator[Job]:
-    """The job of a run, and of the run that it did again, and so on: the data lay where one of them was."""
+    """The job of a run, and of the run that it did again, and so on: the data lay where one of them was.
+
+    Not of one that came in a bundle: whoever wrote that is not to say which files here are looked at.
+    """
     seen: set[str] = set()
     while run.job is not None and run.run_id not in seen:
-        yield run.job
+        if not is_brought(run):
+            yield run.job
         seen.add(run.run_id)
         if run.reproduces is None:
             return
@@ -194,6 +201,8 @@ def _source(
         if wish.from_git:
             if source.commit is None:
                 raise UsageError("`--from-git` needs a commit, and the run's source was at none")
+            if source.remote is None and is_brought(wish.run):
+                raise UsageError("`--from-git` needs a repository, and the run in the bundle names none")
             uri = source.remote or str(root_of(job.directory, source.subfolder))
             fetched = stack.enter_context(tools.sources(uri).fetch(uri, source.commit, report))
             find = there(fetched.root)
@@ -201,8 +210,7 @@ def _source(
             roots = tuple(root_of(one.directory, source.subfolder) for one in _jobs(wish.run, store))
             find = kept(store.blobs, *roots)
         snapshot = lay_out(source, tree, find, store.blobs, report)
-        directory = tree / source.subfolder
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = project_in(tree, source.subfolder)
         yield (
             Checkout(directory=directory, root=tree, uri=job.uri, revision=source.revision, own=True),
             snapshot,
@@ -218,6 +226,10 @@ def _approve(wish: Wish, prepared: Prepared, report: Report) -> None:
     for item in recorded.inputs:
         if item.name not in wish.override_data and digests.get(item.name) != item.digest:
             raise Refused(f"the data `{item.name}` is not what was recorded: {digests.get(item.name)}")
+    named = {item.name for item in recorded.inputs} | wish.override_data.keys() | wish.parameters.keys()
+    for state in prepared.job.inputs:
+        if state.kind != "uri" and state.name not in named:
+            raise Refused(f"the project reads the data `{state.name}`, which the record does not name")
     if found.identity == recorded.identity:
         return
     varied = {name for name, _ in variations(wish)}
