@@ -6,17 +6,20 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from mlproj.errors import EnvironmentFailed
 from mlproj.execution.sandbox import arguments
+from mlproj.files import write_all
 from mlproj.model.environment import CONFINER, Confinement
 from mlproj.ports import Task
 
 _FOLDER = Path(__file__).parent
+_OUTSIDE = "MLPROJ_RUN_ID"
+"""The one variable that bubblewrap has itself: whose run it is."""
 _BEGUN, _ENDED = b"b", b"e"
 _UNTOLD = (130, 141)
 """Of a command that SIGINT or SIGPIPE ended, the shell in there does not tell anything but this code."""
@@ -69,7 +72,30 @@ def confined(task: Task, *, grace: float, patience: float) -> Iterator[Confined]
         )
         outer = arguments(confinement, task.mounts, task.directory, private)
         door = () if confinement.door is None else (confinement.door.descriptor,)
-        yield Confined(replace(task, argv=(program, *outer, *inner), descriptors=(writing, *door)), reading)
+        given = _given(task.environ)
+        stack.callback(os.close, given)
+        yield Confined(
+            replace(
+                task,
+                argv=(program, "--args", str(given), *outer, *inner),
+                environ={name: task.environ[name] for name in (_OUTSIDE,) if name in task.environ},
+                descriptors=(writing, given, *door),
+            ),
+            reading,
+        )
+
+
+def _given(environ: Mapping[str, str]) -> int:
+    """A file of arguments by which bubblewrap sets the variables in there.
+
+    It has none of them itself: packages and records may name some, by which the system's linker would load
+    somebody else's code into it (LD_PRELOAD) before anything is shut in.
+    """
+    descriptor = os.memfd_create("variables")
+    parts = (part for name, text in environ.items() for part in ("--setenv", name, text))
+    write_all(descriptor, b"".join(os.fsencode(part) + b"\0" for part in parts))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _opening(confinement: Confinement) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import Claim
 from mlproj.services.collect import Marks, collect, is_written, mark
 from mlproj.services.containment import contained_variables, is_out_of_reach, own_mounts
+from mlproj.services.fence import Fence, fence_of
 from mlproj.services.further import bring_in, further_runs
 from mlproj.services.metrics import read_metrics
 from mlproj.services.mirror import Ending, Mirror
@@ -83,7 +84,7 @@ class Attempt:
         """`descriptors` are to be the child's, too, and hold its environment where we are killed."""
         for folder in (self._logs, self._artifacts):
             folder.mkdir(parents=True, exist_ok=True)
-        marks = mark(self._directory, self._prepared.products)
+        marks = mark(self._directory, self._prepared.products, self._fence())
         self._report(Started(stage="run", detail=self._prepared.job.command))
         around = self._around(activation)
         with contextlib.ExitStack() as stack:
@@ -270,6 +271,12 @@ class Attempt:
             secrets=secrets_of(office, self._request.environ, self._request.secrets),
             mounts=mounts,
         )
+
+    def _fence(self) -> Fence | None:
+        if self._request.isolation is None:
+            return None
+        prepared = self._prepared
+        return fence_of(prepared.snapshot, prepared.data, self._artifacts, self._store.root)
 
     def _around(self, activation: Activation) -> Surroundings | None:
         """What is around the process of a run that is to be isolated."""

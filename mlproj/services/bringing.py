@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -23,37 +23,39 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     """Where to look for data, and where to put it.
 
     `named` are files and folders that a person says hold an input, `given` ones to look in, `replaced` the
-    inputs that are to be others. `directory` is the project's folder, `aside` a folder for what lay outside
-    of it; with `offline` nothing is downloaded.
+    inputs that are to be others. `here` are runs of this machine: the run itself and those that it did
+    again, whose data may still be where it was. `root` is the source's folder, `directory` the
+    project's in it, `aside` a folder for what lay outside; with `offline` nothing is downloaded.
     """
 
+    root: Path
     directory: Path
     aside: Path
     named: Mapping[str, Path]
     given: tuple[Path, ...]
     replaced: Mapping[str, Path]
+    here: tuple[Run, ...]
     offline: bool
 
 
 class Bringer:
-    """Brings one piece of data after the other, by their recorded states: `runs` has the run whose they are,
-    then those that it did again."""
+    """Brings one piece of data of a run after the other, by their recorded states."""
 
-    def __init__(
-        self, runs: Iterable[Run], blobs: BlobStore, places: Places, tools: Tools, report: Report
-    ) -> None:
-        self._runs = tuple(runs)
-        self._states = inputs_of(self._runs[0])
+    def __init__(self, run: Run, blobs: BlobStore, places: Places, tools: Tools, report: Report) -> None:
+        self._states = inputs_of(run)
         self._blobs = blobs
         self._places = places
         self._tools = tools
         self._report = report
 
-    def bring(self, state: InputState, place: Path | None) -> Path:
-        """The input's content at `place` (aside where it has none): made there, or found there.
+    def bring(self, state: InputState, inside: str | None) -> Path:
+        """The input's content, made or found where it is `inside` of the project, by its path from there;
+        aside where that is None.
 
-        Raises DataError where nobody has it, and Refused where what is there is another.
+        Raises DataError where nobody has it, Refused where what is there is another, and Altered for a path
+        that leads out of the source.
         """
+        place = None if inside is None else self._place(state, inside)
         replaced = self._places.replaced.get(state.name)
         if replaced is not None:
             return self._put(replaced, place or self._aside(state))
@@ -62,6 +64,15 @@ class Bringer:
             return place
         source = self._source(state)
         return self._put(source, place or self._aside(state))
+
+    def _place(self, state: InputState, inside: str) -> Path:
+        place = os.path.normpath(os.path.join(self._places.directory, inside))
+        root = os.path.normpath(self._places.root)
+        if "\0" in place or os.path.commonpath((root, place)) != root:
+            raise Altered(
+                f"the data `{state.name}` is recorded at `{readable(inside)}`, which leads out of the source"
+            )
+        return Path(place)
 
     def _source(self, state: InputState) -> Path:
         named = self._said(state)
@@ -94,9 +105,10 @@ class Bringer:
         )
 
     def _was(self, state: InputState) -> Iterator[Path]:
-        for run in self._runs:
+        for run in self._places.here:
             for one in inputs_of(run):
-                if run.job is not None and one.name == state.name and "://" not in one.path:
+                is_path = "://" not in one.path and "\0" not in one.path
+                if run.job is not None and one.name == state.name and is_path:
                     yield Path(run.job.directory, one.path)
 
     def _said(self, state: InputState) -> Path | None:
@@ -112,8 +124,14 @@ class Bringer:
             if not place.is_dir() or (state.kind == "folder" and place.name == name):
                 inside = [place] if place.name == name or is_only else []
             else:
-                inside = [place / state.path.lstrip("/"), place / name]
+                below = state.path.lstrip("/")
+                inside = [place / name] if ".." in below.split("/") else [place / below, place / name]
             yield from (path for path in inside if path.exists())
+
+    @property
+    def looks_here(self) -> bool:
+        """Whether the run was recorded here, so that what it names on this machine may be looked at."""
+        return bool(self._places.here)
 
     def is_replaced(self, state: InputState) -> bool:
         """Whether a person wants other data in its place."""
@@ -136,13 +154,22 @@ class Bringer:
             return None
         if state.kind != "folder":
             return self._blobs.path(digest)
-        files = [(path, one) for path, _, one in read_manifest(self._blobs.path(digest).read_bytes())]
+        try:
+            files = [(path, one) for path, _, one in read_manifest(self._blobs.path(digest).read_bytes())]
+        except ValueError as error:
+            raise Altered(f"the list of files of the data `{state.name}` is none: {error}") from error
         if not all(one in self._blobs for _, one in files):
             return None
         folder = self._aside(state, "kept")
         for path, one in files:
             _check(path, state.name)
-            _copy(self._blobs.path(one), folder / os.fsdecode(path))
+            try:
+                _copy(self._blobs.path(one), folder / os.fsdecode(path))
+            except OSError as error:
+                raise DataError(
+                    f"the file `{readable(path)}` of the data `{state.name}` cannot be put anywhere:"
+                    f" {error.strerror}"
+                ) from error
         return folder
 
     def _downloaded(self, state: InputState) -> Path:
@@ -157,11 +184,14 @@ class Bringer:
         """A place of its own, named as the data was, since scripts look at the ends of names."""
         number = next(at for at, one in enumerate(self._states) if one.name == state.name)
         folder = self._places.aside / kind / str(number)
-        return folder if kind == "downloaded" else folder / (PurePosixPath(state.path).name or "data")
+        name = PurePosixPath(state.path).name
+        return folder if kind == "downloaded" else folder / ("data" if name in ("", "..") else name)
 
     def _put(self, source: Path, place: Path) -> Path:
         if os.path.abspath(source) == os.path.abspath(place):
             return place
+        if self._places.directory.is_relative_to(place):
+            raise DataError(f"the data would take the place of the project: `{place}`")
         self._check_way(place)
         try:
             _remove(place)
@@ -173,7 +203,7 @@ class Bringer:
     def _check_way(self, place: Path) -> None:
         """Nothing is written through a link of the project's, which may lead to somebody's own data."""
         for folder in (place, *place.parents):
-            if folder in (self._places.directory, self._places.aside):
+            if folder in (self._places.root, self._places.directory, self._places.aside):
                 return
             if folder != place and folder.is_symlink():
                 raise DataError(
@@ -183,7 +213,7 @@ class Bringer:
 
 
 def _check(path: bytes, name: str) -> None:
-    if any(part in (b"", b".", b"..") for part in path.split(b"/")):
+    if any(part in (b"", b".", b"..") for part in path.split(b"/")) or b"\0" in path:
         raise Altered(f"a file of the data `{name}` is recorded at `{readable(path)}`")
 
 

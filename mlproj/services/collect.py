@@ -17,6 +17,9 @@ from mlproj.model.events import Progress, Report
 from mlproj.model.notes import unkept
 from mlproj.model.run import Output
 from mlproj.ports import BlobStore
+from mlproj.services.fence import Fence
+
+_BEYOND = "links to what the isolated run did not see, and is not kept"
 
 Stamp = tuple[int, int, int, int]
 """Inode, size, and the times of the last change of content and of state, in nanoseconds."""
@@ -26,9 +29,11 @@ ARTIFACTS = "artifacts"
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of declared files before a run: per path the stamp of each file in it ("" for itself)."""
+    """The state of declared files before a run: per path the stamp of each file in it ("" for itself). Where
+    there is a `fence`, what a link leads to beyond it is not there."""
 
     stamps: Mapping[str, Mapping[str, Stamp]]
+    fence: Fence | None = None
 
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +44,14 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     failure: NoRoom | None = None
 
 
-def mark(project: Path, paths: Sequence[str]) -> Marks:
+def mark(project: Path, paths: Sequence[str], fence: Fence | None = None) -> Marks:
     """Notes the state of declared outputs and metrics files, for `collect` to see what the run wrote."""
-    return Marks(stamps={path: _stamps(project / path) for path in paths})
+    return Marks(stamps={path: _stamps(project / path, fence) for path in paths}, fence=fence)
 
 
 def is_written(project: Path, path: str, marks: Marks) -> bool:
     """Whether `path` is there, and was made or touched since the marks were taken."""
-    now = _stamps(project / path)
+    now = _stamps(project / path, marks.fence)
     return bool(now) and now != marks.stamps.get(path, {})
 
 
@@ -64,7 +69,7 @@ def collect(
     run. What vanishes or changes while it is read is noted, its digest that of the bytes that were kept.
     What there is no room for is noted too, and the rest is kept.
     """
-    collecting = _Collecting(blobs=blobs, report=report)
+    collecting = _Collecting(blobs=blobs, report=report, fence=marks.fence)
     declared = [collecting.declared(project, path, marks) for path in outputs]
     outside = collecting.artifacts(artifacts_folder)
     notes, lacking = collecting.notes, collecting.lacking
@@ -80,6 +85,7 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
 
     blobs: BlobStore
     report: Report
+    fence: Fence | None
     notes: list[str] = msgspec.field(default_factory=list)
     lacking: dict[str, NoRoom] = msgspec.field(default_factory=dict)
     """What there was no room for, by path."""
@@ -87,8 +93,10 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
     def declared(self, project: Path, path: str, marks: Marks) -> Output:
         place = project / path
         kind = "folder" if place.is_dir() else "file"
-        if not _stamps(place):
-            if os.path.lexists(place):
+        if not _stamps(place, self.fence):
+            if self._is_beyond(place):
+                self._note(f"`{path}` {_BEYOND}")
+            elif os.path.lexists(place):
                 self._note(f"the output `{path}` is neither a file nor a folder")
             return Output(path=path, state="missing", kind=kind)
         if not is_written(project, path, marks):
@@ -97,7 +105,10 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
 
     def artifacts(self, folder: Path) -> tuple[Output, ...]:
         """Everything in the run's output folder, each file an output that nobody declared."""
-        found = self._keep(folder, sorted(_walk(folder)), f"{ARTIFACTS}/")
+        outside: list[str] = []
+        found = self._keep(folder, sorted(_walk(folder, outside, self.fence)), f"{ARTIFACTS}/")
+        for link in outside:
+            self._note_link(folder / link, f"{ARTIFACTS}/{link}")
         return tuple(
             Output(
                 path=f"{ARTIFACTS}/{readable(name)}",
@@ -118,9 +129,9 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
     def _folder(self, place: Path, path: str) -> Output:
         outside: list[str] = []
         lacking = len(self.lacking)
-        kept = self._keep(place, sorted(_walk(place, outside)), f"{path}/")
+        kept = self._keep(place, sorted(_walk(place, outside, self.fence)), f"{path}/")
         for link in outside:
-            self._note(f"`{readable(os.path.join(path, link))}` links to a folder elsewhere, and is not kept")
+            self._note_link(place / link, os.path.join(path, link))
         manifest = folder_manifest((os.fsencode(name), digest) for name, digest, _ in kept)
         digest = None if len(self.lacking) > lacking else self._keep_text(manifest, path)
         if digest is None:
@@ -192,6 +203,13 @@ class _Collecting(msgspec.Struct, frozen=True, kw_only=True):
             self._note(_moving(name))
         return kept
 
+    def _is_beyond(self, place: Path) -> bool:
+        return self.fence is not None and os.path.exists(place) and not self.fence.holds(place)
+
+    def _note_link(self, place: Path, name: str) -> None:
+        told = _BEYOND if self._is_beyond(place) else "links to a folder elsewhere, and is not kept"
+        self._note(f"`{readable(name)}` {told}")
+
     def _note(self, message: str) -> None:
         if message not in self.notes:
             self.notes.append(message)
@@ -205,14 +223,16 @@ def _unreadable(name: str, reason: str | None) -> str:
     return f"`{readable(name)}` was written but cannot be kept: {reason}"
 
 
-def _stamps(place: Path) -> dict[str, Stamp]:
+def _stamps(place: Path, fence: Fence | None) -> dict[str, Stamp]:
     """The stamp of a file, or of a folder's files; empty where there is neither."""
+    if fence is not None and not fence.holds(place):
+        return {}
     with contextlib.suppress(OSError):
         state = place.stat()
         if stat.S_ISREG(state.st_mode):
             return {"": _of(state)}
         if stat.S_ISDIR(state.st_mode):
-            files = ((name, _stamp(place / name)) for name in _walk(place))
+            files = ((name, _stamp(place / name)) for name in _walk(place, fence=fence))
             # Of the folder itself the inode only: its times change with what is passed over in it, too.
             return {"": (state.st_ino, 0, 0, 0)} | {name: stamp for name, stamp in files if stamp}
     return {}
@@ -229,11 +249,12 @@ def _of(state: os.stat_result) -> Stamp:
     return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
-def _walk(folder: Path, outside: list[str] | None = None) -> Iterator[str]:
+def _walk(folder: Path, outside: list[str] | None = None, fence: Fence | None = None) -> Iterator[str]:
     """The regular files in a folder, links to files followed; paths relative to the folder.
 
     Pipes, sockets and broken links are passed over, and so is a link to a folder: what is in this one is
-    found without it, and one elsewhere may hold the whole disk. Those are added to `outside`.
+    found without it, and one elsewhere may hold the whole disk. Those are added to `outside`, and so are
+    links to files beyond the fence.
     """
     top = os.path.realpath(folder)
     waiting = [""]
@@ -247,9 +268,13 @@ def _walk(folder: Path, outside: list[str] | None = None) -> Iterator[str]:
             path = os.path.join(inside, name)
             with contextlib.suppress(OSError):
                 mode = os.stat(folder / path).st_mode
+                is_link = os.path.islink(folder / path)
                 if stat.S_ISREG(mode):
-                    yield path
-                elif stat.S_ISDIR(mode) and os.path.islink(folder / path):
+                    if fence is None or not is_link or fence.holds(folder / path):
+                        yield path
+                    elif outside is not None:
+                        outside.append(path)
+                elif stat.S_ISDIR(mode) and is_link:
                     if outside is not None and not _lies_in(os.path.realpath(folder / path), top):
                         outside.append(path)
                 elif stat.S_ISDIR(mode):

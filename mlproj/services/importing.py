@@ -72,6 +72,11 @@ def attached(store: RunStore, run: Run) -> Mapping[str, Digest]:
     return found
 
 
+def is_brought(run: Run) -> bool:
+    """Whether the run came in a bundle: what its record says of this machine is a stranger's word."""
+    return any(amendment.kind == ATTACHED for amendment in run.amendments)
+
+
 def _known(store: RunStore, bundle: Bundle) -> Run | None:
     """The run as the store has it already. Raises Altered where that is another one."""
     run_id, record = bundle.meaning.run.run_id, bundle.contents.digests[RECORD]

@@ -85,7 +85,7 @@ def lay_out(source: SourceState, tree: Path, find: Find, blobs: BlobStore, repor
         if content is None:
             missing.append(OmittedFile(path=file.text, reason="", digest=file.digest, mode=file.mode))
         else:
-            held.append(_put(tree, file, content))
+            held.append(_laid(tree, file, content))
     _check_missing(missing, source, blobs)
     snapshot = Snapshot(
         root=tree,
@@ -125,6 +125,15 @@ def _check_names(files: Iterable[_Listed]) -> None:
         raise Altered(f"the source file `{readable(path)}` is recorded as a folder, too")
 
 
+def _laid(tree: Path, file: _Listed, content: Path) -> SnapshotFile:
+    try:
+        return _put(tree, file, content)
+    except OSError as error:
+        raise SourceError(
+            f"the source file `{readable(file.path)}` cannot be laid out: {error.strerror}"
+        ) from error
+
+
 def _put(tree: Path, file: _Listed, content: Path) -> SnapshotFile:
     place = tree / file.text
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -161,6 +170,20 @@ def _tell(snapshot: Snapshot, report: Report) -> None:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         told = ", ".join(names[:_SHOWN])
         report(Note(message=f"files of the source that the record does not hold are missing: {told}{more}"))
+
+
+def project_in(tree: Path, subfolder: str) -> Path:
+    """The project's folder in a source that was laid out in `tree`; made where no file lies in it. Raises
+    Altered for one that is not in there, by its path or by a link of the source."""
+    directory = tree / subfolder
+    top = os.path.realpath(tree)
+    if "\0" in subfolder or os.path.commonpath((top, os.path.realpath(directory))) != top:
+        raise Altered(f"the project is recorded at `{readable(subfolder)}`, which leads out of its source")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Altered(f"the project is recorded at `{readable(subfolder)}`: {error.strerror}") from error
+    return directory
 
 
 def root_of(directory: str, subfolder: str) -> Path:

@@ -87,10 +87,14 @@ def recorded_variables(run: Run, environ: Mapping[str, str], observer: Observer)
     left = {*planned, *_TO_A_SERVER}
     ours = {name: text for name, text in environ.items() if name not in left and not _is_portable(name)}
     recorded = {name: text for name, text in run.job.variables if _is_portable(name)}
-    return {
-        **ours,
-        **{name: text for name, text in (*recorded.items(), *run.plan.variables) if text != MASK},
-    }
+    # A record may name others, by which whoever starts a program runs one of somebody else's.
+    counting = dict(observer.variables(dict(run.plan.variables)).planned)
+    recorded |= {name: text for name, text in run.plan.variables if name in counting}
+    return {**ours, **{name: text for name, text in recorded.items() if text != MASK and _can_be(name, text)}}
+
+
+def _can_be(name: str, text: str) -> bool:
+    return "\0" not in name + text and "=" not in name
 
 
 def _is_portable(name: str) -> bool:

@@ -31,8 +31,9 @@ from mlproj.model.tolerance import Named
 from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer, Places
 from mlproj.services.choosing_isolation import chosen_isolation
+from mlproj.services.importing import is_brought
 from mlproj.services.interrupts import interruptible
-from mlproj.services.laying_out import kept, lay_out, root_of, there
+from mlproj.services.laying_out import kept, lay_out, project_in, root_of, there
 from mlproj.services.prepare import Prepared
 from mlproj.services.recorded_world import LaidOut, RecordedSource
 from mlproj.services.request import Tools
@@ -142,14 +143,16 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
         checkout, snapshot = found
         assert wish.run.job is not None
         places = Places(
+            root=checkout.root,
             directory=checkout.directory,
             aside=place / "data",
             named=wish.data,
             given=wish.places,
+            here=tuple(_done_here(wish.run, store)),
             replaced=wish.override_data,
             offline=wish.offline,
         )
-        bringer = Bringer(_done_again(wish.run, store), store.blobs, places, tools, report)
+        bringer = Bringer(wish.run, store.blobs, places, tools, report)
         isolation = chosen_isolation(wish, store, report)
         outside = bring_undeclared(wish.run, checkout.directory, bringer, report)
         if isolation is not None:
@@ -174,11 +177,15 @@ def _declared(directory: Path, entry_point: str) -> tuple[Named, ...]:
     return project.tolerances if entry is None else (*entry.tolerances, *project.tolerances)
 
 
-def _done_again(run: Run, store: RunStore) -> Iterator[Run]:
-    """A run, and the run that it did again, and so on: the data lay where one of them was."""
+def _done_here(run: Run, store: RunStore) -> Iterator[Run]:
+    """A run, and the run that it did again, and so on: the data lay where one of them was.
+
+    Not one that came in a bundle: whoever wrote that is not to say which files here are looked at.
+    """
     seen: set[str] = set()
     while run.job is not None and run.run_id not in seen:
-        yield run
+        if not is_brought(run):
+            yield run
         seen.add(run.run_id)
         if run.reproduces is None:
             return
@@ -209,16 +216,17 @@ def _source(
         if wish.from_git:
             if source.commit is None:
                 raise UsageError("`--from-git` needs a commit, and the run's source was at none")
+            if source.remote is None and is_brought(wish.run):
+                raise UsageError("`--from-git` needs a repository, and the run in the bundle names none")
             uri = source.remote or str(root_of(job.directory, source.subfolder))
             fetched = stack.enter_context(tools.sources(uri).fetch(uri, source.commit, report))
             find = there(fetched.root)
         else:
-            jobs = (one.job for one in _done_again(wish.run, store) if one.job is not None)
+            jobs = (one.job for one in _done_here(wish.run, store) if one.job is not None)
             roots = tuple(root_of(one.directory, source.subfolder) for one in jobs)
             find = kept(store.blobs, *roots)
         snapshot = lay_out(source, tree, find, store.blobs, report)
-        directory = tree / source.subfolder
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = project_in(tree, source.subfolder)
         yield (
             Checkout(directory=directory, root=tree, uri=job.uri, revision=source.revision, own=True),
             snapshot,
@@ -234,6 +242,10 @@ def _approve(wish: Wish, prepared: Prepared, report: Report) -> None:
     for item in recorded.inputs:
         if item.name not in wish.override_data and digests.get(item.name) != item.digest:
             raise Refused(f"the data `{item.name}` is not what was recorded: {digests.get(item.name)}")
+    named = {item.name for item in recorded.inputs} | wish.override_data.keys() | wish.parameters.keys()
+    for state in prepared.job.inputs:
+        if state.kind != "uri" and state.name not in named:
+            raise Refused(f"the project reads the data `{state.name}`, which the record does not name")
     if found.identity == recorded.identity:
         return
     varied = {name for name, _ in variations(wish)}

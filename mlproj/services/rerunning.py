@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import DataError, UsageError
+from mlproj.errors import DataError, Refused, UsageError
 from mlproj.model.bundle import ENVIRONMENT, IMAGE
 from mlproj.model.digest import Digest
 from mlproj.model.environment import ImageState, Isolation, RecordedLock
@@ -72,7 +72,7 @@ def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: To
     run = wish.run
     plan, job = run.plan, run.job
     assert plan is not None and job is not None
-    parameters, brought = _brought(wish, checkout, bringer)
+    parameters, brought = _brought(wish, bringer)
     kind = job.environment.kind
     return RunRequest(
         uri=job.uri,
@@ -94,24 +94,27 @@ def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: To
     )
 
 
-def _brought(wish: Wish, checkout: Checkout, bringer: Bringer) -> tuple[dict[str, str], dict[str, Path]]:
+def _brought(wish: Wish, bringer: Bringer) -> tuple[dict[str, str], dict[str, Path]]:
     """The parameters as they are given to the run, and where the further inputs are."""
     plan, job = wish.run.plan, wish.run.job
     assert plan is not None and job is not None
     texts = {item.name: item.text for item in plan.parameters if item.text is not None}
     paths = {item.name for item in plan.parameters if item.type is ParameterType.PATH}
+    known = {state.name for state in job.inputs if state.digest is not None}
+    for name in sorted(paths & texts.keys() - known - wish.parameters.keys()):
+        raise Refused(f"the record names no data for the parameter `{name}`, which is a path")
     brought: dict[str, Path] = {}
     for state in job.inputs:
         if state.digest is None:
             continue
         text = texts.get(state.name) if state.name in paths else None
         if text is not None:
-            inside = None if text.startswith(OUTSIDE) else checkout.directory / text
+            inside = None if text.startswith(OUTSIDE) else text
             place = bringer.bring(state, inside)
             texts[state.name] = str(place) if inside is None else text
         else:
             outside = state.path.startswith(("/", "../")) or "://" in state.path
-            place = bringer.bring(state, None if outside else checkout.directory / state.path)
+            place = bringer.bring(state, None if outside else state.path)
             brought[state.name] = place
     return texts, brought
 

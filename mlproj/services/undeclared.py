@@ -44,7 +44,9 @@ def _missing(state: InputState, directory: Path, bringer: Bringer) -> Iterator[s
     if state.digest is None and not bringer.is_replaced(state):
         yield "its record does not say what was in it"
     elif state.path.startswith("/"):
-        if not bringer.is_as_recorded(place, state):
+        if not bringer.looks_here:
+            yield "a bundle does not choose which files here are looked at"
+        elif not bringer.is_as_recorded(place, state):
             yield "it is not there as it was"
     elif not _is_place(state.path) or os.path.lexists(place):
         # The source goes before what only stood beside it.
@@ -52,7 +54,7 @@ def _missing(state: InputState, directory: Path, bringer: Bringer) -> Iterator[s
             yield "something else of the source is in its place"
     else:
         try:
-            bringer.bring(state, place)
+            bringer.bring(state, state.path)
         except (DataError, Refused) as error:
             yield error.message
 

@@ -63,6 +63,13 @@ def test_standard_input_and_variables_are_the_runs_own(bench: Bench) -> None:
     assert bench.log("stdout") == b"a value\n0\n"
 
 
+def test_no_variable_reaches_what_shuts_it_in(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
+    noted = tmp_path_factory.mktemp("elsewhere") / "linker"
+    bench.run("echo $LD_DEBUG", LD_DEBUG="files", LD_DEBUG_OUTPUT=str(noted))
+    assert b"\nfiles\n" in bench.log("stdout")
+    assert list(noted.parent.iterdir()) == []
+
+
 def test_memory_and_time_are_those_of_all_of_its_processes(bench: Bench) -> None:
     busy = f"{PYTHON} -c 'import time; x = bytearray(120 * 2**20); sum(range(20_000_000)); time.sleep(1)'"
     usage = bench.run(f"{busy} & {busy} & wait").usage
