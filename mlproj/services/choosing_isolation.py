@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mlproj.errors import UsageError
+from mlproj.errors import NotReproduced, UsageError
+from mlproj.model.bundle import ATTACHED
 from mlproj.model.environment import Isolation
 from mlproj.model.events import Note, Report
 from mlproj.ports import RunStore
@@ -14,26 +15,41 @@ from mlproj.services.rerunning import Wish
 def chosen_isolation(wish: Wish, store: RunStore, report: Report) -> Isolation | None:
     """The isolation of the run, None for none; why it has none although nobody forbade it is noted.
 
-    Raises UsageError where it was asked for, and cannot be had.
+    Raises UsageError where it was asked for, and cannot be had, and NotReproduced where a stranger's record
+    would have it do without.
     """
     if wish.isolated is False:
         return None
-    obstacle = _obstacle(wish, store)
+    asked = _asked_for(wish, store)
+    obstacle = asked or _missing(wish)
     if obstacle is None:
         return Isolation(network=wish.allow_network)
     if wish.isolated:
         raise UsageError(f"the run cannot be isolated: {obstacle}", hint="leave `--isolated` out")
+    if asked is not None and any(amendment.kind == ATTACHED for amendment in wish.run.amendments):
+        raise NotReproduced(
+            f"the run `{wish.run.name}` came in a bundle, and its record does not let it be isolated: {asked}",
+            hint="if you trust who made it, `--no-isolated` does it again with all of this machine in sight",
+        )
     report(Note(message=f"it is not isolated, and sees all of this machine: {obstacle}"))
     return None
 
 
-def _obstacle(wish: Wish, store: RunStore) -> str | None:
+def _asked_for(wish: Wish, store: RunStore) -> str | None:
+    """What the record itself has in the way."""
     job = wish.run.job
     assert job is not None
     if store.children(wish.run.run_id):
         return "its script begins further runs, which mlproj carries out from the outside"
     if job.environment.kind != "docker":
-        return possible()
+        return None
     names = (option.partition("=")[0] for option in job.environment.options)
     option = shows_more(names, network=wish.allow_network)
     return None if option is None else f"`-A {option}` shows its container more of this machine"
+
+
+def _missing(wish: Wish) -> str | None:
+    """What this machine lacks; an engine isolates its containers by itself."""
+    job = wish.run.job
+    assert job is not None
+    return None if job.environment.kind == "docker" else possible()
