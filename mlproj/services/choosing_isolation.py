@@ -28,7 +28,7 @@ def chosen_isolation(wish: Wish, store: RunStore, report: Report) -> Isolation |
         raise UsageError(f"the run cannot be isolated: {obstacle}", hint="leave `--isolated` out")
     if asked is not None and any(amendment.kind == ATTACHED for amendment in wish.run.amendments):
         raise NotReproduced(
-            f"the run `{wish.run.name}` came in a bundle, and its record does not let it be isolated: {asked}",
+            f"the run `{wish.run.name}` came in a bundle, and cannot be isolated: {asked}",
             hint="if you trust who made it, `--no-isolated` does it again with all of this machine in sight",
         )
     report(Note(message=f"it is not isolated, and sees all of this machine: {obstacle}"))
