@@ -17,7 +17,7 @@ from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.terminal import reporting, say
 from mlproj.cli.walker import MOST, WalkerBeside
 from mlproj.cli.words import counted, size
-from mlproj.errors import Altered
+from mlproj.errors import Altered, UsageError
 from mlproj.exports.dsse import Verifier
 from mlproj.model.events import silent
 from mlproj.model.provenance import InputState
@@ -67,7 +67,15 @@ def verify(
     """
     keys = _keys(key or ())
     path = None if what is None else Path(what)
-    if path is not None and is_envelope(path):
+    lone = path is not None and is_envelope(path)
+    if artifact and not lone:
+        raise UsageError(
+            "`--artifact` is held against an attestation, and needs its file",
+            hint="`mlproj verify attestation.json --artifact PATH`",
+        )
+    if against is not None and path is not None and (lone or is_bundle(path)):
+        raise UsageError(f"`--against` looks at a store's chain, and `{path}` has none")
+    if path is not None and lone:
         return _tell_of_envelope(path, check_file(path, keys, artifact or (), _look_at), as_json)
     if path is not None and is_bundle(path):
         return _verify_bundle(path, keys, as_json)

@@ -17,6 +17,8 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 BUILD_TYPE = "urn:mlproj:run:1"
+FOLDER = "dirHash"
+"""What in-toto calls the digest of a folder."""
 BUILDER = "urn:mlproj:local"
 RECORD = "record"
 """The byproduct that is the record's own digest."""
@@ -85,7 +87,7 @@ def _folder_digest(folder: str, files: list[Output]) -> Digest:
 
 def digest_set(digest: Digest, *, folder: bool) -> dict[str, str]:
     """A digest as in-toto has it; a folder's is that of its manifest, which is in-toto's `dirHash`."""
-    return {"dirHash" if folder else "sha256": digest.hex}
+    return {FOLDER if folder else "sha256": digest.hex}
 
 
 def _dependencies(job: Job, outcome: Outcome) -> Iterator[Json]:

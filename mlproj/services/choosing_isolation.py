@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlproj.errors import UsageError
+from mlproj.errors import NotReproduced, UsageError
 from mlproj.model.environment import Isolation
 from mlproj.model.events import Note, Report
 from mlproj.ports import RunStore
@@ -10,40 +10,34 @@ from mlproj.services.enclosing import shows_more
 from mlproj.services.importing import is_brought
 from mlproj.services.isolation import possible
 from mlproj.services.rerunning import Wish
+from mlproj.spec.docker_arguments import BUILD
 
 
 def chosen_isolation(wish: Wish, store: RunStore, report: Report) -> Isolation | None:
     """The isolation of the run, None for none; why it has none although nobody forbade it is noted.
 
-    Raises UsageError where it was asked for, and cannot be had; and where a run that came in a bundle asks
-    for more of this machine itself, and nobody said that it may have that.
+    Raises UsageError where it was asked for, and cannot be had, and NotReproduced where a stranger's record
+    would have it do without.
     """
     if wish.isolated is False:
         return None
-    own = _own_obstacle(wish, store)
-    obstacle = own or _obstacle(wish)
+    asked = _asked_for(wish, store)
+    obstacle = asked or _missing(wish)
     if obstacle is None:
         return Isolation(network=wish.allow_network)
     if wish.isolated:
         raise UsageError(f"the run cannot be isolated: {obstacle}", hint="leave `--isolated` out")
-    if own is not None and is_brought(wish.run):
-        raise UsageError(
-            f"a run that came in a bundle is isolated, and this one cannot be: {own}",
-            hint="`--no-isolated` has it see all of this machine",
+    if asked is not None and is_brought(wish.run):
+        raise NotReproduced(
+            f"the run `{wish.run.name}` came in a bundle, and cannot be isolated: {asked}",
+            hint="if you trust who made it, `--no-isolated` does it again with all of this machine in sight",
         )
     report(Note(message=f"it is not isolated, and sees all of this machine: {obstacle}"))
     return None
 
 
-def _obstacle(wish: Wish) -> str | None:
-    """What of this machine is in the way."""
-    job = wish.run.job
-    assert job is not None
-    return None if job.environment.kind == "docker" else possible()
-
-
-def _own_obstacle(wish: Wish, store: RunStore) -> str | None:
-    """What of the run itself is in the way."""
+def _asked_for(wish: Wish, store: RunStore) -> str | None:
+    """What the record itself has in the way."""
     job = wish.run.job
     assert job is not None
     if store.children(wish.run.run_id):
@@ -51,5 +45,13 @@ def _own_obstacle(wish: Wish, store: RunStore) -> str | None:
     if job.environment.kind != "docker":
         return None
     names = (option.partition("=")[0] for option in job.environment.options)
-    option = shows_more(names, network=wish.allow_network)
+    # What an image was built with is in it, and nothing that its container sees.
+    option = shows_more((name for name in names if name != BUILD), network=wish.allow_network)
     return None if option is None else f"`-A {option}` shows its container more of this machine"
+
+
+def _missing(wish: Wish) -> str | None:
+    """What this machine lacks; an engine isolates its containers by itself."""
+    job = wish.run.job
+    assert job is not None
+    return None if job.environment.kind == "docker" else possible()

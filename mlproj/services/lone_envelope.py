@@ -9,7 +9,7 @@ import msgspec
 
 from mlproj.errors import Altered, UsageError
 from mlproj.exports.dsse import Verifier, read_envelope
-from mlproj.exports.intoto import digest_set
+from mlproj.exports.intoto import FOLDER, digest_set
 from mlproj.files import read_regular
 from mlproj.model.provenance import InputState
 from mlproj.services import checkpoint
@@ -81,8 +81,17 @@ def _names(subjects: Mapping[str, Mapping[str, str]], artifact: Path, look_at: L
     [(kind, digest)] = digest_set(state.digest, folder=state.kind == "folder").items()
     names = tuple(name for name, digests in subjects.items() if digests.get(kind) == digest)
     if not names:
-        raise Altered(f"`{artifact}` is not what was attested: no subject has its digest `{state.digest}`")
+        raise Altered(
+            f"`{artifact}` is not what was attested: no subject has its digest `{state.digest}`",
+            hint=None if state.kind == "folder" else _folders(subjects),
+        )
     return names
+
+
+def _folders(subjects: Mapping[str, Mapping[str, str]]) -> str | None:
+    """What to hold against it instead of a file in one."""
+    names = [f"`{name}`" for name, digests in subjects.items() if FOLDER in digests]
+    return f"folders are attested as a whole: {', '.join(names)}" if names else None
 
 
 def _payload_type(content: bytes) -> str | None:

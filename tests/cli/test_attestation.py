@@ -49,6 +49,8 @@ def test_a_run_is_attested_and_verified_far_from_its_store(trained: Path, mlproj
     fits = mlproj(*given, "--artifact", "model", "--artifact", "report", "--json", cwd=trained)
     assert fits.code == 0
     assert fits.document["envelope"]["artifacts"] == {"model": ["model"], "report": ["report"]}
+    within = mlproj(*given, "--artifact", "report/index.html", cwd=trained)
+    assert within.code == 7 and "folders are attested as a whole: `report`" in within.stderr
     (trained / "report" / "index.html").write_text("another page")
     other = mlproj(*given, "--artifact", "report", cwd=trained)
     assert other.code == 7 and "is not what was attested" in other.stderr
@@ -115,6 +117,9 @@ def test_a_checkpoint_shows_what_the_chain_cannot(trained: Path, mlproj: Mlproj)
         (("attest", "last", "--key", "ada.pem", "-o", "none/a.json"), "cannot be written"),
         (("verify", "--against", "none.json"), "cannot be read"),
         (("verify", "--key", "model"), "no public key"),
+        (("verify", "--artifact", "model"), "needs its file"),
+        (("verify", "run.zip", "--artifact", "model"), "needs its file"),
+        (("verify", "run.zip", "--against", "none.json"), "has none"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(

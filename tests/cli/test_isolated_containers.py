@@ -95,6 +95,25 @@ def test_what_would_show_more_of_the_machine_is_refused(
     assert mlproj("run", ".", *ISOLATED, "-A", "memory=64m", "--no-tracking", cwd=project).code == 0
 
 
+def test_a_bundle_does_not_get_to_see_the_machine_by_its_own_word(
+    make_project: ProjectMaker, mlproj: Mlproj, busybox: str, tmp_path: Path
+) -> None:
+    away, bundle = tmp_path / "away", tmp_path / "run.zip"
+    away.mkdir()
+    (away / "x").write_text("of the machine\n")
+    project = make_project(docker_project(busybox, "cat /away/x"))
+    assert mlproj("run", ".", "-A", f"volume={away}:/away", cwd=project).code == 0
+    assert mlproj("reproduce", "last", cwd=project).code == 0
+    assert mlproj("export", "last", "-o", bundle, cwd=project).code == 0
+    elsewhere = {"MLPROJ_STORE": str(tmp_path / "elsewhere")}
+    for offered in (bundle, "last"):
+        refused = mlproj("reproduce", offered, variables=elsewhere)
+        assert refused.code == 6 and "`-A volume` shows its container" in refused.stderr
+        assert "of the machine" not in refused.stdout + refused.stderr.replace("all of this machine", "")
+    trusted = mlproj("reproduce", bundle, "--no-isolated", variables=elsewhere)
+    assert trusted.code == 0 and "of the machine" in trusted.stderr
+
+
 def test_the_network_of_a_killed_run_is_gone_after_the_next_look(
     make_project: ProjectMaker, mlproj: Mlproj, client: APIClient, busybox: str, tmp_path: Path
 ) -> None:
