@@ -21,7 +21,7 @@ from mlproj.services.bringing import Bringer
 from mlproj.services.importing import attached
 from mlproj.services.recorded_world import recorded_variables
 from mlproj.services.request import RunRequest, Tools
-from mlproj.spec.docker_arguments import parse_arguments
+from mlproj.spec.docker_arguments import BUILD, parse_arguments
 
 OUTSIDE = "input:"
 """Begins the spelling of a path in a plan whose data lay outside of the project."""
@@ -86,12 +86,18 @@ def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: To
         outputs=plan.outputs,
         timeout=plan.timeout,
         experiment_given=True,
-        docker_arguments=parse_arguments(job.environment.options),
+        docker_arguments=parse_arguments(_options(job.environment)),
         recorded=None if kind == "system" else recorded_lock(wish, job.environment, store, scene.aside),
         reproduces=run.run_id,
         isolation=scene.isolation,
         brought=brought,
     )
+
+
+def _options(state: EnvironmentState) -> tuple[str, ...]:
+    """The options that the container had. Of what its image was built with the values are in no record; they
+    are in the image."""
+    return tuple(option for option in state.options if option.partition("=")[0] != BUILD)
 
 
 def _brought(wish: Wish, bringer: Bringer) -> tuple[dict[str, str], dict[str, Path]]:

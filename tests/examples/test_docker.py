@@ -138,3 +138,13 @@ def test_it_is_handed_over_with_its_image(
     assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "run.zip").read_bytes()
     refused = mlproj("export", trained["run_id"], "-o", "other.zip", "--with", "environment")
     assert refused.returncode == 4 and "`--with image`" in refused.stderr
+
+
+def test_it_is_done_again_in_the_image_that_it_had(trained: dict[str, Any], cellar: Cellar) -> None:
+    environ = {**os.environ, "MLPROJ_STORE": str(cellar.store)}
+    command = (sys.executable, "-m", "mlproj", "reproduce", trained["run_id"], "--offline", "--json")
+    done = subprocess.run(command, cwd=cellar.store, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = json.loads(done.stdout)
+    assert again["verdict"]["grade"] == "identical" and again["isolation"] is not None
+    assert again["environment"]["image"] == trained["environment"]["image"]
