@@ -331,6 +331,11 @@ def test_a_pipeline_is_held_against_its_record_step_by_step(
     differs = mlproj("reproduce", random, "--json")
     assert differs.code == 6 and differs.document["verdict"]["grade"] == "different"
     assert graded(differs)["step 1/v"] == "identical" and graded(differs)["step 2/v"] == "different"
+    assert mlproj("export", run_id, "-o", "run.zip").code == 0
+    elsewhere = {"MLPROJ_STORE": str(project.parent / "elsewhere")}
+    came = mlproj("reproduce", "run.zip", "--no-isolated", "--json", variables=elsewhere)
+    assert came.code == 0 and len(came.document["children"]) == 2
+    assert any("were not compared" in note for note in came.document["verdict"]["notes"])
     varied = mlproj("reproduce", run_id, "-P", "last=3", "--json").document["verdict"]
     assert "step 2: x: 2 -> 3" in {told for cause in varied["causes"] for told in cause["details"]}
 
