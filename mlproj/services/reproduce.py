@@ -203,8 +203,9 @@ def _source(
     """The source as it ran, in a folder of its own."""
     job = wish.run.job
     assert job is not None
-    tree.mkdir()
     source = job.source
+    tree /= _named(root_of(job.directory, source.subfolder))
+    tree.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         if wish.from_git:
             if source.commit is None:
@@ -223,6 +224,11 @@ def _source(
             Checkout(directory=directory, root=tree, uri=job.uri, revision=source.revision, own=True),
             snapshot,
         )
+
+
+def _named(root: Path) -> str:
+    """A project that gives itself no name has that of its folder."""
+    return root.name if root.name not in ("", "..") and root.name.isprintable() else "source"
 
 
 def _approve(wish: Wish, prepared: Prepared, report: Report) -> None:

@@ -340,6 +340,20 @@ def test_a_pipeline_is_held_against_its_record_step_by_step(
     assert "step 2: x: 2 -> 3" in {told for cause in varied["causes"] for told in cause["details"]}
 
 
+@pytest.mark.parametrize("option", ["--no-tracking", "--no-hook", "--strict-inputs"])
+def test_it_is_looked_at_as_the_recorded_run_was(
+    mlproj: Mlproj, make_project: ProjectMaker, option: str
+) -> None:
+    script = "import os; open('out.txt', 'w').write(str('MLFLOW_RUN_ID' in os.environ))"
+    files = {"MLproject": single("python3 step.py", outputs="[out.txt]"), "step.py": script}
+    project = make_project(files, name="unnamed")
+    run_id = recorded(mlproj, project, option)
+    done = mlproj("reproduce", run_id, "--json")
+    assert done.code == 0, done.stdout
+    assert done.document["switches"] == [option.removeprefix("--")]
+    assert done.document["project"] == "unnamed"
+
+
 @pytest.mark.parametrize("times", ["1", "3"])
 def test_one_that_is_interrupted_ends_and_leaves_nothing(
     mlproj: Mlproj, start: Start, project: Path, tmp_path: Path, times: str
