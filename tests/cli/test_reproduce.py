@@ -340,6 +340,30 @@ def test_a_pipeline_is_held_against_its_record_step_by_step(
     assert "step 2: x: 2 -> 3" in {told for cause in varied["causes"] for told in cause["details"]}
 
 
+def test_folders_are_brought_as_they_were(mlproj: Mlproj, make_project: ProjectMaker, tmp_path: Path) -> None:
+    files = {
+        "MLproject": single(
+            "(cd {full} && ls -R) > out.txt && ls empty >> out.txt",
+            parameters="{full: path}",
+            inputs="[empty]",
+            outputs="[out.txt]",
+        ),
+        ".gitignore": "empty\nfull\n",
+        "full/deep/odd: n\u00e4me.txt": "1",
+    }
+    project = make_project(files)
+    (project / "empty").mkdir()
+    (project / "full" / "link.txt").symlink_to(project / "full" / "deep" / "odd: n\u00e4me.txt")
+    run_id = recorded(mlproj, project, "-P", "full=full")
+    assert mlproj("export", run_id, "-o", "run.zip", "--with", "data").code == 0
+    elsewhere = {"MLPROJ_STORE": str(tmp_path / "elsewhere")}
+    assert mlproj("reproduce", run_id).code == 0
+    shutil.rmtree(project)
+    done = mlproj("reproduce", "run.zip", "--offline", "--json", variables=elsewhere)
+    assert done.code == 0, done.stdout
+    assert done.document["verdict"]["grade"] == "identical"
+
+
 @pytest.mark.parametrize("option", ["--no-tracking", "--no-hook", "--strict-inputs"])
 def test_it_is_looked_at_as_the_recorded_run_was(
     mlproj: Mlproj, make_project: ProjectMaker, option: str
