@@ -38,7 +38,7 @@ from mlproj.services.recorded_world import LaidOut, RecordedSource
 from mlproj.services.request import Tools
 from mlproj.services.rerunning import Scene, Wish, again
 from mlproj.services.run import run as carry_out
-from mlproj.services.undeclared import bring_undeclared, placeable
+from mlproj.services.undeclared import bring_undeclared, placeable, read_by_steps
 from mlproj.services.verify import verify
 from mlproj.services.weighing import Again, variations, weigh
 from mlproj.spec import read_project
@@ -151,7 +151,11 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
         )
         bringer = Bringer(_done_again(wish.run, store), store.blobs, places, tools, report)
         isolation = chosen_isolation(wish, store, report)
-        outside = bring_undeclared(wish.run, checkout.directory, bringer, report)
+        reads = () if wish.run.outcome is None else wish.run.outcome.reads
+        outside = bring_undeclared(reads, checkout.directory, bringer, report)
+        for step, states in read_by_steps(wish.run, store):
+            of_step = Bringer((step,), store.blobs, places, tools, report)
+            bring_undeclared(states, checkout.directory, of_step, report)
         if isolation is not None:
             isolation = replace(isolation, readable=outside)
         scene = Scene(checkout=checkout, aside=places.aside, isolation=isolation)

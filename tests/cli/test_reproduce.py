@@ -364,6 +364,34 @@ def test_folders_are_brought_as_they_were(mlproj: Mlproj, make_project: ProjectM
     assert done.document["verdict"]["grade"] == "identical"
 
 
+def test_the_data_of_steps_is_brought_and_what_they_make_is_not(
+    mlproj: Mlproj, make_project: ProjectMaker
+) -> None:
+    step = "mlproj run . --env-manager local -e"
+    project = make_project(
+        {
+            "MLproject": "entry_points:\n"
+            f"  main: {{command: '{step} first && {step} second'}}\n"
+            "  first: {command: 'cat table.csv > made.txt', inputs: [table.csv], outputs: [made.txt]}\n"
+            "  second: {command: python3 copying.py, outputs: [out.txt]}\n",
+            "copying.py": "text = open('made.txt').read() + open('words.txt').read()\n"
+            "open('out.txt', 'w').write(text)\n",
+            ".gitignore": "table.csv\nwords.txt\n",
+            "table.csv": "1,2\n",
+            "words.txt": "word\n",
+        }
+    )
+    run_id = recorded(mlproj, project)
+    (project / "words.txt").write_text("another\n")
+    told = mlproj("reproduce", run_id, "--json")
+    assert told.code == 6 and "read `words.txt`, which nobody declared" in told.stderr
+    assert "made.txt" not in "".join(line for line in told.stderr.splitlines() if "note:" in line)
+    (project / "words.txt").write_text("word\n")
+    done = mlproj("reproduce", run_id, "--json")
+    assert done.code == 0, done.stderr
+    assert graded(done)["step 2/out.txt"] == graded(done)["step 1/made.txt"] == "identical"
+
+
 @pytest.mark.parametrize("option", ["--no-tracking", "--no-hook", "--strict-inputs"])
 def test_it_is_looked_at_as_the_recorded_run_was(
     mlproj: Mlproj, make_project: ProjectMaker, option: str
