@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlproj.errors import ProjectError, RunNotFound, SourceError
 from mlproj.model.environment import (
@@ -24,10 +24,12 @@ from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
 from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, Observer, RunStore, Source
-from mlproj.services.bundle_beside import Suppliers
 from mlproj.services.request import Tools
 from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Server, Tracking
+
+if TYPE_CHECKING:
+    from mlproj.services.bundle_beside import Suppliers
 
 
 def part(name: str) -> Any:
@@ -105,7 +107,8 @@ def environment_cache(environ: Mapping[str, str]) -> EnvironmentCache:
 def suppliers(environ: Mapping[str, str]) -> Suppliers:
     """Where what goes into a bundle comes from, besides the store."""
     cache = cache_folder(environ)
-    return Suppliers(
+    # A run, for which this module is loaded too, has no use for it.
+    found: Suppliers = part("services.bundle_beside:Suppliers")(
         observer=part("provenance.observer:Observer")(cache, environ),
         download=lambda uri, folder, report: part("sources.download:download")(uri, folder, report),
         packages=lambda job, lock, blobs, folder, report: part("environments.packages:Bringing")(
@@ -115,6 +118,7 @@ def suppliers(environ: Mapping[str, str]) -> Suppliers:
             image, folder, environ, report
         ),
     )
+    return found
 
 
 def pythons(environ: Mapping[str, str]) -> Any:

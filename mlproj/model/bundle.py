@@ -9,7 +9,8 @@ from mlproj.model.digest import Digest
 BUNDLE_SCHEMA = "mlproj/bundle/1"
 ATTACHED = "attached"
 """The kind of an amendment that names what came with a run beside its record: `manifest` lists it, `bundle`
-is the digest of the file that it came in."""
+is the digest of the file that it came in, `record` says whether the record itself was new or known here."""
+NEW, KNOWN = "new", "known"
 
 DOCUMENT = "bundle.json"
 MANIFEST = "manifest-sha256.txt"

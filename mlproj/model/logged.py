@@ -140,10 +140,16 @@ def summary_of(metric: LoggedMetric) -> Summary:
         step=metric.step,
         timestamp=metric.timestamp,
         value=number_of(metric.value),
-        minimum=None if metric.minimum is None else number_of(metric.minimum),
-        maximum=None if metric.maximum is None else number_of(metric.maximum),
+        minimum=_extreme(metric.minimum),
+        maximum=_extreme(metric.maximum),
         count=metric.count,
     )
+
+
+def _extreme(spelling: float | str | None) -> float | None:
+    """A record that somebody made up may have NaN for one, which is none: no database would keep it."""
+    number = math.nan if spelling is None else number_of(spelling)
+    return None if math.isnan(number) else number
 
 
 def logged_metric(key: str, summary: Summary) -> LoggedMetric:

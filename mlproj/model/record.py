@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from mlproj.model.bundle import ATTACHED
+from mlproj.model.bundle import ATTACHED, KNOWN
 from mlproj.model.digest import Digest, Json, as_digest, canonical, plain
 from mlproj.model.logged import Logged
 from mlproj.model.plan import Plan
@@ -161,6 +161,12 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
         ]
         references += blobs_of_logged(run.outcome.logged or Logged())
     return (*references, *blobs_added(run.amendments))
+
+
+def was_brought(run: Run) -> bool:
+    """Whether the record came in a bundle: it is somebody else's word, and not of this store's making."""
+    brought = (amendment for amendment in run.amendments if amendment.kind == ATTACHED)
+    return any(amendment.content.get("record") != KNOWN for amendment in brought)
 
 
 def blobs_added(amendments: Iterable[Amendment]) -> Iterator[BlobReference]:

@@ -70,6 +70,11 @@ class EnvironmentState(msgspec.Struct, frozen=True, kw_only=True):
     """What `docker run` was to be told of it (`memory=4g`); of variables the names alone."""
 
 
+NO_TRACKING, SCRIPT_TRACKING, NO_HOOK, STRICT = "no-tracking", "script-tracking", "no-hook", "strict-inputs"
+SWITCHES = (NO_TRACKING, SCRIPT_TRACKING, NO_HOOK, STRICT)
+"""What of a script's doings was taken in, or not, by options of `mlproj run`."""
+
+
 class ServerRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run at a tracking server that a person configured: what it is called there. `uri` is without
     credentials."""
@@ -104,6 +109,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Where the script logged, if not to us."""
     isolation: Isolation | None = None
     """That it was to see only what this record names, and what it saw beside that."""
+    switches: tuple[str, ...] = ()
+    """How it was looked at otherwise than runs are, as the command line says it: of SWITCHES."""
     mlproj_version: str
 
     def below(self, parent: str, *, experiment: str, user: str, server: ServerRun | None = None) -> Job:

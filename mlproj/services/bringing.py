@@ -161,6 +161,7 @@ class Bringer:
         if not all(one in self._blobs for _, one in files):
             return None
         folder = self._aside(state, "kept")
+        folder.mkdir(parents=True, exist_ok=True)  # an empty one is a folder, too
         for path, one in files:
             _check(path, state.name)
             try:

@@ -40,7 +40,8 @@ def _asked_for(wish: Wish, store: RunStore) -> str | None:
     """What the record itself has in the way."""
     job = wish.run.job
     assert job is not None
-    if store.children(wish.run.run_id):
+    # One that a client of MLflow's began has its parent's plan, and goes on in the same place.
+    if any(child.plan != wish.run.plan for child in store.children(wish.run.run_id)):
         return "its script begins further runs, which mlproj carries out from the outside"
     if job.environment.kind != "docker":
         return None

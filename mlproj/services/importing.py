@@ -11,7 +11,7 @@ import msgspec
 
 from mlproj.errors import Altered, StoreError
 from mlproj.files import digest_of
-from mlproj.model.bundle import ATTACHED, RECORD, Place
+from mlproj.model.bundle import ATTACHED, KNOWN, NEW, RECORD, Place
 from mlproj.model.digest import Digest, folder_manifest, read_manifest, readable
 from mlproj.model.events import Ended, Progress, Report, Started, silent
 from mlproj.model.record import blobs_added
@@ -56,7 +56,7 @@ def bring_in(
             files = _bring_contents(bundle, store, report)
             new = known is None and _brought_record(bundle, store)
             if new or bundle.meaning.layout.attached:
-                _attach(bundle, store, path)
+                _attach(bundle, store, path, KNOWN if known is not None else NEW)
         run = store.find(bundle.meaning.run.run_id)
         return Brought(run=run, new=new, files=files, attached=len(bundle.meaning.layout.attached))
 
@@ -151,12 +151,12 @@ def _bring_some(bundle: Bundle, store: RunStore, folder: Path, places: list[Plac
         path.unlink()
 
 
-def _attach(bundle: Bundle, store: RunStore, path: Path) -> None:
-    """Notes, once, what came beside the record, and in which file."""
+def _attach(bundle: Bundle, store: RunStore, path: Path, record: str) -> None:
+    """Notes, once, what came beside the record, in which file, and whether the record itself did."""
     run = store.find(bundle.meaning.run.run_id)
     listed = folder_manifest((place.path.encode(), place.digest) for place in bundle.meaning.layout.attached)
     manifest = store.blobs.add_bytes(listed)
     before = {amendment.content["manifest"] for amendment in run.amendments if amendment.kind == ATTACHED}
     if manifest not in before:
-        content = {"manifest": str(manifest), "bundle": str(digest_of(path)[0])}
+        content = {"manifest": str(manifest), "bundle": str(digest_of(path)[0]), "record": record}
         store.amend(run.run_id, ATTACHED, content)

@@ -154,6 +154,7 @@ def _job(
         tags=tuple((name, MASK if tools.observer.secret(text) else text) for name, text in request.tags),
         parent=request.parent,
         isolation=request.isolation,
+        switches=request.switches,
         mlproj_version=__version__,
     )
 

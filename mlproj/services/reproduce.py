@@ -39,7 +39,7 @@ from mlproj.services.recorded_world import LaidOut, RecordedSource
 from mlproj.services.request import Tools
 from mlproj.services.rerunning import Scene, Wish, again
 from mlproj.services.run import run as carry_out
-from mlproj.services.undeclared import bring_undeclared, placeable
+from mlproj.services.undeclared import bring_undeclared, placeable, read_by_steps
 from mlproj.services.verify import verify
 from mlproj.services.weighing import Again, variations, weigh
 from mlproj.spec import read_project
@@ -154,7 +154,11 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
         )
         bringer = Bringer(wish.run, store.blobs, places, tools, report)
         isolation = chosen_isolation(wish, store, report)
-        outside = bring_undeclared(wish.run, checkout.directory, bringer, report)
+        reads = () if wish.run.outcome is None else wish.run.outcome.reads
+        outside = bring_undeclared(reads, checkout.directory, bringer, report)
+        for step, states in read_by_steps(wish.run, store):
+            of_step = Bringer((step,), store.blobs, places, tools, report)
+            bring_undeclared(states, checkout.directory, of_step, report)
         if isolation is not None:
             isolation = replace(isolation, readable=outside)
         scene = Scene(checkout=checkout, aside=places.aside, isolation=isolation)
@@ -210,8 +214,9 @@ def _source(
     """The source as it ran, in a folder of its own."""
     job = wish.run.job
     assert job is not None
-    tree.mkdir()
     source = job.source
+    tree /= _named(root_of(job.directory, source.subfolder))
+    tree.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         if wish.from_git:
             if source.commit is None:
@@ -231,6 +236,11 @@ def _source(
             Checkout(directory=directory, root=tree, uri=job.uri, revision=source.revision, own=True),
             snapshot,
         )
+
+
+def _named(root: Path) -> str:
+    """A project that gives itself no name has that of its folder."""
+    return root.name if root.name not in ("", "..") and root.name.isprintable() else "source"
 
 
 def _approve(wish: Wish, prepared: Prepared, report: Report) -> None:

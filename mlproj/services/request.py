@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from itertools import compress
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from mlproj.model.environment import (
     RecordedLock,
 )
 from mlproj.model.events import Report
+from mlproj.model.run import SWITCHES
 from mlproj.model.source import Checkout
 from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source, Tracer
 from mlproj.settings import Limits
@@ -84,6 +86,12 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     trace: str = "python"
     strict_inputs: bool = False
     reuse: bool = False
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """How the run is looked at otherwise than runs are, for its record."""
+        thrown = (not self.tracking, self.script_tracking, not self.hook, self.strict_inputs)
+        return tuple(compress(SWITCHES, thrown))
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from mlproj.model.digest import Digest
 from mlproj.model.environment import ImageState, Isolation, RecordedLock
 from mlproj.model.plan import Plan
 from mlproj.model.project import ParameterType
-from mlproj.model.run import EnvironmentState, Run
+from mlproj.model.run import NO_HOOK, NO_TRACKING, SCRIPT_TRACKING, STRICT, EnvironmentState, Run, Status
 from mlproj.model.source import Checkout
 from mlproj.model.tolerance import Named
 from mlproj.ports import RunStore
@@ -91,6 +91,11 @@ def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: To
         reproduces=run.run_id,
         isolation=scene.isolation,
         brought=brought,
+        tracking=NO_TRACKING not in job.switches,
+        script_tracking=SCRIPT_TRACKING in job.switches,
+        hook=NO_HOOK not in job.switches,
+        # One that failed by it would fail before there is anything to compare.
+        strict_inputs=STRICT in job.switches and run.status is Status.FINISHED,
     )
 
 

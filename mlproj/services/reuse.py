@@ -14,11 +14,11 @@ import msgspec
 
 from mlproj.compare.plans import Likeness
 from mlproj.errors import DataError
-from mlproj.model.bundle import ATTACHED
 from mlproj.model.events import Note, Reused
 from mlproj.model.notes import SOURCE_CHANGED
 from mlproj.model.plan import Plan
 from mlproj.model.provenance import InputState
+from mlproj.model.record import was_brought
 from mlproj.model.run import Job, Run
 from mlproj.model.source import IS_OUTPUT, IS_SECRET
 from mlproj.ports import RunStore
@@ -163,7 +163,7 @@ def _obstacles(context: Context, prepared: Prepared, run: Run) -> Iterator[str]:
     if run.plan is None or run.job is None or run.outcome is None or run.plan != prepared.plan:
         yield "its record cannot be read"
         return
-    if any(amendment.kind == ATTACHED for amendment in run.amendments):
+    if was_brought(run):
         yield "it came from elsewhere, in a bundle"
     if run.outcome.lost:
         yield "not all that it left was kept"

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mlproj.compare.verdict import Grade, Item
+from mlproj.model.record import was_brought
 from mlproj.model.run import Run
 from mlproj.ports import RunStore
 from mlproj.services.verdicts import Allowed, items_of
@@ -31,8 +32,15 @@ def items_with_steps(original: Run, again: Run, store: RunStore, allowed: Allowe
     return (*items_of(original, again, store.blobs, allowed), *steps)
 
 
+def are_unknown(original: Run, store: RunStore) -> bool:
+    """Whether nobody here knows which runs the script began: a bundle does not bring them along."""
+    return was_brought(original) and not store.children(original.run_id)
+
+
 def steps_of(original: Run, again: Run, store: RunStore, above: str = "") -> Iterator[Step]:
     """The steps of both, each followed by its own."""
+    if are_unknown(original, store):
+        return
     children = (store.children(original.run_id), store.children(again.run_id))
     for number, (before, after) in enumerate(_paired(*children), start=1):
         step = Step(name=f"{above}step {number}", before=before, after=after)

@@ -1,4 +1,5 @@
-"""Brings what a recorded run read with nobody declaring it: its record names it, so it is looked for as well.
+"""Brings what a recorded run read with nobody declaring it, and what its steps read: records name that, so it
+is looked for as well.
 
 It is no part of the plan. So what is not to be had is told, and the run goes on without.
 """
@@ -6,13 +7,15 @@ It is no part of the plan. So what is not to be had is told, and the run goes on
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from mlproj.errors import DataError, Refused
 from mlproj.model.events import Note, Report
+from mlproj.model.index import inputs_of
 from mlproj.model.provenance import InputState
 from mlproj.model.run import Run
+from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer
 
 _NO_PLACES = ("..", ".git")
@@ -25,14 +28,42 @@ def placeable(run: Run) -> tuple[InputState, ...]:
     return tuple(state for state in reads if not state.path.startswith("/") and _is_place(state.path))
 
 
-def bring_undeclared(run: Run, directory: Path, bringer: Bringer, report: Report) -> tuple[str, ...]:
-    """Puts what the run read in its project into `directory`, and returns the paths of what it read elsewhere
+def read_by_steps(run: Run, store: RunStore) -> Iterator[tuple[Run, tuple[InputState, ...]]]:
+    """The steps of a run that are of the same project, each with the data that it read in there, declared or
+    not, and that none of them wrote."""
+    steps = [step for step in store.children(run.run_id) if _is_of(run, step)]
+    written = {
+        output.path for one in (run, *steps) if one.outcome is not None for output in one.outcome.outputs
+    }
+    for step in steps:
+        yield (
+            step,
+            tuple(
+                state
+                for state in inputs_of(step)
+                if not state.path.startswith("/") and "://" not in state.path and state.path not in written
+            ),
+        )
+
+
+def _is_of(run: Run, step: Run) -> bool:
+    """Whether a step is one of mlproj's in the very source that the run was of."""
+    if run.job is None or step.job is None or step.plan == run.plan:
+        return False
+    mine, its = run.job.source, step.job.source
+    return (mine.snapshot, mine.subfolder) == (its.snapshot, its.subfolder)
+
+
+def bring_undeclared(
+    states: Iterable[InputState], directory: Path, bringer: Bringer, report: Report
+) -> tuple[str, ...]:
+    """Puts what was read in the project into `directory`, and returns the paths of what was read elsewhere
     and is there as it was. Raises Altered where what was recorded cannot be meant."""
     outside = []
-    for state in () if run.outcome is None else run.outcome.reads:
+    for state in states:
         missing = next(_missing(state, directory, bringer), None)
         if missing is not None:
-            report(Note(message=f"the recorded run read `{state.path}`, which nobody declared: {missing}"))
+            report(Note(message=f"the recorded run read `{state.path}`{_how(state)}: {missing}"))
         elif state.path.startswith("/"):
             outside.append(state.path)
     return tuple(outside)
@@ -57,6 +88,10 @@ def _missing(state: InputState, directory: Path, bringer: Bringer) -> Iterator[s
             bringer.bring(state, state.path)
         except (DataError, Refused) as error:
             yield error.message
+
+
+def _how(state: InputState) -> str:
+    return " in a step" if state.declared else ", which nobody declared"
 
 
 def _is_place(path: str) -> bool:

@@ -16,10 +16,13 @@ from mlproj.model.tolerance import Named, tolerance_of
 from mlproj.ports import RunStore
 from mlproj.services.diff import contents_of
 from mlproj.services.rerunning import Wish
-from mlproj.services.steps import items_with_steps, steps_of
+from mlproj.services.steps import are_unknown, items_with_steps, steps_of
 from mlproj.services.verdicts import together
 
 NOTHING = "the run wrote no outputs and logged no metrics: only how it ended was compared"
+
+
+NO_STEPS = "the runs that its script began are not in this store, and were not compared"
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +43,10 @@ def weigh(found: Again, store: RunStore) -> Verdict:
     items, spread = together([items_with_steps(original, run, store, allowed) for run in found.runs])
     failure = found.failure or _ended(items)
     grade = Grade.FAILED if failure is not None else worst([item.grade for item in items])
-    nothing = not items[1:] and failure is None
+    notes = (
+        (NOTHING, not items[1:] and failure is None),
+        (NO_STEPS, are_unknown(original, store) and any(store.children(run.run_id) for run in found.runs)),
+    )
     return Verdict(
         original=original.run_id,
         record=original.record,
@@ -51,7 +57,7 @@ def weigh(found: Again, store: RunStore) -> Verdict:
         failure=failure,
         variations=tuple(sentence for _, sentence in variations(wish)),
         causes=tuple(_causes(found, spread, grade, store)),
-        notes=(NOTHING,) if nothing else (),
+        notes=tuple(note for note, is_so in notes if is_so),
     )
 
 

@@ -331,8 +331,79 @@ def test_a_pipeline_is_held_against_its_record_step_by_step(
     differs = mlproj("reproduce", random, "--json")
     assert differs.code == 6 and differs.document["verdict"]["grade"] == "different"
     assert graded(differs)["step 1/v"] == "identical" and graded(differs)["step 2/v"] == "different"
+    assert mlproj("export", run_id, "-o", "run.zip").code == 0
+    elsewhere = {"MLPROJ_STORE": str(project.parent / "elsewhere")}
+    came = mlproj("reproduce", "run.zip", "--no-isolated", "--json", variables=elsewhere)
+    assert came.code == 0 and len(came.document["children"]) == 2
+    assert any("were not compared" in note for note in came.document["verdict"]["notes"])
     varied = mlproj("reproduce", run_id, "-P", "last=3", "--json").document["verdict"]
     assert "step 2: x: 2 -> 3" in {told for cause in varied["causes"] for told in cause["details"]}
+
+
+def test_folders_are_brought_as_they_were(mlproj: Mlproj, make_project: ProjectMaker, tmp_path: Path) -> None:
+    files = {
+        "MLproject": single(
+            "(cd {full} && ls -R) > out.txt && ls empty >> out.txt",
+            parameters="{full: path}",
+            inputs="[empty]",
+            outputs="[out.txt]",
+        ),
+        ".gitignore": "empty\nfull\n",
+        "full/deep/odd: n\u00e4me.txt": "1",
+    }
+    project = make_project(files)
+    (project / "empty").mkdir()
+    (project / "full" / "link.txt").symlink_to(project / "full" / "deep" / "odd: n\u00e4me.txt")
+    run_id = recorded(mlproj, project, "-P", "full=full")
+    assert mlproj("export", run_id, "-o", "run.zip", "--with", "data").code == 0
+    elsewhere = {"MLPROJ_STORE": str(tmp_path / "elsewhere")}
+    assert mlproj("reproduce", run_id).code == 0
+    shutil.rmtree(project)
+    done = mlproj("reproduce", "run.zip", "--offline", "--json", variables=elsewhere)
+    assert done.code == 0, done.stdout
+    assert done.document["verdict"]["grade"] == "identical"
+
+
+def test_the_data_of_steps_is_brought_and_what_they_make_is_not(
+    mlproj: Mlproj, make_project: ProjectMaker
+) -> None:
+    step = "mlproj run . --env-manager local -e"
+    project = make_project(
+        {
+            "MLproject": "entry_points:\n"
+            f"  main: {{command: '{step} first && {step} second'}}\n"
+            "  first: {command: 'cat table.csv > made.txt', inputs: [table.csv], outputs: [made.txt]}\n"
+            "  second: {command: python3 copying.py, outputs: [out.txt]}\n",
+            "copying.py": "text = open('made.txt').read() + open('words.txt').read()\n"
+            "open('out.txt', 'w').write(text)\n",
+            ".gitignore": "table.csv\nwords.txt\n",
+            "table.csv": "1,2\n",
+            "words.txt": "word\n",
+        }
+    )
+    run_id = recorded(mlproj, project)
+    (project / "words.txt").write_text("another\n")
+    told = mlproj("reproduce", run_id, "--json")
+    assert told.code == 6 and "read `words.txt`, which nobody declared" in told.stderr
+    assert "made.txt" not in "".join(line for line in told.stderr.splitlines() if "note:" in line)
+    (project / "words.txt").write_text("word\n")
+    done = mlproj("reproduce", run_id, "--json")
+    assert done.code == 0, done.stderr
+    assert graded(done)["step 2/out.txt"] == graded(done)["step 1/made.txt"] == "identical"
+
+
+@pytest.mark.parametrize("option", ["--no-tracking", "--no-hook", "--strict-inputs"])
+def test_it_is_looked_at_as_the_recorded_run_was(
+    mlproj: Mlproj, make_project: ProjectMaker, option: str
+) -> None:
+    script = "import os; open('out.txt', 'w').write(str('MLFLOW_RUN_ID' in os.environ))"
+    files = {"MLproject": single("python3 step.py", outputs="[out.txt]"), "step.py": script}
+    project = make_project(files, name="unnamed")
+    run_id = recorded(mlproj, project, option)
+    done = mlproj("reproduce", run_id, "--json")
+    assert done.code == 0, done.stdout
+    assert done.document["switches"] == [option.removeprefix("--")]
+    assert done.document["project"] == "unnamed"
 
 
 @pytest.mark.parametrize("times", ["1", "3"])

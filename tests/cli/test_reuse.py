@@ -246,6 +246,26 @@ def test_failed_and_hidden_runs_are_not_reused(mlproj: Mlproj, project: Path, ra
     assert not reused(run(mlproj, project, "--reuse")) and ran == 2
 
 
+def test_a_bundle_of_a_run_takes_nothing_from_it_and_what_it_brings_is_done_again_first(
+    mlproj: Mlproj, project: Path, tmp_path: Path, ran: RanTimes
+) -> None:
+    first = run(mlproj, project).document["run_id"]
+    assert mlproj("export", first, "-o", "run.zip", "--with", "data").code == 0
+    assert mlproj("import", "run.zip").code == 0
+    own = run(mlproj, project, "--reuse")
+    assert reused(own) and own.document["run_id"] == first
+    elsewhere = {"MLPROJ_STORE": str(tmp_path / "elsewhere")}
+    assert mlproj("import", "run.zip", variables=elsewhere).code == 0
+    asked = ("run", ".", "--reuse", *LOCAL, "--json")
+    brought = mlproj(*asked, "--dry-run", cwd=project, variables=elsewhere).document["reuse"]
+    assert not brought["reused"] and "it came from elsewhere, in a bundle" in brought["because"]
+    again = mlproj("reproduce", first, "--json", variables=elsewhere)
+    assert again.code == 0, again.stderr
+    done = mlproj(*asked, cwd=project, variables=elsewhere)
+    assert reused(done) and done.document["run_id"] == again.document["run_id"]
+    assert mlproj("verify", variables=elsewhere).code == 0
+
+
 def test_a_run_that_its_source_changed_under_is_not_reused(
     mlproj: Mlproj, make_project: ProjectMaker
 ) -> None:
