@@ -243,3 +243,50 @@ def test_what_a_link_among_its_outputs_leads_to_is_not_kept(
     assert not (project.parent / "store" / "blobs" / "sha256" / secret.hex[:2] / secret.hex[2:]).exists()
     assert "1234" not in done.stdout
     assert "`two` links to what" in done.stdout and "`artifacts/four` links to what" in done.stdout
+
+
+BACKEND = """
+import pathlib, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    pathlib.Path(MARKER).touch()
+    name = "odd-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as wheel:
+        wheel.writestr("odd.py", "")
+        about = "odd-1.0.dist-info"
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\\nName: odd\\nVersion: 1.0\\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return name
+"""
+ODD = """
+[project]
+name = "odd"
+version = "1.0"
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+def test_no_package_of_a_strangers_lock_is_built(mlproj: Mlproj, project: Path, victim: Path) -> None:
+    need("bubblewrap", shutil.which("bwrap") is not None)
+    marker = victim / "built"
+    (project / "odd").mkdir()
+    (project / "odd" / "backend.py").write_text(BACKEND.replace("MARKER", repr(str(marker))))
+    (project / "odd" / "pyproject.toml").write_text(ODD)
+    (project / "python_env.yaml").write_text("dependencies: [./odd]\n")
+    (project / "MLproject").write_text("python_env: python_env.yaml\n" + single("python -c 'import odd'"))
+    done = mlproj("run", ".", cwd=project)
+    assert done.code == 0 and marker.exists(), done.stderr
+    bundle = project.parent / "run.zip"
+    assert mlproj("export", "last", "-o", bundle).code == 0
+    marker.unlink()
+    folder = project.parent / "elsewhere"
+    own = {name: str(folder / name) for name in ("MLPROJ_STORE", "MLPROJ_CACHE_DIR", "UV_CACHE_DIR")}
+    refused = mlproj("reproduce", bundle, variables=own)
+    assert refused.code == 6 and "--no-isolated" in refused.stdout, refused.stderr
+    assert not marker.exists()
+    assert mlproj("reproduce", bundle, "--no-isolated", variables=own).code == 0
+    assert marker.exists()
