@@ -26,7 +26,8 @@ from mlproj.spec.docker_arguments import parse_arguments
 OUTSIDE = "input:"
 """Begins the spelling of a path in a plan whose data lay outside of the project."""
 
-_MANAGERS = {"system": "local", "virtualenv": "virtualenv", "conda": "conda", "docker": None}
+MANAGERS = {"system": "local", "virtualenv": "virtualenv", "conda": "conda", "docker": None}
+"""What `--env-manager` calls each kind of environment."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +81,7 @@ def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: To
         environ=recorded_variables(run, wish.environ, tools.observer),
         entry_point=plan.entry_point,
         parameters={**parameters, **_varied(wish, plan)},
-        environment_manager=_MANAGERS[kind],
+        environment_manager=MANAGERS[kind],
         experiment=job.experiment,
         inputs=tuple(brought),
         outputs=plan.outputs,

@@ -290,3 +290,37 @@ def test_no_package_of_a_strangers_lock_is_built(mlproj: Mlproj, project: Path, 
     assert not marker.exists()
     assert mlproj("reproduce", bundle, "--no-isolated", variables=own).code == 0
     assert marker.exists()
+
+
+ODDITIES: dict[str, Change] = {
+    "another kind of environment": lambda it: it["job"]["environment"].update(kind="podman"),
+    "a virtualenv without a lock": lambda it: it["job"]["environment"].update(kind="virtualenv"),
+    "options that are none": lambda it: it["job"]["environment"].update(options=["\x1b[31m", "=", "x=y"]),
+    "a container with options": lambda it: it["job"]["environment"].update(
+        kind="docker", options=["privileged"]
+    ),
+    "an entry point that is not there": lambda it: it["plan"].update(entry_point="no\nwhere"),
+    "no time at all": lambda it: it["plan"].update(timeout=-1.0),
+    "outputs that lead out": lambda it: it["plan"].update(outputs=["../x", "/etc/passwd", ""]),
+    "metrics that are none": lambda it: it["plan"].update(metrics=["../x"]),
+    "a parameter that nobody has": lambda it: it["plan"]["parameters"].append(
+        {"name": "more", "type": "string", "text": "x", "extra": True}
+    ),
+    "data with a NUL": lambda it: it["job"]["inputs"][0].update(path="a\0b"),
+    "data that is a list": lambda it: it["job"]["inputs"][0].update(
+        kind="folder", digest=it["job"]["source"]["snapshot"]
+    ),
+    "a long subfolder": lambda it: it["job"]["source"].update(subfolder="x" * 300),
+    "a subfolder with a NUL": lambda it: it["job"]["source"].update(subfolder="x\0y"),
+    "a run that does itself again": lambda it: it.update(reproduces=it["run_id"]),
+    "a Python that is none": lambda it: it["job"]["environment"].update(kind="virtualenv", python="../../x"),
+    "a folder with a NUL": lambda it: it["job"].update(directory="/\0"),
+    "an experiment with a NUL": lambda it: it["job"].update(experiment="a\0b" * 500),
+}
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_an_odd_record_is_no_fault(mlproj: Mlproj, project: Path, oddity: str) -> None:
+    bundle = exported(mlproj, project, "--with", "data")
+    done = audited(mlproj, forged(bundle, ODDITIES[oddity]))
+    assert done.code in (0, 2, 3, 4, 5, 6, 7), done.stdout + done.stderr
