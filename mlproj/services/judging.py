@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from mlproj.compare.contents.choosing import compare_contents
 from mlproj.compare.judgement import Judgement, Likeness, unknown
 from mlproj.errors import Altered
@@ -103,4 +105,5 @@ def _judged(
         return unknown("bytes", f"what reads it gave up: {type(error).__name__}")
     if judged.notation == "bytes" and judged.likeness is Likeness.SAME:
         raise Altered(f"the output `{path}` is not what was recorded", hint="`mlproj verify` tells more")
-    return judged
+    # JSON can spell half of a character, which nobody can write down.
+    return replace(judged, why=judged.why.encode("utf-8", "backslashreplace").decode())
