@@ -10,6 +10,8 @@ import msgspec
 
 from mlproj.model.tolerance import Tolerance
 
+_LONGEST_PLACE = 200
+
 
 class Likeness(str, Enum):
     """How like two contents are, from most to least; of `UNKNOWN` nobody here can tell."""
@@ -80,6 +82,13 @@ class Tally:
     def _differs(self, what: str) -> None:
         self.beyond += 1
         self._first = self._first or what
+
+
+def place(above: str, below: str) -> str:
+    """The name of a place in a document, the end of it where that is long: each value has one, and with long
+    ones a small document would be large."""
+    whole = above + below
+    return whole if len(whole) <= _LONGEST_PLACE else f"…{whole[-_LONGEST_PLACE:]}"
 
 
 def unknown(notation: str, why: str) -> Judgement:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mlproj.environments.indexes import IndexSettings, redacted
 from mlproj.environments.paths import with_absolute_paths, with_files_at_hand
 from mlproj.environments.uv import Uv, tool_failure
-from mlproj.model.environment import LOCAL, Lock, LockedEnvironment
+from mlproj.errors import EnvironmentFailed
+from mlproj.model.environment import LOCAL, Lock, LockedEnvironment, RecordedLock
 from mlproj.model.events import Report
 
 CHANNEL = "conda+"
@@ -41,6 +43,7 @@ def install_with_uv(
     options = ["--preview-features", "pylock", "--python", str(folder)]
     options += ["--break-system-packages"] if beside else ["--allow-empty-requirements"]
     options += ["--exclude-newer", as_of] if as_of else []
+    options += ["--no-build"] if wanted.unbuilt else []
     # uv takes a folder for unchanged as long as its `pyproject.toml` is, and looks again only when online.
     fresh = [f"--refresh-package={package.name}" for package in lock.packages if package.version == LOCAL]
     # Out of its cache alone uv takes a fifth of the time: online, it asks for every file anew.
@@ -65,7 +68,23 @@ def install_with_uv(
                 break
     if done.code != 0:
         words = redacted(done.complaint, uv.environ, *origins)
+        if wanted.unbuilt and "build" in words:
+            raise must_be_built("a package has to be built", words)
         raise tool_failure("uv could not install the environment", words)
+
+
+def taken_from(locked: LockedEnvironment, recorded: RecordedLock) -> LockedEnvironment:
+    """The environment with what was recorded of how to come by its packages."""
+    return replace(locked, artifacts=recorded.artifacts, offline=recorded.offline, unbuilt=recorded.unbuilt)
+
+
+def must_be_built(what: str, output: str = "") -> EnvironmentFailed:
+    """That a lock of a stranger's cannot be installed without running code of its packages'."""
+    return EnvironmentFailed(
+        f"the lock came in a bundle, and {what}, by code of its own that nothing shuts in",
+        hint="`--no-isolated` has it built; `mlproj env lock` and `--override-env` take your own lock",
+        output=output,
+    )
 
 
 def _variables(settings: IndexSettings, origins: tuple[str, ...], *, resolving: bool) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from types import ModuleType
 from mlproj.environments.cache import about, build_once
 from mlproj.environments.described import describe
 from mlproj.environments.indexes import index_settings
-from mlproj.environments.install import install_with_uv
+from mlproj.environments.install import install_with_uv, must_be_built, taken_from
 from mlproj.environments.interpreters import Interpreters
 from mlproj.environments.locks import LockCache
 from mlproj.environments.probing import platform_name
@@ -91,7 +91,7 @@ class VirtualenvEnvironment:
             requirements = question.requirements
             if recorded is not None:
                 locked = _locked(question, recorded_lock(recorded, python, project), recorded.because)
-                return replace(locked, artifacts=recorded.artifacts, offline=recorded.offline)
+                return taken_from(locked, recorded)
             if resolving.to_commit:
                 return self._to_commit(question, report)
             committed = self._committed_lock(question, requirements, report)
@@ -199,6 +199,8 @@ class VirtualenvEnvironment:
         assert lock is not None and python is not None
         report(Started(stage="install", detail=_counted(lock)))
         if self._uv is None:
+            if locked.unbuilt:
+                raise must_be_built("pip may build packages")
             _with_pip().install_with_pip(
                 lock.text.decode(), python, folder, self._cache, self._environ, report
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -87,8 +87,7 @@ def read_envelope(content: bytes) -> Envelope:
     Raises ValueError where it is none, or holds anything that an envelope does not have.
     """
     spelt = msgspec.json.decode(content, type=_Spelt)
-    # A key that stands there twice is read as its last, and by others as its first.
-    json.loads(content, object_pairs_hook=_each_once)
+    read_once(content)
     if not spelt.signatures:
         raise ValueError("nobody signed it")
     return Envelope(
@@ -96,6 +95,15 @@ def read_envelope(content: bytes) -> Envelope:
         payload=_bytes(spelt.payload),
         signatures=tuple(Signature(keyid=one.keyid, sig=_bytes(one.sig)) for one in spelt.signatures),
     )
+
+
+def read_once(content: bytes) -> Any:
+    """What some JSON says that is read in one way only: a key that stands there twice is read as its last,
+    and by others as its first. Raises ValueError."""
+    try:
+        return json.loads(content, object_pairs_hook=_each_once)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:

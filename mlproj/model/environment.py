@@ -151,7 +151,8 @@ class RecordedLock(msgspec.Struct, frozen=True, kw_only=True):
     `python` that it was for and the `image` that it was.
 
     `because` says whose it is. `artifacts` is a folder with files of the lock, by their names, and `archive`
-    an image as `docker save` writes one; with `offline` nothing else but what is on this machine is used.
+    an image as `docker save` writes one; with `offline` nothing else but what is on this machine is used, and
+    with `unbuilt` no package that is built, by code of its own, where it is installed.
     """
 
     format: str
@@ -162,6 +163,7 @@ class RecordedLock(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: Path | None = None
     archive: Path | None = None
     offline: bool = False
+    unbuilt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +176,8 @@ class LockedEnvironment:
     `as_of` is the instant that nothing in the lock is newer than, where one was asked for and counted. `file`
     is there where the lock was asked for to be committed; a kind that has no such file leaves it out.
     Of a container, `image` is what it is made from, and `launch` what it is given. `artifacts` is a folder
-    with files of the lock, by their names; with `offline` nothing is fetched from elsewhere.
+    with files of the lock, by their names; with `offline` nothing is fetched from elsewhere, and with
+    `unbuilt` nothing is built.
     """
 
     kind: str
@@ -191,6 +194,7 @@ class LockedEnvironment:
     launch: DockerSpec | None = field(default=None, repr=False, compare=False)
     artifacts: Path | None = field(default=None, compare=False)
     offline: bool = field(default=False, compare=False)
+    unbuilt: bool = field(default=False, compare=False)
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,13 +3,12 @@ of the statements that were made."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from mlproj.errors import Altered, StoreError
-from mlproj.exports.dsse import Signer, Verifier, sealed
+from mlproj.exports.dsse import Signer, Verifier, read_once, sealed
 from mlproj.exports.intoto import PAYLOAD_TYPE, PROVENANCE, STATEMENT, statement
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.entries import read_amendment
@@ -79,14 +78,14 @@ def check_envelope(content: bytes, keys: Sequence[Verifier] = ()) -> Attestation
     """
     envelope, signatures = checked_envelope(content, PAYLOAD_TYPE, keys)
     try:
-        document = json.loads(envelope.payload)
+        document = read_once(envelope.payload)
         if (document["_type"], document["predicateType"]) != (STATEMENT, PROVENANCE):
             raise ValueError(f"it is `{document['predicateType']}`")
         details = document["predicate"]["runDetails"]
         return Attestation(
             run_id=str(details["metadata"]["invocationId"]),
             builder=str(details["builder"]["id"]),
-            subjects={item["name"]: dict(item["digest"]) for item in document["subject"]},
+            subjects={str(item["name"]): dict(item["digest"]) for item in document["subject"]},
             signatures=signatures,
             payload=envelope.payload,
         )

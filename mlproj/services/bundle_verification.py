@@ -89,8 +89,10 @@ def is_bundle(path: Path) -> bool:
     """Whether a person who names `path` means a bundle rather than a run, which may have a file's name."""
     if path.suffix.lower() == ".zip":
         return True
-    with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
-        return path.is_file() and file.read(2) == b"PK"
+    with contextlib.suppress(OSError, ValueError):
+        if path.is_file():  # opening a pipe would wait for somebody to write into it
+            with path.open("rb") as file:
+                return file.read(2) == b"PK"
     return False
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from mlproj.errors import Altered, UsageError
 from mlproj.exports.dsse import Signer, Verifier, sealed
-from mlproj.model.digest import Digest, canonical, plain
+from mlproj.model.digest import Digest, canonical, is_canonical, plain
 from mlproj.model.record import GENESIS, Entry, decode
 from mlproj.ports import RunStore
 from mlproj.services.findings import Findings
@@ -21,6 +21,7 @@ from mlproj.services.signatures import Signed, checked_envelope
 SCHEMA = "mlproj/checkpoint/1"
 PAYLOAD_TYPE = "application/vnd.mlproj.checkpoint+json"
 PART = "checkpoint"
+_END = 2**53
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +74,8 @@ def read_checkpoint(content: bytes, name: str, keys: Sequence[Verifier]) -> Note
         checkpoint = decode(envelope.payload, Checkpoint)
         if checkpoint.schema != SCHEMA:
             raise Altered(f"it is of another schema: {checkpoint.schema}")
+        if not is_canonical(envelope.payload) or checkpoint.sequence not in range(_END):
+            raise Altered("it is not as mlproj writes one")
     except (Altered, ValueError) as error:
         said = error.message if isinstance(error, Altered) else str(error)
         raise Altered(f"the checkpoint `{name}` cannot be trusted: {said}") from error

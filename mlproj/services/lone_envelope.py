@@ -36,8 +36,10 @@ class LoneEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 def is_envelope(path: Path) -> bool:
     """Whether there is a file that holds a JSON object, as envelopes are."""
     try:
+        if not path.is_file():  # opening a pipe would wait for somebody to write into it
+            return False
         with path.open("rb") as file:
-            return path.is_file() and file.read(64).lstrip().startswith(b"{")
+            return file.read(64).lstrip().startswith(b"{")
     except OSError:
         return False
 

@@ -37,7 +37,7 @@ from mlproj.services.laying_out import kept, lay_out, project_in, root_of, there
 from mlproj.services.prepare import Prepared
 from mlproj.services.recorded_world import LaidOut, RecordedSource
 from mlproj.services.request import Tools
-from mlproj.services.rerunning import Scene, Wish, again
+from mlproj.services.rerunning import MANAGERS, Scene, Wish, again
 from mlproj.services.run import run as carry_out
 from mlproj.services.undeclared import bring_undeclared, placeable, read_by_steps
 from mlproj.services.verify import verify
@@ -114,6 +114,10 @@ def _check_wish(wish: Wish) -> None:
     if run.job.parent is not None and run.plan.identity is None:
         raise NotReproduced(
             f"the run `{run.name}` was begun by the script of another run, `{run.job.parent}`"
+        )
+    if run.job.environment.kind not in MANAGERS:
+        raise NotReproduced(
+            f"the run `{run.name}` had an environment that nobody here makes: `{run.job.environment.kind}`"
         )
     named = {state.name for state in (*run.job.inputs, *placeable(run))}
     for name in (*wish.data, *wish.override_data):

@@ -18,7 +18,7 @@ from mlproj.model.source import Checkout
 from mlproj.model.tolerance import Named
 from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer
-from mlproj.services.importing import attached
+from mlproj.services.importing import attached, is_brought
 from mlproj.services.recorded_world import recorded_variables
 from mlproj.services.request import RunRequest, Tools
 from mlproj.spec.docker_arguments import BUILD, parse_arguments
@@ -26,7 +26,8 @@ from mlproj.spec.docker_arguments import BUILD, parse_arguments
 OUTSIDE = "input:"
 """Begins the spelling of a path in a plan whose data lay outside of the project."""
 
-_MANAGERS = {"system": "local", "virtualenv": "virtualenv", "conda": "conda", "docker": None}
+MANAGERS = {"system": "local", "virtualenv": "virtualenv", "conda": "conda", "docker": None}
+"""What `--env-manager` calls each kind of environment."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,14 +81,14 @@ def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: To
         environ=recorded_variables(run, wish.environ, tools.observer),
         entry_point=plan.entry_point,
         parameters={**parameters, **_varied(wish, plan)},
-        environment_manager=_MANAGERS[kind],
+        environment_manager=MANAGERS[kind],
         experiment=job.experiment,
         inputs=tuple(brought),
         outputs=plan.outputs,
         timeout=plan.timeout,
         experiment_given=True,
         docker_arguments=parse_arguments(_options(job.environment)),
-        recorded=None if kind == "system" else recorded_lock(wish, job.environment, store, scene.aside),
+        recorded=None if kind == "system" else recorded_lock(wish, job.environment, store, scene),
         reproduces=run.run_id,
         isolation=scene.isolation,
         brought=brought,
@@ -141,9 +142,12 @@ def _varied(wish: Wish, plan: Plan) -> dict[str, str]:
     return varied
 
 
-def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore, aside: Path) -> RecordedLock:
-    """The lock to take, with what a bundle brought of it laid out in `aside`. Raises UsageError for one of
-    another kind that is to be taken instead."""
+def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore, scene: Scene) -> RecordedLock:
+    """The lock to take, with what a bundle brought of it laid out aside.
+
+    Nothing of a lock that came in a bundle is built where the run is isolated: that would run code of its
+    packages outside. Raises UsageError for one of another kind that is to be taken instead.
+    """
     because = f"the lock of run `{wish.run.run_id}`"
     image = state.image
     if wish.override_env is not None:
@@ -153,7 +157,7 @@ def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore, aside: P
         raise DataError("the store does not hold the lock of the run's environment")
     else:
         text = store.blobs.path(state.lock_file).read_bytes()
-    artifacts, archive = _attached(wish, store, aside)
+    artifacts, archive = _attached(wish, store, scene.aside)
     return RecordedLock(
         artifacts=artifacts,
         archive=archive,
@@ -163,6 +167,7 @@ def recorded_lock(wish: Wish, state: EnvironmentState, store: RunStore, aside: P
         because=because,
         image=image,
         offline=wish.offline,
+        unbuilt=scene.isolation is not None and wish.override_env is None and is_brought(wish.run),
     )
 
 

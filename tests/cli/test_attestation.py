@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -127,3 +128,10 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     answer = mlproj(*arguments, cwd=trained)
     assert answer.code == 2 and said in answer.stderr and "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "reproduce", "import"])
+def test_nobody_waits_for_a_pipe(mlproj: Mlproj, tmp_path: Path, command: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = mlproj(command, tmp_path / "pipe")
+    assert done.code in (2, 5) and done.stderr.startswith("error: ")

@@ -243,3 +243,84 @@ def test_what_a_link_among_its_outputs_leads_to_is_not_kept(
     assert not (project.parent / "store" / "blobs" / "sha256" / secret.hex[:2] / secret.hex[2:]).exists()
     assert "1234" not in done.stdout
     assert "`two` links to what" in done.stdout and "`artifacts/four` links to what" in done.stdout
+
+
+BACKEND = """
+import pathlib, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    pathlib.Path(MARKER).touch()
+    name = "odd-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as wheel:
+        wheel.writestr("odd.py", "")
+        about = "odd-1.0.dist-info"
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\\nName: odd\\nVersion: 1.0\\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return name
+"""
+ODD = """
+[project]
+name = "odd"
+version = "1.0"
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+def test_no_package_of_a_strangers_lock_is_built(mlproj: Mlproj, project: Path, victim: Path) -> None:
+    need("bubblewrap", shutil.which("bwrap") is not None)
+    marker = victim / "built"
+    (project / "odd").mkdir()
+    (project / "odd" / "backend.py").write_text(BACKEND.replace("MARKER", repr(str(marker))))
+    (project / "odd" / "pyproject.toml").write_text(ODD)
+    (project / "python_env.yaml").write_text("dependencies: [./odd]\n")
+    (project / "MLproject").write_text("python_env: python_env.yaml\n" + single("python -c 'import odd'"))
+    done = mlproj("run", ".", cwd=project)
+    assert done.code == 0 and marker.exists(), done.stderr
+    bundle = project.parent / "run.zip"
+    assert mlproj("export", "last", "-o", bundle).code == 0
+    marker.unlink()
+    folder = project.parent / "elsewhere"
+    own = {name: str(folder / name) for name in ("MLPROJ_STORE", "MLPROJ_CACHE_DIR", "UV_CACHE_DIR")}
+    refused = mlproj("reproduce", bundle, variables=own)
+    assert refused.code == 6 and "--no-isolated" in refused.stdout, refused.stderr
+    assert not marker.exists()
+    assert mlproj("reproduce", bundle, "--no-isolated", variables=own).code == 0
+    assert marker.exists()
+
+
+ODDITIES: dict[str, Change] = {
+    "another kind of environment": lambda it: it["job"]["environment"].update(kind="podman"),
+    "a virtualenv without a lock": lambda it: it["job"]["environment"].update(kind="virtualenv"),
+    "options that are none": lambda it: it["job"]["environment"].update(options=["\x1b[31m", "=", "x=y"]),
+    "a container with options": lambda it: it["job"]["environment"].update(
+        kind="docker", options=["privileged"]
+    ),
+    "an entry point that is not there": lambda it: it["plan"].update(entry_point="no\nwhere"),
+    "no time at all": lambda it: it["plan"].update(timeout=-1.0),
+    "outputs that lead out": lambda it: it["plan"].update(outputs=["../x", "/etc/passwd", ""]),
+    "metrics that are none": lambda it: it["plan"].update(metrics=["../x"]),
+    "a parameter that nobody has": lambda it: it["plan"]["parameters"].append(
+        {"name": "more", "type": "string", "text": "x", "extra": True}
+    ),
+    "data with a NUL": lambda it: it["job"]["inputs"][0].update(path="a\0b"),
+    "data that is a list": lambda it: it["job"]["inputs"][0].update(
+        kind="folder", digest=it["job"]["source"]["snapshot"]
+    ),
+    "a long subfolder": lambda it: it["job"]["source"].update(subfolder="x" * 300),
+    "a subfolder with a NUL": lambda it: it["job"]["source"].update(subfolder="x\0y"),
+    "a run that does itself again": lambda it: it.update(reproduces=it["run_id"]),
+    "a Python that is none": lambda it: it["job"]["environment"].update(kind="virtualenv", python="../../x"),
+    "a folder with a NUL": lambda it: it["job"].update(directory="/\0"),
+    "an experiment with a NUL": lambda it: it["job"].update(experiment="a\0b" * 500),
+}
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_an_odd_record_is_no_fault(mlproj: Mlproj, project: Path, oddity: str) -> None:
+    bundle = exported(mlproj, project, "--with", "data")
+    done = audited(mlproj, forged(bundle, ODDITIES[oddity]))
+    assert done.code in (0, 2, 3, 4, 5, 6, 7), done.stdout + done.stderr

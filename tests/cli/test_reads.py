@@ -323,3 +323,23 @@ def test_a_module_from_elsewhere_is_data(make_project: ProjectMaker, mlproj: Mlp
     subprocess.run((sys.executable, "-m", "compileall", "-q", elsewhere), check=True)
     again = mlproj("run", ".", "--json", *LOCAL, cwd=project, variables=path)
     assert undeclared(first) == undeclared(again) == [f"{elsewhere}/lent.py"]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "os.mkfifo(folder + '/pipe')",
+        "os.symlink('/dev/zero', folder + '/zeros')",
+        "os.symlink('/proc/self/mem', folder + '/memory')",
+        "os.mkdir(folder + '/deeper')",
+        "shutil.rmtree(folder)",
+        "shutil.rmtree(folder); os.symlink('/', folder)",
+        "open(folder + '/note', 'wb').write(b'r /proc/kmsg\\0r \\xff\\0s\\0\\0w\\0s 1 \\x1f\\0r a\\0')",
+    ],
+)
+def test_notes_that_a_script_made_up_do_no_harm(make_project: ProjectMaker, mlproj: Mlproj, act: str) -> None:
+    script = f"import os, shutil\nfolder = os.environ['MLPROJ_READS'].partition(':')[2]\n{act}\n"
+    project = make(make_project, script)
+    answer = mlproj("run", ".", *LOCAL, cwd=project)
+    assert answer.code == 0, answer.stderr
+    assert mlproj("verify").code == 0

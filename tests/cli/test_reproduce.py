@@ -446,3 +446,27 @@ def test_wishes_that_cannot_be_meant(mlproj: Mlproj, project: Path) -> None:
     ):
         done = mlproj("reproduce", "last", *options)
         assert done.code == 2 and word in done.stderr, done.stderr
+
+
+NAMES = """
+import json, os, random
+folder = os.environ["MLPROJ_OUTPUT_DIR"]
+for name in ("\\x1b[31m\\x01", "a|b <img>", "half.json", "\\uffff", "www.example.org", "\\u202ex"):
+    with open(os.path.join(folder, name), "w") as file:
+        json.dump({"\\ud800 http:": str(random.random())}, file)
+"""
+
+
+def test_names_of_a_stranger_break_no_report(mlproj: Mlproj, project: Path, tmp_path: Path) -> None:
+    (project / "main.py").write_text(NAMES)
+    (project / "MLproject").write_text(single("python main.py"))
+    run_id = recorded(mlproj, project)
+    reports = [tmp_path / f"verdict.{kind}" for kind in ("md", "xml", "json")]
+    options = [option for path in reports for option in ("--report", str(path))]
+    done = mlproj("reproduce", run_id, *options)
+    assert done.code == 6 and "\x1b" not in done.stdout + done.stderr
+    text = reports[0].read_text()
+    assert "\x1b" not in text and "<img>" not in text and "www.example" not in text
+    suite = ElementTree.parse(reports[1]).getroot()[0]
+    assert len(suite.findall("testcase/failure")) == 6
+    assert len(json.loads(reports[2].read_text())["items"]) == 7

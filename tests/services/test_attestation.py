@@ -440,3 +440,32 @@ def test_a_checkpoint_by_a_key_that_nobody_named_proves_nothing(attested: Attest
             read_checkpoint(attested.checkpoint, "it", keys)
     with pytest.raises(Altered, match=r"not `application/vnd\.mlproj\.checkpoint"):
         read_checkpoint(attested.envelope, "it", [KEY.public])
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+NOTED = b'{"first":"%s","link":"%s","origin":"here","schema":"mlproj/checkpoint/1","sequence":%s,"time":"x"}'
+ZEROS = str(GENESIS).encode()
+
+
+@pytest.mark.parametrize(
+    "payload", [DEEP, b"[]", b"1", b"\xff\xfe{", b'{"_type":"x","_type":"y"}', b'{"a":' + b"1" * 9999 + b"}"]
+)
+def test_a_payload_that_is_no_statement_is_told(payload: bytes) -> None:
+    with pytest.raises(Altered):
+        check_envelope(sealed(PAYLOAD_TYPE, payload, [KEY]), [KEY.public])
+    with pytest.raises(Altered):
+        check_envelope(b'{"payload":"","payloadType":"x","signatures":[],"more":' + payload + b"}")
+
+
+@pytest.mark.parametrize("sequence", [b"-1", b"9" * 30, b'5,"sequence":0', b"1.5", b" 1"])
+def test_a_checkpoint_has_one_spelling(sequence: bytes) -> None:
+    content = sealed(checkpoint.PAYLOAD_TYPE, NOTED % (ZEROS, ZEROS, sequence), [KEY])
+    with pytest.raises(Altered):
+        read_checkpoint(content, "checkpoint.json", [KEY.public])
+
+
+def test_neither_kind_of_envelope_passes_for_the_other(attested: Attested) -> None:
+    with pytest.raises(Altered, match="checkpoint"):
+        check_envelope(attested.checkpoint, [KEY.public])
+    with pytest.raises(Altered, match="in-toto"):
+        read_checkpoint(attested.envelope, "envelope.json", [KEY.public])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +20,7 @@ from mlproj.services.reproduce import Reproduction
 
 SCHEMA = "mlproj/verdict/1"
 _SUITE = "mlproj reproduce"
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def check_notation(path: Path) -> None:
@@ -82,7 +84,8 @@ def _cell(text: str) -> str:
 def _escaped(text: str) -> str:
     """Names are those of a stranger's files: none of them becomes a tag or a link."""
     plain_text = printable(text).replace("\n", " ")
-    return "".join(f"\\{sign}" if sign in "\\<>[]*_#!" else sign for sign in plain_text)
+    escaped = "".join(f"\\{sign}" if sign in "\\<>[]*_#!" else sign for sign in plain_text)
+    return escaped.replace("://", "\\://").replace("www.", "www\\.")
 
 
 def _junit(found: Reproduction) -> bytes:
@@ -100,7 +103,7 @@ def _junit(found: Reproduction) -> bytes:
         skipped=str(len(skipped)),
     )
     for item in items:
-        case = ElementTree.SubElement(suite, "testcase", classname=found.original.name, name=_label(item))
+        case = _case(suite, found, _label(item))
         if item in wrong:
             told = item.why or item.grade.value
             failure = ElementTree.SubElement(case, "failure", message=_clean(told), type=item.grade.value)
@@ -108,7 +111,7 @@ def _junit(found: Reproduction) -> bytes:
         elif item in skipped:
             ElementTree.SubElement(case, "skipped", message=_clean(item.why or item.grade.value))
     if error is not None:
-        case = ElementTree.SubElement(suite, "testcase", classname=found.original.name, name=error.stage)
+        case = _case(suite, found, error.stage)
         ElementTree.SubElement(case, "error", message=_clean(error.reason), type=error.stage)
     if verdict.causes:
         told = "".join(f"{cause.kind}: {'; '.join(cause.details)}\n" for cause in verdict.causes)
@@ -119,9 +122,14 @@ def _junit(found: Reproduction) -> bytes:
     return content
 
 
+def _case(suite: ElementTree.Element, found: Reproduction, name: str) -> ElementTree.Element:
+    classname = _clean(found.original.name)
+    return ElementTree.SubElement(suite, "testcase", classname=classname, name=_clean(name))
+
+
 def _clean(text: str) -> str:
-    """XML has no form for most control characters."""
-    return printable(text)
+    """XML has no form for most control characters, nor for what is no character at all."""
+    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", printable(text))
 
 
 def _json(found: Reproduction) -> bytes:

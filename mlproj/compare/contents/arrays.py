@@ -25,6 +25,8 @@ def compare_npy(expected: bytes, found: bytes, tolerance: Tolerance) -> Judgemen
         before, after = (numpy.load(io.BytesIO(content), allow_pickle=False) for content in (expected, found))
     except (ValueError, EOFError, OSError, MemoryError):
         return None
+    if before.dtype.itemsize == 0:  # of elements that take no room there can be any number
+        return None
     for what, one, other in (("shape", before.shape, after.shape), ("type", before.dtype, after.dtype)):
         if one != other:
             return Judgement(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mlproj.compare.judgement import Judgement, Tally
+from mlproj.compare.judgement import Judgement, Tally, place
 from mlproj.model.tolerance import Tolerance
 
 NOTATION = "JSON"
@@ -44,7 +44,8 @@ def _compare(where: str, expected: Any, found: Any, tally: Tally) -> list[tuple[
         if len(expected) != len(found):
             tally.missing(f"{_named(where)} has {len(found)} elements instead of {len(expected)}")
         pairs = enumerate(zip(expected, found, strict=False))
-        return [(f"{'' if where == 'the document' else where}[{index}]", *pair) for index, pair in pairs]
+        start = "" if where == "the document" else where
+        return [(place(start, f"[{index}]"), *pair) for index, pair in pairs]
     if _is_number(expected) and _is_number(found):
         tally.numbers(_named(where), _float(expected), _float(found))
     elif type(expected) is type(found):
@@ -54,8 +55,8 @@ def _compare(where: str, expected: Any, found: Any, tally: Tally) -> list[tuple[
     return []
 
 
-def _path(where: str, key: str) -> str:
-    return key if where == "the document" else f"{where}.{key}"
+def _path(where: str, key: object) -> str:
+    return place("", f"{key}") if where == "the document" else place(where, f".{key}")
 
 
 def _named(where: str) -> str:

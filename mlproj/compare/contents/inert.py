@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 _ITEM = re.compile(r"([biufcmMSUV])(\d+)")
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _DTYPE = "numpy.dtype"
+_HEAVIEST = 1_000_000
+"""Tuples that a tuple may hold, those in it and all of theirs, each as often as it stands there."""
 _RECONSTRUCT = re.compile(r"numpy\.(core|_core)\.multiarray\._reconstruct")
 _SCALAR = re.compile(r"numpy\.(core|_core)\.multiarray\.scalar")
 
@@ -118,6 +120,7 @@ class _Reader(_Unpickler):  # type: ignore[misc]  # the standard library types o
         super().__init__(stream, encoding="latin-1")
         self._stream = stream
         self._classes: dict[str, type[Inert]] = {}
+        self._weights: dict[int, tuple[Any, int]] = {}
 
     def find_class(self, module: str, name: str) -> type[Inert]:
         whole = f"{module}.{name}"
@@ -135,6 +138,35 @@ class _Reader(_Unpickler):  # type: ignore[misc]  # the standard library types o
         size = int.from_bytes(self.read(8), "little")
         content = self.read(min(size, len(self._stream.getbuffer())))
         self.append(bytes(content))
+
+    def load_tuple(self) -> None:
+        super().load_tuple()
+        self._weigh()
+
+    def load_tuple1(self) -> None:
+        super().load_tuple1()
+        self._weigh()
+
+    def load_tuple2(self) -> None:
+        super().load_tuple2()
+        self._weigh()
+
+    def load_tuple3(self) -> None:
+        super().load_tuple3()
+        self._weigh()
+
+    def load_frozenset(self) -> None:
+        super().load_frozenset()
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """A tuple that holds a tuple twice, and so on, is small, and yet whoever hashes or prints it goes
+        through all that it would hold if it were written out."""
+        made = self.stack[-1]
+        weight = 1 + sum(self._weights[id(part)][1] for part in made if id(part) in self._weights)
+        if weight > _HEAVIEST:
+            raise ValueError("it says the same over and over")
+        self._weights[id(made)] = made, weight
 
     def load_build(self) -> None:
         super().load_build()
@@ -159,3 +191,8 @@ class _Reader(_Unpickler):  # type: ignore[misc]  # the standard library types o
 
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.TUPLE[0]] = load_tuple
+    dispatch[pickle.TUPLE1[0]] = load_tuple1
+    dispatch[pickle.TUPLE2[0]] = load_tuple2
+    dispatch[pickle.TUPLE3[0]] = load_tuple3
+    dispatch[pickle.FROZENSET[0]] = load_frozenset

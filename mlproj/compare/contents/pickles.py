@@ -10,7 +10,7 @@ from typing import Any
 from mlproj.compare.contents.archives import LARGEST
 from mlproj.compare.contents.arrays import tally_elements
 from mlproj.compare.contents.inert import Array, Inert, as_array, read_pickle
-from mlproj.compare.judgement import Judgement, Tally
+from mlproj.compare.judgement import Judgement, Tally, place
 from mlproj.model.tolerance import Tolerance
 
 _COMPRESSED = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
@@ -73,7 +73,7 @@ def _compared(where: str, expected: Any, found: Any, tally: Tally) -> Iterator[P
         if len(expected) != len(found):
             tally.missing(f"{where} has {len(found)} elements instead of {len(expected)}")
         pairs = enumerate(zip(expected, found, strict=False))
-        yield from ((f"{where}[{number}]", one, other) for number, (one, other) in pairs)
+        yield from ((place(where, f"[{number}]"), one, other) for number, (one, other) in pairs)
     elif isinstance(expected, set | frozenset):
         tally.others(where, sorted(map(repr, expected)), sorted(map(repr, found)))
     elif _kind(expected) == "a number":
@@ -89,9 +89,9 @@ def _by_name(where: str, expected: dict[str, Any], found: dict[str, Any], tally:
     for name in dict.fromkeys((*expected, *found)):
         if name not in expected or name not in found:
             side = "first" if name in expected else "second"
-            tally.missing(f"`{start}{name}` is only in the {side}")
+            tally.missing(f"`{place(start, name)}` is only in the {side}")
         else:
-            yield f"{start}{name}", expected[name], found[name]
+            yield place(start, name), expected[name], found[name]
 
 
 def _named(mapping: dict[Any, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from mlproj.model.tolerance import Tolerance
 
 _ANCHOR = re.compile(rb"(?:^|[\s\[{,:-])[&*][^\s,\]}]")
 """A document that refers to itself may be endlessly large once it is read."""
+_LARGEST = 4 * 1024 * 1024
+"""Bytes of a document that is read: each takes its time."""
 _OF_ONE_SAVING = frozenset(("artifact_path", "model_id", "model_uuid", "run_id", "utc_time_created"))
 """Keys of an MLmodel that say which run saved it, when, and as what."""
 
@@ -38,7 +40,7 @@ def compare_mlmodel(expected: bytes, found: bytes, tolerance: Tolerance) -> Judg
 
 
 def _values(content: bytes) -> Any:
-    if _ANCHOR.search(content) is not None:
+    if len(content) > _LARGEST or _ANCHOR.search(content) is not None:
         return None
     try:
         return yaml.load(content, yaml.CSafeLoader)

@@ -22,7 +22,7 @@ from mlproj.environments.conda.configuration import read_configuration
 from mlproj.environments.conda.orders import Linking, Solving
 from mlproj.environments.described import describe
 from mlproj.environments.indexes import index_settings
-from mlproj.environments.install import CHANNEL, install_with_uv
+from mlproj.environments.install import CHANNEL, install_with_uv, taken_from
 from mlproj.environments.locks import LockCache
 from mlproj.environments.probing import platform_name, probe
 from mlproj.environments.question import Question, identity
@@ -125,7 +125,7 @@ class CondaEnvironment:
     def _recorded(self, wanted: _Wanted, recorded: RecordedLock) -> LockedEnvironment:
         lock = _committing().recorded_lock(recorded.text, wanted.project, self._rattler)
         locked = self._locked(wanted, lock, recorded.because)
-        return replace(locked, artifacts=recorded.artifacts, offline=recorded.offline)
+        return taken_from(locked, recorded)
 
     def _request(self, spec: CondaSpec, project: Path, resolving: Resolving) -> Solving:
         channels = Channels(

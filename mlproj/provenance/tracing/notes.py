@@ -4,19 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 from mlproj.provenance.tracing.openings import Openings
 
+_MOST = 256 * 1024 * 1024
+"""Bytes of notes that are read of a run."""
+
 
 def read_notes(folder: Path) -> Openings:
-    """All notes in the folder; a note that was cut short, with its process, is none."""
+    """All notes in the folder; a note that was cut short, with its process, is none.
+
+    The run can write there what it likes: what is no file is passed over, and of too much the rest.
+    """
     openings = Openings()
-    for name in sorted(os.listdir(folder)):
+    room = _MOST
+    for name in _names(folder):
         with contextlib.suppress(OSError):
-            for note in (folder / name).read_bytes().split(b"\0")[:-1]:
+            content = _content(folder / name, room)
+            room -= len(content)
+            for note in content.split(b"\0")[:-1]:
                 _take(openings, note)
+    openings.is_cut = openings.is_cut or room <= 0
     return openings
+
+
+def _names(folder: Path) -> list[str]:
+    """The names of what is in the folder; nothing where the run took it away."""
+    with contextlib.suppress(OSError):
+        return [] if folder.is_symlink() else sorted(os.listdir(folder))
+    return []
+
+
+def _content(path: Path, most: int) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        return file.read(most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
 
 
 def _take(openings: Openings, note: bytes) -> None:

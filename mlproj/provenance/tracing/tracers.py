@@ -49,7 +49,7 @@ class HookTracer:
         return argv
 
     def end(self, recorded: Recorded, report: Report) -> Traced:
-        if "py" not in self._command and not os.listdir(self._folder):
+        if "py" not in self._command and _is_empty(self._folder):
             return Traced(tracing=Tracing(means="audit hook", escaped=(NOTHING_SEEN,)))
         openings = _part("notes").read_notes(self._folder)
         told: tuple[str, ...] = _part("escapes").escaped(openings, self._command)
@@ -88,6 +88,13 @@ def tracer_for(trace: str, cache: Path, limit: int, environ: Mapping[str, str]) 
     if trace == "full":
         _part("strace").check(environ)
     return TRACERS[trace](Means(cache=cache, limit=limit, environ=environ))
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not os.listdir(folder)
+    except OSError:  # the run may have taken it away
+        return True
 
 
 def _part(name: str) -> Any:
