@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,12 +14,16 @@ from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages.verdict import causes
 from mlproj.cli.sheet import Section, print_sheet
+from mlproj.cli.terminal import say
 from mlproj.cli.words import number
 from mlproj.compare.causes import causes_of
 from mlproj.compare.runs import Change, RunDifference
-from mlproj.model.tolerance import EXACT, read_tolerance
+from mlproj.compare.verdict import Grade
+from mlproj.errors import NotReproduced
+from mlproj.model.tolerance import read_named, tolerance_of
 from mlproj.services.diff import Diff
 from mlproj.services.diff import diff as compare
+from mlproj.services.verdicts import grade_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -28,13 +33,17 @@ def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A run: id, prefix, name or `last`.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The run to hold against it.")],
     tolerance: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--tolerance",
-            metavar="SIZE",
-            help="How far numbers in outputs may be apart: 0.01, 1% or 0.01abs.",
+            metavar="[NAME=]SIZE",
+            help="How far metrics and numbers in outputs may be apart: rmse=1%, 0.01, x=0.01abs; repeatable.",
         ),
     ] = None,
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="End with 6 where the results differ, as `reproduce` does."),
+    ] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -42,17 +51,27 @@ def diff(
 
     Outputs are read as what they are: JSON, CSV, Parquet, NumPy arrays, pictures, pickles, archives, text.
     """
-    allowed = EXACT if tolerance is None else read_tolerance(tolerance)
+    allowed = partial(tolerance_of, named=tuple(read_named(text) for text in tolerance or ()))
     records = wiring.existing_store(store)
-    found = compare(records, records.find(before), records.find(after), allowed)
+    runs = records.find(before), records.find(after)
+    found = compare(records, *runs, allowed)
+    grade = grade_of(*runs, records.blobs, allowed) if exit_code else None
     if as_json:
         parts = {"difference": found.difference, "patches": found.patches, "contents": found.contents}
         parts["causes"] = causes_of(found.difference)
         print_document({"schema": "mlproj/diff/1", **parts})
-        return 0
+        return _code(grade)
     print_sheet((*_page(found.difference), _contents(found), causes(causes_of(found.difference))))
     _print_patches(found)
-    return 0
+    return _code(grade)
+
+
+def _code(grade: Grade | None) -> int:
+    """The exit code for what the results of the two runs are to each other, if somebody asked."""
+    if grade is None:
+        return 0
+    say(f"the results are {grade.value}")
+    return 0 if grade.is_reproduced else NotReproduced.exit_code
 
 
 def _page(found: RunDifference) -> tuple[Section, ...]:

@@ -110,6 +110,8 @@ def reproduce(
     """
     for path in reports or ():
         load("mlproj.cli.pages.reports").check_notation(path)
+    if offline and "://" in run:
+        raise UsageError(f"`--offline` fetches nothing, and the bundle is at `{run}`")
     caller, environ = wiring.current_folder(), dict(os.environ)
     tools = wiring.tools(environ, caller, store)
     with reporting() as report:
@@ -160,9 +162,12 @@ def _data(texts: Sequence[str], run: Run, caller: Path) -> tuple[dict[str, Path]
     inputs = {state.name for state in inputs_of(run)}
     named, places = [], []
     for text in texts:
-        if (caller / text).exists() and text.partition("=")[0] not in inputs:
+        name, equals, _ = text.partition("=")
+        if equals and name in inputs:
+            named.append(text)
+        elif (caller / text).exists():
             places.append(caller / text)
-        elif "=" in text:
+        elif equals:
             named.append(text)
         else:
             raise UsageError(f"`--data {text}`: there is no such file or folder")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -36,6 +36,13 @@ class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EXACT = Tolerance()
+
+Allowed = Callable[[str], Tolerance]
+"""Gives the tolerance for what is called so."""
+
+
+def exact(name: str) -> Tolerance:
+    return EXACT
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from mlproj.errors import Altered
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.environment import LockedPackage
 from mlproj.model.run import Run
-from mlproj.model.tolerance import EXACT, Tolerance
+from mlproj.model.tolerance import Allowed, exact
 from mlproj.ports import BlobStore, RunStore
 from mlproj.services.judging import JudgedFile, judge_outputs
 from mlproj.spec.locks import Unreadable, packages_in
@@ -39,15 +39,15 @@ class Diff:
     contents: tuple[JudgedFile, ...]
 
 
-def diff(store: RunStore, before: Run, after: Run, tolerance: Tolerance = EXACT) -> Diff:
-    """How `after` differs from `before`. Numbers in outputs are the same within `tolerance`. Raises Altered
-    where a manifest is not what was recorded."""
+def diff(store: RunStore, before: Run, after: Run, allowed: Allowed = exact) -> Diff:
+    """How `after` differs from `before`. Numbers in an output are the same within the tolerance that is
+    `allowed` for its path. Raises Altered where a manifest is not what was recorded."""
     contents = (contents_of(store.blobs, before), contents_of(store.blobs, after))
     difference = compare_runs(before, after, contents)
     return Diff(
         difference=difference,
         patches=tuple(_patch(store.blobs, change) for change in difference.files),
-        contents=judge_outputs(store.blobs, before, after, tolerance),
+        contents=judge_outputs(store.blobs, before, after, allowed),
     )
 
 

@@ -39,7 +39,7 @@ _CONTAINERS = ("/.dockerenv", "/run/.containerenv")
 _WITHOUT_NETWORK = re.compile(
     rb"name resolution|name or service not known|network is unreachable|no address associated"
     rb"|could not resolve|couldn't resolve|nameresolutionerror|\benotfound\b|eai_again|nodename nor servname"
-    rb"|failed to resolve|enetunreach|network unreachable",
+    rb"|failed to resolve|enetunreach|network unreachable|connection refused|\beconnrefused\b",
     re.IGNORECASE,
 )
 _END = 64 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mlproj.compare.judgement import Judgement, Likeness, unknown
 from mlproj.errors import Altered
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Output, Run
-from mlproj.model.tolerance import Tolerance
+from mlproj.model.tolerance import Allowed, Tolerance
 from mlproj.ports import BlobStore
 
 LARGEST = 64 * 1024 * 1024
@@ -28,21 +28,19 @@ class JudgedFile:
     judgement: Judgement
 
 
-def judge_outputs(blobs: BlobStore, before: Run, after: Run, tolerance: Tolerance) -> tuple[JudgedFile, ...]:
-    """Every file among the outputs of both whose bytes differ. Raises Altered for a folder's list of files
-    that is not what was recorded."""
+def judge_outputs(blobs: BlobStore, before: Run, after: Run, allowed: Allowed) -> tuple[JudgedFile, ...]:
+    """Every file among the outputs of both whose bytes differ, by the tolerance for its path. Raises Altered
+    for a folder's list of files that is not what was recorded."""
     expected, found = _outputs(before), _outputs(after)
     return tuple(
         judged
         for name, output in expected.items()
         if name in found
-        for judged in judge_output(blobs, output, found[name], lambda path: tolerance)
+        for judged in judge_output(blobs, output, found[name], allowed)
     )
 
 
-def judge_output(
-    blobs: BlobStore, before: Output, after: Output, allowed: Callable[[str], Tolerance]
-) -> tuple[JudgedFile, ...]:
+def judge_output(blobs: BlobStore, before: Output, after: Output, allowed: Allowed) -> tuple[JudgedFile, ...]:
     """Every file of an output that two runs wrote whose bytes differ, by the tolerance that is `allowed` for
     its path; one of a folder that only one of them wrote differs as well. Raises Altered."""
     return tuple(

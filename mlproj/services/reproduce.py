@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,7 +93,7 @@ def _reproduced(wish: Wish, store: RunStore, tools: Tools, report: Report) -> Re
 
 
 def _check_record(run: Run, store: RunStore, report: Report) -> None:
-    """Raises Altered where the record or anything that it names is not what was sealed."""
+    """Raises Altered where the record, that of a step, or anything that they name is not what was sealed."""
     found = verify(store, run, report)
     if not found.sound:
         problem = found.problems[0]
@@ -101,6 +102,9 @@ def _check_record(run: Run, store: RunStore, report: Report) -> None:
             f"the record of run `{run.name}` is not what was sealed: {problem.part}: {problem.message}{more}",
             hint="`mlproj verify` names everything that was altered",
         )
+    for step in store.children(run.run_id):
+        if step.record is not None:
+            _check_record(step, store, report)
 
 
 def _check_wish(wish: Wish) -> None:
@@ -161,7 +165,8 @@ def _once(wish: Wish, store: RunStore, tools: Tools, report: Report) -> tuple[Ru
         reads = () if wish.run.outcome is None else wish.run.outcome.reads
         outside = bring_undeclared(reads, checkout.directory, bringer, report)
         for step, states in read_by_steps(wish.run, store):
-            of_step = Bringer((step,), store.blobs, places, tools, report)
+            here = places.here if is_brought(step) else (*places.here, step)
+            of_step = Bringer(step, store.blobs, replace(places, here=here), tools, report)
             bring_undeclared(states, checkout.directory, of_step, report)
         if isolation is not None:
             isolation = replace(isolation, readable=outside)
@@ -228,6 +233,8 @@ def _source(
             if source.remote is None and is_brought(wish.run):
                 raise UsageError("`--from-git` needs a repository, and the run in the bundle names none")
             uri = source.remote or str(root_of(job.directory, source.subfolder))
+            if wish.offline and not os.path.isdir(uri.removeprefix("file://")):
+                raise UsageError(f"`--offline` fetches nothing, and `--from-git` needs `{uri}`")
             fetched = stack.enter_context(tools.sources(uri).fetch(uri, source.commit, report))
             find = there(fetched.root)
         else:

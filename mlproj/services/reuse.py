@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from mlproj.compare.plans import Likeness
-from mlproj.errors import DataError
+from mlproj.errors import DataError, RunNotFound
 from mlproj.model.events import Note, Reused
 from mlproj.model.notes import SOURCE_CHANGED
 from mlproj.model.plan import Plan
@@ -67,7 +67,8 @@ def decide(
 ) -> Decision:
     """Which run can be reused, if any; with `place` its outputs are put where they belong."""
     identity = prepared.plan.identity
-    unfit = next(_unwanted(context, elsewhere), None) or next(_unfit(prepared), None)
+    unfit = next(_unwanted(context, elsewhere), None) or _done_again(prepared, store)
+    unfit = unfit or next(_unfit(prepared), None)
     if unfit is not None or identity is None:
         return Decision(because=unfit or "the environment's lock is not resolved yet")
     obstacles: list[str] = []
@@ -134,6 +135,20 @@ def _unwanted(context: Context, elsewhere: bool) -> Iterator[str]:
         yield "the run is to be at a tracking server, which has to see it go on"
     if request.run_id is not None and RUN_ID_FILE not in request.environ:
         yield "the id of the run was announced"
+
+
+def _done_again(prepared: Prepared, store: RunStore) -> str | None:
+    """Why a step of a run that is done again cannot be the very one that it is to be held against."""
+    parent = prepared.job.parent
+    while parent is not None:
+        try:
+            run = store.find(parent)
+        except RunNotFound:
+            return None
+        if run.reproduces is not None:
+            return "it is a step of a run that is done again"
+        parent = None if run.job is None else run.job.parent
+    return None
 
 
 def _unfit(prepared: Prepared) -> Iterator[str]:

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from mlproj.compare.verdict import Grade, Item
 from mlproj.model.record import was_brought
 from mlproj.model.run import Run
+from mlproj.model.tolerance import Allowed
 from mlproj.ports import RunStore
-from mlproj.services.verdicts import Allowed, items_of
+from mlproj.services.verdicts import items_of
 
 _DEEPEST = 20
 """So many runs within runs are followed: a record may come from anybody."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from msgspec.structs import replace
@@ -12,12 +12,10 @@ from mlproj.compare.spread import spread_of
 from mlproj.compare.verdict import Grade, Item, worst
 from mlproj.model.logged import number_of
 from mlproj.model.run import Output, Run, Status
-from mlproj.model.tolerance import EXACT, Tolerance
+from mlproj.model.tolerance import EXACT, Allowed, Tolerance
 from mlproj.ports import BlobStore
 from mlproj.services.judging import judge_output
 from mlproj.services.series import series
-
-Allowed = Callable[[str], Tolerance]
 
 ANYTHING = Tolerance(absolute=1e308)
 """Accepts every number."""
@@ -42,6 +40,11 @@ def items_of(original: Run, again: Run, blobs: BlobStore, allowed: Allowed) -> t
         *(_as_metrics(item, metrics) if item.name in files else item for item in outputs),
         *metrics,
     )
+
+
+def grade_of(original: Run, again: Run, blobs: BlobStore, allowed: Allowed) -> Grade:
+    """What the results of a run are to those of an earlier one. Raises Altered."""
+    return worst([item.grade for item in items_of(original, again, blobs, allowed)])
 
 
 def together(runs: Sequence[tuple[Item, ...]]) -> tuple[tuple[Item, ...], tuple[str, ...]]:

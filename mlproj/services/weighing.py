@@ -57,8 +57,16 @@ def weigh(found: Again, store: RunStore) -> Verdict:
         failure=failure,
         variations=tuple(sentence for _, sentence in variations(wish)),
         causes=tuple(_causes(found, spread, grade, store)),
-        notes=tuple(note for note, is_so in notes if is_so),
+        notes=(*_secrets(wish), *(note for note, is_so in notes if is_so)),
     )
+
+
+def _secrets(wish: Wish) -> Iterator[str]:
+    """What nobody can tell of parameters whose values are in no record."""
+    plan = wish.run.plan
+    for item in () if plan is None else plan.parameters:
+        if item.text is None and item.name in wish.parameters:
+            yield f"the secret parameter `{item.name}` was given anew: no record tells whether it is the same"
 
 
 def variations(wish: Wish) -> Iterator[tuple[str, str]]:

@@ -99,6 +99,21 @@ def test_changed_data_is_refused_before_anything_runs(mlproj: Mlproj, project: P
     assert named.code == 6 and "is not what was recorded" in named.document["verdict"]["failure"]["reason"]
 
 
+def test_data_that_is_called_as_the_input_is_may_be_named_alone(
+    mlproj: Mlproj, project: Path, tmp_path: Path
+) -> None:
+    (project / "words.txt").write_text("hello\n")
+    (project / "MLproject").write_text(single("wc words.txt", inputs="[words.txt]"))
+    recorded(mlproj, project)
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    shutil.copy(project / "words.txt", desk)
+    assert mlproj("reproduce", "last", "--data", "words.txt", cwd=desk).code == 0
+    (desk / "words.txt").write_text("hallo\n")
+    other = mlproj("reproduce", "last", "--data", "words.txt", cwd=desk)
+    assert other.code == 6 and "`words.txt` in" in other.stdout
+
+
 def test_a_variation_is_named_and_so_is_what_it_did(mlproj: Mlproj, project: Path, tmp_path: Path) -> None:
     run_id = recorded(mlproj, project)
     other = tmp_path / "other.txt"
@@ -207,7 +222,21 @@ def test_a_secret_has_to_be_given_again(mlproj: Mlproj, project: Path) -> None:
     assert mlproj("run", ".", *LOCAL, "-P", "key=sesame", cwd=project).code == 0
     refused = mlproj("reproduce", "last")
     assert refused.code == 2 and "`key`" in refused.stderr
-    assert mlproj("reproduce", "last", "-P", "key=sesame").code == 0
+    given = mlproj("reproduce", "last", "-P", "key=sesame", "--json")
+    assert given.code == 0 and "secret parameter `key`" in given.document["verdict"]["notes"][0]
+
+
+def test_results_of_two_runs_are_held_to_each_other(mlproj: Mlproj, project: Path) -> None:
+    before, after = recorded(mlproj, project), recorded(mlproj, project, "-P", "noise=0.001")
+    again = recorded(mlproj, project)
+    assert mlproj("diff", before, after).code == 0, "who only looks gets no verdict"
+    assert mlproj("diff", before, again, "--exit-code").code == 0
+    told = mlproj("diff", before, after, "--exit-code")
+    assert told.code == 6 and "the results are different" in told.stderr
+    for tolerances, code in ((("0.1%",), 0), (("total=0.1%",), 6), (("total=0.1%", "out*=0.1%"), 0)):
+        options = [option for one in tolerances for option in ("--tolerance", one)]
+        held = mlproj("diff", before, after, "--exit-code", "--json", *options)
+        assert held.code == code and held.document["schema"] == "mlproj/diff/1", tolerances
 
 
 def test_the_variables_of_the_record_count(mlproj: Mlproj, project: Path) -> None:
@@ -435,7 +464,12 @@ def test_one_that_is_interrupted_ends_and_leaves_nothing(
 
 
 def test_wishes_that_cannot_be_meant(mlproj: Mlproj, project: Path) -> None:
+    git(project, "init", "-q")
+    commit_all(project)
+    git(project, "remote", "add", "origin", "https://localhost:1/nowhere.git")
     recorded(mlproj, project)
+    fetched = mlproj("reproduce", "https://localhost:1/run.zip", "--offline")
+    assert fetched.code == 2 and "fetches nothing" in fetched.stderr
     for options, word in (
         (("--data", "nobody=."), "no input"),
         (("--data", "nowhere"), "no such file"),
@@ -443,6 +477,7 @@ def test_wishes_that_cannot_be_meant(mlproj: Mlproj, project: Path) -> None:
         (("--tolerance", "x=abc"), "not a tolerance"),
         (("--override-env", "nowhere.toml"), "override-env"),
         (("--times", "0"), "--times"),
+        (("--offline", "--from-git"), "fetches nothing"),
     ):
         done = mlproj("reproduce", "last", *options)
         assert done.code == 2 and word in done.stderr, done.stderr

@@ -40,6 +40,7 @@ def test_what_bubblewrap_says_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ("curl: (6) Could not resolve host: example.org", True),
         ("OSError: [Errno 101] Network is unreachable", True),
         ("Error: getaddrinfo EAI_AGAIN registry.example.org", True),
+        ("ConnectionRefusedError: [Errno 111] Connection refused", True),
         ("ValueError: could not convert string to float", False),
         ("", False),
     ],

@@ -11,7 +11,7 @@ from mlproj.compare.judgement import Likeness
 from mlproj.errors import Altered
 from mlproj.model.digest import Digest, folder_manifest
 from mlproj.model.run import Output, Run
-from mlproj.model.tolerance import EXACT, Tolerance
+from mlproj.model.tolerance import Tolerance, exact
 from mlproj.services.judging import LARGEST, judge_outputs
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
@@ -52,15 +52,15 @@ def test_files_are_judged_one_by_one_also_in_folders(store: FolderStore) -> None
         file(store, "same.bin", b"1"),
         folder(store, "report", {b"a.csv": b"x\n1.0\n", b"b.txt": b"c"}),
     )
-    judged = judge_outputs(store.blobs, before, after, Tolerance(relative=0.01))
+    judged = judge_outputs(store.blobs, before, after, lambda path: Tolerance(relative=0.01))
     assert [(each.path, each.judgement.likeness) for each in judged] == [
         ("metrics.json", Likeness.CLOSE),
         ("report/a.csv", Likeness.SAME),
         ("report/b.txt", Likeness.DIFFERENT),
         ("report/gone", Likeness.DIFFERENT),
     ]
-    (exact, *_) = judge_outputs(store.blobs, before, after, EXACT)
-    assert exact.judgement.likeness is Likeness.DIFFERENT and "`rmse` is 1.001" in exact.judgement.why
+    (first, *_) = judge_outputs(store.blobs, before, after, exact)
+    assert first.judgement.likeness is Likeness.DIFFERENT and "`rmse` is 1.001" in first.judgement.why
 
 
 def test_what_is_not_there_or_too_large_is_not_guessed_at(store: FolderStore) -> None:
@@ -68,7 +68,7 @@ def test_what_is_not_there_or_too_large_is_not_guessed_at(store: FolderStore) ->
     before = with_outputs(store, file(store, "gone.json", b"[1]"), file(store, "large", large))
     after = with_outputs(store, file(store, "gone.json", b"[2]"), file(store, "large", large + b"1"))
     store.blobs.remove(Digest.of(b"[2]"))
-    told = judge_outputs(store.blobs, before, after, EXACT)
+    told = judge_outputs(store.blobs, before, after, exact)
     assert [each.judgement.likeness for each in told] == [Likeness.UNKNOWN] * 2
     assert "not kept" in told[0].judgement.why and "more than 64 MiB" in told[1].judgement.why
 
@@ -81,4 +81,4 @@ def test_a_list_of_files_that_was_altered_is_told(store: FolderStore) -> None:
     path.chmod(0o600)
     path.write_bytes(b"nonsense\n")
     with pytest.raises(Altered, match="the output `report` is not what was recorded"):
-        judge_outputs(store.blobs, before, with_outputs(store, output), EXACT)
+        judge_outputs(store.blobs, before, with_outputs(store, output), exact)
