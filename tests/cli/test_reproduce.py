@@ -136,10 +136,13 @@ def test_a_variation_is_named_and_so_is_what_it_did(mlproj: Mlproj, project: Pat
 
 def test_spread_from_run_to_run_is_told_from_drift(mlproj: Mlproj, project: Path, tmp_path: Path) -> None:
     run_id = recorded(mlproj, project, "-P", "noise=1")
-    done = mlproj("reproduce", run_id, "--times", "3", "--json")
-    assert done.code == 6
-    verdict = done.document["verdict"]
-    total = next(item for item in verdict["items"] if item["name"] == "total")
+    for _ in range(4):  # one honest value in a hundred lies outside of the interval
+        done = mlproj("reproduce", run_id, "--times", "3", "--json")
+        assert done.code == 6
+        verdict = done.document["verdict"]
+        total = next(item for item in verdict["items"] if item["name"] == "total")
+        if "spread, not drift" in total["why"]:
+            break
     assert "spread, not drift" in total["why"]
     assert verdict["causes"][-1]["kind"] == "randomness" and len(verdict["runs"]) == 3
     other = tmp_path / "other.txt"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -25,6 +26,22 @@ def test_a_signal_ends_the_child_and_its_children_and_the_run_is_killed(
     assert not psutil.pid_exists(child)
     run = mlproj("show", "--json").document
     assert run["status"] == "KILLED" and run["record"] is not None
+
+
+def test_a_signal_ends_all_times_that_a_run_is_done_again(
+    make_project: ProjectMaker, mlproj: Mlproj, start: Start, tmp_path: Path
+) -> None:
+    begun, waits = tmp_path / "begun", tmp_path / "waits"
+    project = make_project({"MLproject": single(f"'echo $$ >> {begun}; test ! -e {waits} || sleep 300'")})
+    assert mlproj("run", ".", *LOCAL, cwd=project).code == 0
+    begun.unlink()
+    waits.touch()
+    runner = start("reproduce", "last", "--no-isolated", "--times", "3", cwd=project)
+    written(begun)
+    runner.send_signal(signal.SIGINT)
+    runner.communicate(timeout=30)
+    assert runner.returncode == 130
+    assert len(begun.read_text().splitlines()) == 1
 
 
 def test_a_killed_runner_leaves_no_run_that_runs_for_ever(
