@@ -12,13 +12,16 @@ import typer
 from mlproj import wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.key import signer
+from mlproj.cli.loading import load
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.terminal import say
 from mlproj.errors import UsageError
 from mlproj.exports.intoto import BUILDER
 from mlproj.files import write_atomically
 from mlproj.model.moment import now
+from mlproj.ports import RunStore
 from mlproj.services.attestation import attest as attest_run
+from mlproj.services.attestation import checked_statement
 from mlproj.services.checkpoint import note
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -35,6 +38,10 @@ def attest(
         Path | None,
         typer.Option("--key", metavar="FILE", help="The private key; else `MLPROJ_KEY`, else your own."),
     ] = None,
+    keyless: Annotated[
+        bool,
+        typer.Option("--keyless", help="Sign by an identity that Sigstore vouches for, in its public log."),
+    ] = False,
     chain: Annotated[
         bool, typer.Option("--chain", help="Attest no run, but where the store's chain ends: a checkpoint.")
     ] = False,
@@ -57,6 +64,8 @@ def attest(
     if chain == (run is not None):
         raise UsageError("name either a run or `--chain`", hint="`mlproj attest last` attests the newest run")
     records = wiring.existing_store(store)
+    if keyless:
+        return _sign_keyless(records, run, key, builder, output)
     private = signer(key)
     if run is None:
         content = note(records, private, origin or f"{socket.gethostname()}:{records.root}", now())
@@ -79,6 +88,22 @@ def attest(
         )
     elif output is None:
         typer.echo(content.decode(), nl=False)
+    return 0
+
+
+def _sign_keyless(
+    records: RunStore, run: str | None, key: Path | None, builder: str, output: Path | None
+) -> int:
+    if run is None or key is not None:
+        raise UsageError("`--keyless` signs a run, and takes no key", hint="leave out `--chain` and `--key`")
+    found = records.find(run)
+    # Sigstore's library, and what it loads, is for whoever wants it.
+    content = load("mlproj.exports.keyless").sign_keyless(checked_statement(records, found, builder))
+    if output is None:
+        typer.echo(content.decode(), nl=False)
+    else:
+        _write(output, content)
+        say(f"the attestation of run `{found.name}` ({found.run_id[:8]}) is in `{output}`, a Sigstore bundle")
     return 0
 
 

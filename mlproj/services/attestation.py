@@ -50,8 +50,21 @@ class Attested(msgspec.Struct, frozen=True, kw_only=True):
 def attest(store: RunStore, run: Run, signer: Signer, builder: str) -> bytes:
     """The file of an envelope with the statement of `run`, which is kept with the run from then on.
 
-    What is signed is checked first. `builder` is the URI of whoever ran it. Raises Altered where it is not
-    what was recorded, and StoreError where the run has not ended or was not made here.
+    Raises Altered and StoreError as `checked_statement`.
+    """
+    envelope = sealed(PAYLOAD_TYPE, checked_statement(store, run, builder), [signer])
+    with store.lease():
+        digest = store.blobs.add_bytes(envelope)
+        store.amend(run.run_id, ATTESTED, {"envelope": digest, "key": signer.keyid})
+    return envelope
+
+
+def checked_statement(store: RunStore, run: Run, builder: str) -> bytes:
+    """What is to be signed of a run, which was found to be what was recorded. `builder` is the URI of whoever
+    ran it.
+
+    Raises Altered where it is not what was recorded, and StoreError where the run has not ended or was not
+    made here.
     """
     found = verify(store, run)
     if not found.sound:
@@ -61,14 +74,9 @@ def attest(store: RunStore, run: Run, signer: Signer, builder: str) -> bytes:
             hint="`mlproj verify` tells everything that was altered",
         )
     try:
-        payload = canonical(statement(run, builder))
+        return canonical(statement(run, builder))
     except ValueError as error:
         raise StoreError(f"the run `{run.name}` cannot be attested: {error}") from error
-    envelope = sealed(PAYLOAD_TYPE, payload, [signer])
-    with store.lease():
-        digest = store.blobs.add_bytes(envelope)
-        store.amend(run.run_id, ATTESTED, {"envelope": digest, "key": signer.keyid})
-    return envelope
 
 
 def check_envelope(content: bytes, keys: Sequence[Verifier] = ()) -> Attestation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import sqlite3
@@ -135,3 +136,12 @@ def test_nobody_waits_for_a_pipe(mlproj: Mlproj, tmp_path: Path, command: str) -
     os.mkfifo(tmp_path / "pipe")
     done = mlproj(command, tmp_path / "pipe")
     assert done.code in (2, 5) and done.stderr.startswith("error: ")
+
+
+def test_signing_without_a_key_says_what_it_needs(trained: Path, mlproj: Mlproj) -> None:
+    if importlib.util.find_spec("sigstore") is None:
+        missing = mlproj("attest", "last", "--keyless", cwd=trained)
+        assert missing.code == 2 and "pip install mlproj[sigstore]" in missing.stderr
+    for options in (("--chain", "--keyless"), ("last", "--keyless", "--key", "k.pem")):
+        refused = mlproj("attest", *options, cwd=trained)
+        assert refused.code == 2 and "takes no key" in refused.stderr
