@@ -115,6 +115,8 @@ def test_a_reader_that_stops_reading_does_not_keep_a_run_from_its_end(
     runner = start("run", ".", *LOCAL, *given, cwd=project)  # what it prints is not read
     written(project / "begun")
     if stop == "signal":
+        [log] = project.parent.glob("store/runs/*/logs/stdout")
+        written(log)
         runner.send_signal(signal.SIGTERM)
     assert runner.wait(timeout=30) == (1 if stop == "timeout" else 143)
     run = mlproj("show", "--json").document
