@@ -143,8 +143,8 @@ class Walk:
             self._findings.add_of(entry, "record", "has been altered: its digest does not fit")
         else:
             try:
-                if not is_canonical(entry.payload):
-                    self._findings.add_of(entry, "record", "is not in canonical form")
+                if entry.kind is not EntryKind.RUN:
+                    self._check_form(entry, entry.payload)
                 return self._checked_document(entry, entry.payload)
             except ValueError as error:
                 self._findings.add_of(entry, "record", f"cannot be read: {error}")
@@ -154,7 +154,7 @@ class Walk:
         run: Run | None = None
         match entry.kind:
             case EntryKind.RUN:
-                document = decode(payload, RecordDocument)
+                document = self._record(entry, payload)
                 run = run_of(document, name=self._findings.name(entry.run_id))
                 identity = None if document.plan is None else document.plan.identity
                 if document.plan_digest != identity:
@@ -172,6 +172,19 @@ class Walk:
         if run is not None:
             self._runs.append(run.run_id)
         return run
+
+    def _record(self, entry: Entry, payload: bytes) -> RecordDocument:
+        try:
+            document = decode(payload, RecordDocument)
+        except ValueError:
+            self._check_form(entry, payload)
+            raise
+        self._check_form(entry, payload, document)
+        return document
+
+    def _check_form(self, entry: Entry, payload: bytes, document: RecordDocument | None = None) -> None:
+        if not is_canonical(payload, document):
+            self._findings.add_of(entry, "record", "is not in canonical form")
 
 
 def numbered(first: int, last: int) -> str:
