@@ -16,11 +16,13 @@ _FILE = "locked.json"
 
 
 def describe(folder: Path, locked: LockedEnvironment) -> None:
-    """Writes it, without credentials, unless it is there. Where that fails, nobody is told the lock."""
+    """Writes it, without credentials and what only building was told, unless it is there. Where that fails,
+    nobody is told the lock."""
     path = folder / _FILE
     if not path.exists():
         with contextlib.suppress(OSError):
-            write_atomically(path, msgspec.json.encode(replace(locked, origins=()), enc_hook=str))
+            lasting = replace(locked, origins=(), artifacts=None, offline=False)
+            write_atomically(path, msgspec.json.encode(lasting, enc_hook=str))
 
 
 def described(folder: Path) -> LockedEnvironment | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import Claim
 from mlproj.services.collect import Marks, collect, is_written, mark
 from mlproj.services.containment import contained_variables, is_out_of_reach, own_mounts
+from mlproj.services.endings import ended_as
 from mlproj.services.fence import Fence, fence_of
 from mlproj.services.further import bring_in, further_runs
 from mlproj.services.metrics import read_metrics
@@ -37,9 +37,6 @@ from mlproj.services.tracking import Office, secrets_of, tracking_variables
 
 if TYPE_CHECKING:
     from mlproj.services.confining import Surroundings
-
-NOT_FOUND = 127
-"""What a shell ends with where a command names no program (POSIX, 2.8.2)."""
 
 
 class Attempt:
@@ -108,7 +105,7 @@ class Attempt:
         self._look_at_source_again()
         self._report(Ended(stage="collect"))
         self._watch.end(self._store.root)
-        if _verdict(self._execution, None)[0] is Status.FINISHED:
+        if ended_as(self._execution, None)[0] is Status.FINISHED:
             self._watch.refuse()
 
     def read_back(self, failure: BaseException | None = None) -> None:
@@ -129,7 +126,7 @@ class Attempt:
 
     def _read(self, mirror: Mirror, failure: BaseException | None) -> MlprojError | None:
         """Returns why not all could be read, if so."""
-        status, _ = _verdict(self._execution, failure)
+        status, _ = ended_as(self._execution, failure)
         ending = Ending(status=status, ended=self._ended, metrics=self._metrics)
         try:
             there = mirror.end(ending, self._note)
@@ -332,7 +329,7 @@ class Attempt:
 
     def _outcome(self, failure: BaseException | None) -> Outcome:
         execution = self._execution
-        status, reason = _verdict(execution, failure)
+        status, reason = ended_as(execution, failure)
         if self._request.isolation is not None and execution is not None and reason is not None:
             reason += _isolating().advice(self._request.isolation, execution, self._logs)
         interrupted = None if execution is None else execution.interrupted
@@ -361,30 +358,6 @@ class Attempt:
         return LogFile(name=name, digest=digest, size=size, cut=kept.cut, cut_at=kept.cut_at)
 
 
-def _verdict(execution: Execution | None, failure: BaseException | None) -> tuple[Status, str | None]:
-    """The run's status, and one sentence of why where it is not FINISHED."""
-    if isinstance(failure, Interrupted):
-        return Status.KILLED, f"interrupted by {_signal_name(failure.signal_number)}"
-    if isinstance(failure, MlprojError):
-        return Status.FAILED, failure.message
-    if failure is not None:
-        return Status.FAILED, f"internal error: {type(failure).__name__}: {failure}"
-    assert execution is not None, "an attempt that did not fail has executed"
-    if execution.interrupted is not None:
-        return Status.KILLED, f"interrupted by {_signal_name(execution.interrupted)}"
-    if execution.timed_out:
-        return Status.FAILED, f"timed out after {execution.usage.wall_s:.1f} s"
-    if execution.out_of_memory and execution.exit_code != 0:
-        return Status.FAILED, "the entry point ran out of the memory that its container may use"
-    if execution.exit_code < 0:
-        return Status.FAILED, f"the entry point was ended by {_signal_name(-execution.exit_code)}"
-    if execution.exit_code == NOT_FOUND:
-        return Status.FAILED, f"the shell did not find a program of the command (exit code {NOT_FOUND})"
-    if execution.exit_code > 0:
-        return Status.FAILED, f"the entry point ended with exit code {execution.exit_code}"
-    return Status.FINISHED, None
-
-
 def _isolating() -> Any:
     """What isolates a run, which most have no use for."""
     return importlib.import_module("mlproj.services.confining")
@@ -395,10 +368,3 @@ def _unread(mirror: Mirror, reason: str) -> str:
         f"what `{mirror.at.uri}` holds of the run was not read to the end: {reason};"
         " `mlproj runs sync` completes the record"
     )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

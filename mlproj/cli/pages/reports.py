@@ -11,8 +11,8 @@ import msgspec
 
 from mlproj.cli.controls import printable
 from mlproj.cli.documents import RUN_SCHEMA
-from mlproj.cli.pages.verdict import TITLES, sentence_of, shown
-from mlproj.compare.verdict import Grade, Item
+from mlproj.cli.pages.verdict import TITLES, label, sentence_of, shown
+from mlproj.compare.verdict import Grade
 from mlproj.errors import OutputError, UsageError
 from mlproj.files import write_atomically
 from mlproj.model.digest import plain
@@ -56,7 +56,7 @@ def _lines(found: Reproduction) -> Iterator[str]:
         yield "| | recorded | again | verdict | |"
         yield "|---|---|---|---|---|"
         for item in verdict.items:
-            cells = (_label(item), shown(item.before), shown(item.after), item.grade.value, item.why or "")
+            cells = (label(item), shown(item.before), shown(item.after), item.grade.value, item.why or "")
             yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
     for title, told in (("Varied", verdict.variations), ("Notes", verdict.notes)):
         if told:
@@ -71,10 +71,6 @@ def _lines(found: Reproduction) -> Iterator[str]:
         for cause in verdict.causes:
             yield f"- {cause.kind}"
             yield from (f"  - {_escaped(detail)}" for detail in cause.details)
-
-
-def _label(item: Item) -> str:
-    return item.name if item.kind == "status" else f"{item.kind} {item.name}"
 
 
 def _cell(text: str) -> str:
@@ -103,7 +99,7 @@ def _junit(found: Reproduction) -> bytes:
         skipped=str(len(skipped)),
     )
     for item in items:
-        case = _case(suite, found, _label(item))
+        case = _case(suite, found, label(item))
         if item in wrong:
             told = item.why or item.grade.value
             failure = ElementTree.SubElement(case, "failure", message=_clean(told), type=item.grade.value)

@@ -58,8 +58,11 @@ def _head(found: Reproduction) -> Iterator[Row]:
 
 
 def _row(item: Item) -> Row:
-    label = item.name if item.kind == "status" else f"{item.kind} {item.name}"
-    return label, shown(item.before), shown(item.after), item.grade.value, item.why or ""
+    return label(item), shown(item.before), shown(item.after), item.grade.value, item.why or ""
+
+
+def label(item: Item) -> str:
+    return item.name if item.kind == "status" else f"{item.kind} {item.name}"
 
 
 def shown(value: str | None) -> str:
