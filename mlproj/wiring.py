@@ -26,7 +26,7 @@ from mlproj.model.redaction import outer_secrets, without_credentials
 from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, Observer, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import Limits, cache_folder, limits, user_name
-from mlproj.tracking_ports import Server, Tracking
+from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
     from mlproj.services.bundle_beside import Suppliers
@@ -171,7 +171,7 @@ def endpoint_for(
     endpoint: Endpoint = part("server.endpoint:Endpoint")(
         run_id,
         lambda: tracking_of(store),
-        lambda: part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads"),
+        lambda: artifacts_of(store),
         owns=is_step,
         movable=movable,
         secrets=secrets,
@@ -198,6 +198,12 @@ def tracking_of(store: RunStore) -> Tracking:
     """What a store tracks, for whoever logs to its runs."""
     tracking: Tracking = part("store.tracking.opening:open_tracking")(store)
     return tracking
+
+
+def artifacts_of(store: RunStore) -> Artifacts:
+    """The files that clients log to the runs of a store."""
+    artifacts: Artifacts = part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads")
+    return artifacts
 
 
 def current_folder() -> Path:

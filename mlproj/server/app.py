@@ -17,6 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from mlproj.errors import MlprojError
+from mlproj.ports import RunStore
 from mlproj.server import description, limits, streams
 from mlproj.server.access import GRANT, PREFIX, Grant
 from mlproj.server.desk import Desk
@@ -94,14 +95,16 @@ def create_app(
     files: Artifacts,
     *,
     proxied: bool = False,
+    store: RunStore | None = None,
     unexpected: Callable[[Exception], None] = lambda error: None,
 ) -> FastAPI:
-    """The application over one store. With `proxied`, clients are told to send artifacts through it.
+    """The application over one store. With `proxied`, clients are told to send artifacts through it; with
+    `store`, it also keeps whole runs.
 
     `unexpected` hears of bugs, which clients only learn the kind of.
     """
     app = FastAPI(title="mlproj tracking", version=__version__, docs_url=None, redoc_url=None)
-    maker = _Maker(tracking, files, proxied)
+    maker = _Maker(tracking, files, proxied, store)
     schemas = description.components(ROUTES)
     for route in ROUTES:
         for prefix in _PREFIXES:
@@ -139,10 +142,11 @@ def create_app(
 class _Maker:
     """Makes handlers that take the request alone: FastAPI has nothing to work out for them."""
 
-    def __init__(self, tracking: Tracking, files: Artifacts, proxied: bool) -> None:
+    def __init__(self, tracking: Tracking, files: Artifacts, proxied: bool, store: RunStore | None) -> None:
         self._tracking = tracking
         self._files = files
         self._proxied = proxied
+        self._store = store
 
     def desk(self, request: Request) -> Desk:
         return Desk(
@@ -151,6 +155,7 @@ class _Maker:
             grant=_grant(request),
             address=partial(_address, request),
             proxied=self._proxied,
+            store=self._store,
         )
 
     def handler(self, route: Route) -> Handler:

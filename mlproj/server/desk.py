@@ -11,8 +11,10 @@ from msgspec.structs import replace
 
 from mlproj.errors import UsageError
 from mlproj.model.tracking import Experiment, LoggedModel, TrackedRun
+from mlproj.ports import RunStore
 from mlproj.server import places
 from mlproj.server.access import Grant
+from mlproj.server.callers import Anybody, Caller
 from mlproj.server.failures import DENIED, Failure
 from mlproj.tracking_ports import Artifacts, Tracking
 
@@ -22,7 +24,8 @@ Thing = TypeVar("Thing", Experiment, TrackedRun, LoggedModel)
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """One caller's view. With `proxied`, artifacts go through the server, and not through a shared folder.
 
-    `address` tells where the caller reaches this server, with what lets it in.
+    `address` tells where the caller reaches this server, with what lets it in. `store` holds whole runs,
+    where the server is one for those too.
     """
 
     tracking: Tracking
@@ -30,6 +33,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     grant: Grant
     address: Callable[[], str]
     proxied: bool = False
+    store: RunStore | None = None
+    caller: Caller = Anybody()
 
     def addressed(self, thing: Thing) -> Thing:
         """With the address of its artifacts as this server's clients reach them."""

@@ -19,7 +19,7 @@ from mlproj.errors import StoreError
 from mlproj.files import locked
 from mlproj.store.room import PLENTY, has_room
 
-VERSION = "0004"
+VERSION = "0005"
 """The version of the schema that this code reads and writes: the newest of the migrations."""
 
 FILE = "store.db"

@@ -1,0 +1,70 @@
+"""What a server for several people needs: users, their tokens and rights, what they did, and far runners."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "users",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("admin", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("created", sa.String(length=40), nullable=False),
+        sa.Column("disabled", sa.Boolean(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "tokens",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("user_name", sa.String(length=128), nullable=True),
+        sa.Column("label", sa.String(length=256), nullable=False),
+        sa.Column("digest", sa.String(length=71), nullable=False),
+        sa.Column("created", sa.String(length=40), nullable=False),
+        sa.Column("expires", sa.String(length=40), nullable=True),
+        sa.Column("used", sa.String(length=40), nullable=True),
+        sa.Column("run_id", sa.String(length=64), nullable=True),
+        sa.Column("level", sa.String(length=16), nullable=True),
+        sa.ForeignKeyConstraint(["user_name"], ["users.name"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("tokens_by_user", "tokens", ["user_name"], unique=False)
+    op.create_index("tokens_by_run", "tokens", ["run_id"], unique=False)
+    op.create_table(
+        "permissions",
+        sa.Column("user_name", sa.String(length=128), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("thing", sa.String(length=256), nullable=False),
+        sa.Column("level", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(["user_name"], ["users.name"]),
+        sa.PrimaryKeyConstraint("user_name", "kind", "thing"),
+    )
+    op.create_index("permissions_by_thing", "permissions", ["kind", "thing"], unique=False)
+    op.create_table(
+        "audit",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("time", sa.String(length=40), nullable=False),
+        sa.Column("user_name", sa.String(length=128), nullable=True),
+        sa.Column("token", sa.String(length=32), nullable=True),
+        sa.Column("address", sa.String(length=64), nullable=True),
+        sa.Column("action", sa.String(length=256), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=True),
+        sa.Column("thing", sa.String(length=256), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("audit_by_user", "audit", ["user_name", "number"], unique=False)
+    op.create_index("audit_by_thing", "audit", ["kind", "thing", "number"], unique=False)
+    op.create_table(
+        "supervised",
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("seen", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"]),
+        sa.PrimaryKeyConstraint("run_id"),
+    )
