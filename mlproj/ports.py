@@ -474,6 +474,10 @@ class RunStore(Protocol):
     @property
     def contents(self) -> Contents: ...
 
+    def close(self) -> None:
+        """Lets go of what it holds open. May be called twice; nothing else may be, after it."""
+        ...
+
     def workspace(self, run_id: str) -> Path:
         """The run's own folder in the store, made if need be: its logs while it runs, its output folder."""
         ...

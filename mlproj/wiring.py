@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlproj.errors import ProjectError, RunNotFound, SourceError
+from mlproj.errors import NotSupportedYet, ProjectError, RunNotFound, SourceError
+from mlproj.model.access import Level
 from mlproj.model.environment import (
     Activation,
     CondaSpec,
@@ -29,6 +30,7 @@ from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
+    from mlproj.server.access import Application
     from mlproj.services.bundle_beside import Suppliers
 
 
@@ -204,6 +206,20 @@ def artifacts_of(store: RunStore) -> Artifacts:
     """The files that clients log to the runs of a store."""
     artifacts: Artifacts = part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads")
     return artifacts
+
+
+def open_served(
+    backend_uri: str | None, destination: str | None, environ: Mapping[str, str], directory: Path
+) -> RunStore:
+    """The store that a server serves, made if it is not there: the one that commands find by themselves, or
+    that of a folder, or of an sqlite file of ours. Raises StoreError."""
+    folder: str | None = part("store.locating:served_folder")(backend_uri, destination)
+    return open_store(environ, directory, folder, create=True)
+
+
+def entrance_for(store: RunStore, app: Application, *, default: Level = Level.NONE) -> Application:
+    """The application behind what asks callers who they are."""
+    raise NotSupportedYet("this version knows no users", hint="leave `--auth` away, and listen on loopback")
 
 
 def current_folder() -> Path:

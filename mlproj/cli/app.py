@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "prune": "Take away runs that a rule does not keep",
     "env": "List, build, lock and take away environments",
     "store": "Back up, restore or move the store",
+    "server": "Keep one history for several people, as a tracking server",
     "attest": "Sign what was recorded of a run, or where the chain ends",
     "key": "Make keys to sign with, and look at them",
     "verify": "Check that what was recorded is still what was recorded",

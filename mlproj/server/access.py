@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -110,7 +110,7 @@ class Guard:
 
     def _admitted(self, scope: Scope) -> Scope:
         for name, value in scope["headers"]:
-            if name == b"host" and _host_name(value) not in self._hosts:
+            if name == b"host" and host_name(value) not in self._hosts:
                 raise Failure(DENIED, "Invalid Host header: this server answers to its own address only")
             if name == b"origin" and not self._own_origin(value):
                 raise Failure(DENIED, "Cross-origin request blocked")
@@ -131,23 +131,26 @@ class Guard:
 
     def _own_origin(self, value: bytes) -> bool:
         scheme, _, rest = value.partition(b"://")
-        return scheme in (b"http", b"https") and _host_name(rest) in self._hosts
+        return scheme in (b"http", b"https") and host_name(rest) in self._hosts
 
 
 class Refusal:
     """Answers every request alike."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._failure = failure
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, body = encoded(self._failure)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers += self._headers
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
-def _host_name(value: bytes) -> str | None:
+def host_name(value: bytes) -> str | None:
+    """The name or address in a Host header or behind an origin's scheme, without the port; None for none."""
     try:
         return urlsplit(f"//{value.decode('ascii')}").hostname
     except ValueError:

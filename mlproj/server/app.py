@@ -15,6 +15,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from mlproj.errors import MlprojError
 from mlproj.ports import RunStore
@@ -270,10 +271,14 @@ def _add_failures(app: FastAPI, unexpected: Callable[[Exception], None]) -> None
     async def cut(request: Request, error: Exception) -> Response:
         return answer(invalid(str(error)))
 
+    async def gone(request: Request, error: Exception) -> Response:
+        return answer(invalid("the client went away"))
+
     app.add_exception_handler(Failure, failed)
     app.add_exception_handler(MlprojError, expected)
     app.add_exception_handler(HTTPException, no_route)
     app.add_exception_handler(streams.Cut, cut)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, bug)
 
 

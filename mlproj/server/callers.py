@@ -6,6 +6,9 @@ from typing import Protocol
 
 from mlproj.model.access import Kind, Level
 
+CALLER = "mlproj.caller"
+"""Where a request's scope holds who calls, once an entrance knows."""
+
 
 class Caller(Protocol):
     """Somebody at a server, for the length of one request."""
