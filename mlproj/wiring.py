@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlproj.access_ports import Users
 from mlproj.errors import ProjectError, RunNotFound, SourceError
+from mlproj.model.access import Level
 from mlproj.model.environment import (
     Activation,
     CondaSpec,
@@ -29,6 +31,8 @@ from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
+    from mlproj.server.access import Application
+    from mlproj.server.auth.entrance import Entrance, OpenEntrance
     from mlproj.services.bundle_beside import Suppliers
 
 
@@ -204,6 +208,35 @@ def artifacts_of(store: RunStore) -> Artifacts:
     """The files that clients log to the runs of a store."""
     artifacts: Artifacts = part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads")
     return artifacts
+
+
+def users_of(store: RunStore) -> Users:
+    """Who may use a server over the store."""
+    users: Users = part("store.users:open_users")(store)
+    return users
+
+
+def entrance_for(
+    store: RunStore,
+    app: Application,
+    *,
+    default: Level = Level.NONE,
+    unexpected: Callable[[Exception], None] = lambda error: None,
+) -> Entrance:
+    """The door of a server that asks who calls; what nobody said anything of is at the level `default`.
+
+    Once it is called the process is not forked. `unexpected` hears of what could not be written down.
+    """
+    entrance: Entrance = part("server.auth.entrance:Entrance")(
+        users_of(store), app, default=default, unexpected=unexpected
+    )
+    return entrance
+
+
+def open_entrance_for(store: RunStore, app: Application) -> OpenEntrance:
+    """The door of a server that asks nobody, but for the tokens of runs, which stand in the path."""
+    entrance: OpenEntrance = part("server.auth.entrance:OpenEntrance")(users_of(store), app)
+    return entrance
 
 
 def current_folder() -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,18 @@ GRANT = "mlproj.grant"
 
 PREFIX = "mlproj.prefix"
 """Where a request's scope holds what came before its path: what tells who the caller is."""
+
+CALLER = "mlproj.caller"
+"""Where a request's scope holds who calls, at a server that asks."""
+
+USERS = "mlproj.users"
+"""Where it holds the users of the server's store."""
+
+VIEW = "mlproj.view"
+"""Where it holds what makes of the ports those by which its caller sees no more than they may."""
+
+LINK = "mlproj.link"
+"""Where it holds what makes of a method and a path one by which that request is let in without more."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -137,12 +149,14 @@ class Guard:
 class Refusal:
     """Answers every request alike."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._failure = failure
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, body = encoded(self._failure)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers += self._headers
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
