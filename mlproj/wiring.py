@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlproj.errors import NotSupportedYet, ProjectError, RunNotFound, SourceError
+from mlproj.access_ports import Users
+from mlproj.errors import ProjectError, RunNotFound, SourceError
 from mlproj.model.access import Level
 from mlproj.model.environment import (
     Activation,
@@ -31,6 +32,7 @@ from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
     from mlproj.server.access import Application
+    from mlproj.server.auth.entrance import Entrance, OpenEntrance
     from mlproj.services.bundle_beside import Suppliers
 
 
@@ -217,9 +219,33 @@ def open_served(
     return open_store(environ, directory, folder, create=True)
 
 
-def entrance_for(store: RunStore, app: Application, *, default: Level = Level.NONE) -> Application:
-    """The application behind what asks callers who they are."""
-    raise NotSupportedYet("this version knows no users", hint="leave `--auth` away, and listen on loopback")
+def users_of(store: RunStore) -> Users:
+    """Who may use a server over the store."""
+    users: Users = part("store.users:open_users")(store)
+    return users
+
+
+def entrance_for(
+    store: RunStore,
+    app: Application,
+    *,
+    default: Level = Level.NONE,
+    unexpected: Callable[[Exception], None] = lambda error: None,
+) -> Entrance:
+    """The door of a server that asks who calls; what nobody said anything of is at the level `default`.
+
+    Once it is called the process is not forked. `unexpected` hears of what could not be written down.
+    """
+    entrance: Entrance = part("server.auth.entrance:Entrance")(
+        users_of(store), app, default=default, unexpected=unexpected
+    )
+    return entrance
+
+
+def open_entrance_for(store: RunStore, app: Application) -> OpenEntrance:
+    """The door of a server that asks nobody, but for the tokens of runs, which stand in the path."""
+    entrance: OpenEntrance = part("server.auth.entrance:OpenEntrance")(users_of(store), app)
+    return entrance
 
 
 def current_folder() -> Path:

@@ -117,7 +117,8 @@ def server(
             metrics=expose_prometheus,
         ),
     )
-    entrance = partial(wiring.entrance_for, default=default_permission) if asked else None
+    asking = partial(wiring.entrance_for, default=default_permission)
+    entrance = asking if asked else wiring.open_entrance_for
     serve(hosting, partial(_opened, backend_store_uri, artifacts_destination), entrance)
     return 0
 

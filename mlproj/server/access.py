@@ -27,6 +27,18 @@ GRANT = "mlproj.grant"
 PREFIX = "mlproj.prefix"
 """Where a request's scope holds what came before its path: what tells who the caller is."""
 
+CALLER = "mlproj.caller"
+"""Where a request's scope holds who calls, at a server that asks."""
+
+USERS = "mlproj.users"
+"""Where it holds the users of the server's store."""
+
+VIEW = "mlproj.view"
+"""Where it holds what makes of the ports those by which its caller sees no more than they may."""
+
+LINK = "mlproj.link"
+"""Where it holds what makes of a method and a path one by which that request is let in without more."""
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _ENDPOINT = re.compile(ENDPOINT.pattern.encode())

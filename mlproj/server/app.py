@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -20,7 +21,8 @@ from starlette.requests import ClientDisconnect
 from mlproj.errors import MlprojError
 from mlproj.ports import RunStore
 from mlproj.server import description, limits, streams
-from mlproj.server.access import GRANT, PREFIX, Grant
+from mlproj.server.access import CALLER, GRANT, LINK, PREFIX, USERS, VIEW, Grant
+from mlproj.server.callers import Anybody
 from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
 from mlproj.server.otlp import spans_by_trace, unpacked
@@ -33,11 +35,13 @@ from mlproj.server.routes import (
     experiments,
     logged_models,
     metrics,
+    permissions,
     registry,
     runs,
     traces,
     traces_v2,
     uploads,
+    users,
     versions,
 )
 from mlproj.tracking_ports import Artifacts, Tracking
@@ -58,6 +62,8 @@ ROUTES: tuple[Route, ...] = (
     *traces.ROUTES,
     *traces_v2.ROUTES,
     *assessments.ROUTES,
+    *users.ROUTES,
+    *permissions.ROUTES,
 )
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -74,6 +80,7 @@ _STREAMED: tuple[tuple[str, str, Streamed], ...] = (
     ("PUT", uploads.PART, streams.upload_part),
 )
 _ALL = Grant()
+_ANYBODY = Anybody()
 _JSON = "application/json"
 _TEXT = "text/plain"
 _BYTES = "application/octet-stream"
@@ -150,13 +157,17 @@ class _Maker:
         self._store = store
 
     def desk(self, request: Request) -> Desk:
+        view, scope = request.scope.get(VIEW), request.scope
+        tracking, files = (self._tracking, self._files) if view is None else view(self._tracking, self._files)
         return Desk(
-            tracking=self._tracking,
-            artifacts=self._files,
+            tracking=tracking,
+            artifacts=files,
             grant=_grant(request),
-            address=partial(_address, request),
+            link=partial(_link, request),
             proxied=self._proxied,
             store=self._store,
+            caller=scope.get(CALLER, _ANYBODY),
+            users=scope.get(USERS),
         )
 
     def handler(self, route: Route) -> Handler:
@@ -198,9 +209,12 @@ def _grant(request: Request) -> Grant:
     return grant
 
 
-def _address(request: Request) -> str:
-    """Where the caller reaches this server: by the name that it called, which has been looked at."""
-    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get(PREFIX, '')}"
+def _link(request: Request, method: str, path: str) -> str:
+    """What the caller reaches a path of this server by: the name that it called, which has been looked at,
+    and what lets it in."""
+    signed = request.scope.get(LINK)
+    way = f"{request.scope.get(PREFIX, '')}{quote(path)}" if signed is None else signed(method, path)
+    return f"{request.url.scheme}://{request.url.netloc}{way}"
 
 
 def _add_pages(app: FastAPI, maker: _Maker) -> None:

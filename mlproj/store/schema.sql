@@ -53,7 +53,7 @@ CREATE INDEX tokens_by_user ON tokens (user_name);
 CREATE INDEX tokens_by_run ON tokens (run_id);
 CREATE TABLE permissions ( user_name VARCHAR(128) NOT NULL, kind VARCHAR(16) NOT NULL, thing VARCHAR(256) NOT NULL, level VARCHAR(16) NOT NULL, PRIMARY KEY (user_name, kind, thing), FOREIGN KEY(user_name) REFERENCES users (name) );
 CREATE INDEX permissions_by_thing ON permissions (kind, thing);
-CREATE TABLE audit ( number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, time VARCHAR(40) NOT NULL, user_name VARCHAR(128), token VARCHAR(32), address VARCHAR(64), action VARCHAR(256) NOT NULL, kind VARCHAR(16), thing VARCHAR(256), status INTEGER NOT NULL );
+CREATE TABLE audit ( number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, time VARCHAR(40) NOT NULL, user_name VARCHAR(128), token VARCHAR(32), address VARCHAR(64), action VARCHAR(256) NOT NULL, kind VARCHAR(16), thing VARCHAR(256), status INTEGER NOT NULL, times INTEGER DEFAULT '1' NOT NULL );
 CREATE INDEX audit_by_user ON audit (user_name, number);
 CREATE INDEX audit_by_thing ON audit (kind, thing, number);
 CREATE TABLE supervised ( run_id VARCHAR(64) NOT NULL, seen VARCHAR(40) NOT NULL, PRIMARY KEY (run_id), FOREIGN KEY(run_id) REFERENCES runs (run_id) );

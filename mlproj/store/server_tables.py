@@ -64,6 +64,8 @@ audit = Table(
     Column("kind", String(16)),
     Column("thing", String(256)),
     Column("status", Integer, nullable=False),
+    # How often it was done alike, one time after the other.
+    Column("times", Integer, nullable=False, server_default="1"),
     Index("audit_by_user", "user_name", "number"),
     Index("audit_by_thing", "kind", "thing", "number"),
     sqlite_autoincrement=True,

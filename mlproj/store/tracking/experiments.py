@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mlproj.errors import AlreadyThere, NotFound, UsageError
+from mlproj.model.absent import no_experiment, no_experiment_named
 from mlproj.model.moment import milliseconds, timestamp
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Experiment, Lifecycle, Page, Pairs
@@ -84,7 +85,7 @@ class StoredExperiments:
         with self._database.reading() as connection:
             row = connection.execute(_EXPERIMENTS.where(experiments.c.name == name)).first()
             if row is None:
-                raise NotFound(f"Could not find experiment with name '{name}'")
+                raise no_experiment_named(name)
             return self._read(connection, row)
 
     def rename(self, experiment_id: str, name: str) -> None:
@@ -106,7 +107,7 @@ class StoredExperiments:
         with self._database.writing() as connection:
             row = _row(connection, experiment_id, lock=True)
             if bool(row.deleted) == deleted:
-                raise _missing(experiment_id)
+                raise no_experiment(experiment_id)
             now = self._database.now()
             changed = {"deleted": deleted, "updated": now}
             connection.execute(update(experiments).where(experiments.c.id == row.id).values(**changed))
@@ -130,9 +131,16 @@ class StoredExperiments:
                 raise NotFound(f"No tag with name: {key} in experiment with id {experiment_id}")
 
     def search(
-        self, search: Search, page: Page, *, lifecycle: Lifecycle | None = Lifecycle.ACTIVE
+        self,
+        search: Search,
+        page: Page,
+        *,
+        lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
+        within: Collection[str] | None = None,
     ) -> tuple[Sequence[Experiment], str | None]:
         statement = _EXPERIMENTS
+        if within is not None:
+            statement = statement.where(experiments.c.id.in_(experiment_numbers(within)))
         if lifecycle is not None:
             statement = statement.where(experiments.c.deleted == (lifecycle is Lifecycle.DELETED))
         with self._database.reading() as connection:
@@ -178,18 +186,19 @@ def experiment_number(experiment_id: str) -> int | None:
     return int(experiment_id)
 
 
+def experiment_numbers(experiment_ids: Iterable[str]) -> list[int]:
+    """The numbers of those ids that can be one."""
+    return [number for number in map(experiment_number, experiment_ids) if number is not None]
+
+
 def _row(connection: Connection, experiment_id: str, *, lock: bool = False) -> Any:
     number = experiment_number(experiment_id)
     statement = _EXPERIMENTS.where(experiments.c.id == number)
     asked = statement.with_for_update() if lock else statement
     row = None if number is None else connection.execute(asked).first()
     if row is None:
-        raise _missing(experiment_id)
+        raise no_experiment(experiment_id)
     return row
-
-
-def _missing(experiment_id: str) -> NotFound:
-    return NotFound(f"No Experiment with id={experiment_id} exists")
 
 
 def _refuse_taken(connection: Connection, name: str) -> None:

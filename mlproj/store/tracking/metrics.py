@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from mlproj.errors import NotFound, UsageError
+from mlproj.errors import UsageError
+from mlproj.model.absent import no_logged_model
 from mlproj.model.logged import LARGEST, Point, Summary, order, summed
 from mlproj.model.tracking import Metric, MetricSummary, Page
 from mlproj.store.tables import latest_metrics
@@ -104,7 +105,7 @@ def add_model_points(connection: Connection, run_id: str, metrics: Sequence[Metr
     }
     for model_id in {model_id for model_id, *_ in rows}:
         if connection.execute(_MODEL, {"model_id": model_id}).first() is None:
-            raise NotFound(f"Logged model with ID '{model_id}' not found.")
+            raise no_logged_model(model_id)
     new = [
         row for row in rows.values() if connection.execute(_SAME_MODEL_POINT, _key_of(row)).first() is None
     ]

@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=True),
         sa.Column("thing", sa.String(length=256), nullable=True),
         sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("number"),
         sqlite_autoincrement=True,
     )
