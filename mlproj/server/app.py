@@ -39,6 +39,8 @@ from mlproj.server.routes import (
     uploads,
     versions,
 )
+from mlproj.server.run_door import RunDoor
+from mlproj.server.store_app import add_store_routes
 from mlproj.tracking_ports import Artifacts, Tracking
 from mlproj.version import __version__
 
@@ -133,6 +135,9 @@ def create_app(
                 openapi_extra=description.streamed(method, path),
                 include_in_schema=prefix == _PREFIXES[0],
             )
+    if store is not None:
+        schemas |= add_store_routes(app, maker.desk)
+        app.add_middleware(RunDoor, tokens=store.run_tokens, reception=store.reception)
     _add_pages(app, maker)
     _add_failures(app, unexpected)
     _describe(app, schemas)
