@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import ssl
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -94,6 +95,29 @@ class Connection:
         """The bytes that a request answers with whose body is of that media type."""
         with self._answer(method, self._url(path, {}), body, kind) as answer:
             return answer.read()
+
+    def raw(
+        self, method: str, path: str, headers: Mapping[str, str], body: IO[bytes]
+    ) -> tuple[int, list[tuple[str, str]], Iterator[bytes]]:
+        """Status, headers and content of whatever is answered, for somebody else: with the headers that are
+        given, and none of ours. Raises Away."""
+        size = body.seek(0, os.SEEK_END)
+        body.seek(0)
+        own = {"Content-Length": str(size)} if size or method not in ("GET", "HEAD") else {}
+        try:
+            answer = self._pool.request(
+                method,
+                self._base + path,
+                body=body if own else None,
+                headers={**headers, **own, "Accept-Encoding": "identity"},
+                timeout=urllib3.Timeout(connect=CONNECT, read=LATER),
+                preload_content=False,
+                redirect=False,
+                retries=False,
+            )
+        except (HTTPError, OSError, ValueError) as error:
+            raise self._away(error) from error
+        return answer.status, list(answer.headers.items()), answer.stream(_PIECE)
 
     @contextlib.contextmanager
     def sent(self, path: str, body: bytes, kind: str) -> Iterator[Iterator[bytes]]:

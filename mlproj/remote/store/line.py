@@ -11,8 +11,10 @@ import msgspec
 
 from mlproj.errors import MlprojError, StoreError
 from mlproj.model.digest import Digest
+from mlproj.model.redaction import STORE_TOKEN
 from mlproj.remote.connection import Connection, Manner
 from mlproj.remote.credentials import Credentials, read_credentials
+from mlproj.remote.store.relay import Relay
 from mlproj.store_wire import (
     BELOW,
     FETCH,
@@ -26,7 +28,6 @@ from mlproj.store_wire import (
     encoded,
 )
 
-TOKEN = "MLPROJ_TOKEN"
 _BYTES = "application/octet-stream"
 
 
@@ -42,7 +43,7 @@ class Line:
     def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
         manner = Manner(
             called="store",
-            let_in=f"set `{TOKEN}` to a token of that server (`mlproj tokens create` makes one), or"
+            let_in=f"set `{STORE_TOKEN}` to a token of that server (`mlproj tokens create` makes one), or"
             " `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`",
             address="give the address of a server that `mlproj server` started",
             known=_known,
@@ -53,6 +54,10 @@ class Line:
         ).geturl()
         """The address without credentials."""
         self._connection = Connection(uri, _credentials(uri, environ), environ, manner=manner)
+
+    def relay(self, prefix: str) -> Relay:
+        """What hands requests on to the server, below that path."""
+        return Relay(self._connection, prefix)
 
     def ask(self, question: Question, asked: Asked) -> Any:
         """The answer. Raises StoreError (Away where nobody answers), and whatever the server tells."""
@@ -93,7 +98,7 @@ def _credentials(uri: str, environ: Mapping[str, str]) -> Credentials:
     address."""
     found = read_credentials(uri, environ)
     parts = urlsplit(uri)
-    token = environ.get(TOKEN)
+    token = environ.get(STORE_TOKEN)
     if parts.username is not None:
         named = {
             "MLFLOW_TRACKING_USERNAME": unquote(parts.username),

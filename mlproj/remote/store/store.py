@@ -30,6 +30,7 @@ from mlproj.remote.store.housekeeping import FarHousekeeper
 from mlproj.remote.store.indexes import as_index
 from mlproj.remote.store.line import Line
 from mlproj.remote.store.pulse import pulse
+from mlproj.remote.store.relay import Relay
 
 
 @dataclass(slots=True)
@@ -93,6 +94,10 @@ class FarStore:
         run = self._underway.get(run_id)
         token = None if run is None else run.token
         return None if token is None else f"{self._line.base}/t/{token}"
+
+    def relay(self, run_id: str) -> Relay:
+        """What hands on to the server what the script of a run that goes on here logs."""
+        return self._line.relay(f"/t/{self._underway[run_id].token}")
 
     def workspace(self, run_id: str) -> Path:
         folder = self._root / "runs" / run_id
