@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlproj.access_ports import Users
-from mlproj.errors import ProjectError, RunNotFound, SourceError
+from mlproj.errors import ProjectError, RunNotFound, SourceError, StoreError
 from mlproj.model.access import Level
 from mlproj.model.environment import (
     Activation,
@@ -52,6 +52,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         environments=lambda spec: environment_for(spec, environ, cache),
         executor=lambda activation: executor_for(activation, environ, chosen, cache),
         open_store=lambda: open_store(environ, caller, store, create=True),
+        far=part("store.locating:address")(store, environ),
         endpoint=partial(endpoint_for, outer_secrets(environ)),
         enclosure=lambda container, run_id, called: part("execution.enclosure:enclosed")(
             container, run_id, cache / _WATCHES, environ, called=called
@@ -172,10 +173,17 @@ def endpoint_for(
         except RunNotFound:
             return False
 
+    uri = store.script_uri(run_id)
+    if uri is not None and reach is None:
+        straight: Endpoint = part("remote.store.straight:StraightEndpoint")(uri)
+        return straight
+    # Only a store at a server has a relay: who cannot call that calls us.
+    relay = None if uri is None else partial(getattr(store, "relay"), run_id)  # noqa: B009
     endpoint: Endpoint = part("server.endpoint:Endpoint")(
         run_id,
         lambda: tracking_of(store),
         lambda: artifacts_of(store),
+        relay=relay,
         owns=is_step,
         movable=movable,
         secrets=secrets,
@@ -199,13 +207,15 @@ def server_of(uri: str, environ: Mapping[str, str], given: str | None) -> Server
 
 
 def tracking_of(store: RunStore) -> Tracking:
-    """What a store tracks, for whoever logs to its runs."""
+    """What a store tracks, for whoever logs to its runs. Raises StoreError for one at a server."""
+    _refuse_far(store.address, "what scripts log to a store at a server goes there by MLflow's protocol")
     tracking: Tracking = part("store.tracking.opening:open_tracking")(store)
     return tracking
 
 
 def artifacts_of(store: RunStore) -> Artifacts:
-    """The files that clients log to the runs of a store."""
+    """The files that clients log to the runs of a store. As `tracking_of`."""
+    _refuse_far(store.address, "what scripts log to a store at a server goes there by MLflow's protocol")
     artifacts: Artifacts = part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads")
     return artifacts
 
@@ -283,8 +293,16 @@ def move(store: str | None, destination: Path, report: Report, *, wait: bool) ->
 
 
 def _located(store: str | None) -> Path:
+    address = part("store.locating:address")(store, os.environ)
+    if address is not None:
+        _refuse_far(address, "a store at a server is backed up, restored and moved where that runs")
     path: Path = part("store.locating:locate")(store, os.environ, current_folder())
     return path
+
+
+def _refuse_far(address: str, why: str) -> None:
+    if "://" in address:
+        raise StoreError(f"this cannot be done to `{without_credentials(address)}`: {why}")
 
 
 _WATCHES = "containers"
@@ -298,7 +316,15 @@ def _clear_containers(environ: Mapping[str, str]) -> None:
 
 
 def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
+    """The store that is named, else the one that is found from `directory` upward, made there if need be and
+    `create` says so. Raises StoreError; of a store at a server nobody is asked yet whether it is there."""
     _clear_containers(environ)
+    address = part("store.locating:address")(store, environ)
+    if address is not None:
+        far: RunStore = part("remote.store.opening:open_far_store")(
+            address, environ, cache_folder(environ), part("store.blobs:FolderBlobs")
+        )
+        return far
     path = part("store.locating:locate")(store, environ, directory)
     opened: RunStore = part("store.opening:open_store")(path, create=create)
     return opened

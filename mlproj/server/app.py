@@ -44,6 +44,7 @@ from mlproj.server.routes import (
     users,
     versions,
 )
+from mlproj.server.store_app import add_store_routes
 from mlproj.tracking_ports import Artifacts, Tracking
 from mlproj.version import __version__
 
@@ -141,6 +142,8 @@ def create_app(
                 openapi_extra=description.streamed(method, path),
                 include_in_schema=prefix == _PREFIXES[0],
             )
+    if store is not None:
+        schemas |= add_store_routes(app, maker.desk)
     _add_pages(app, maker)
     _add_failures(app, unexpected)
     _describe(app, schemas)
@@ -164,6 +167,7 @@ class _Maker:
             artifacts=files,
             grant=_grant(request),
             link=partial(_link, request),
+            address=_address(request),
             proxied=self._proxied,
             store=self._store,
             caller=scope.get(CALLER, _ANYBODY),
@@ -214,7 +218,11 @@ def _link(request: Request, method: str, path: str) -> str:
     and what lets it in."""
     signed = request.scope.get(LINK)
     way = f"{request.scope.get(PREFIX, '')}{quote(path)}" if signed is None else signed(method, path)
-    return f"{request.url.scheme}://{request.url.netloc}{way}"
+    return f"{_address(request)}{way}"
+
+
+def _address(request: Request) -> str:
+    return f"{request.url.scheme}://{request.url.netloc}"
 
 
 def _add_pages(app: FastAPI, maker: _Maker) -> None:

@@ -26,15 +26,16 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """One caller's view. With `proxied`, artifacts go through the server, and not through a shared folder.
 
     `link` tells of a method and a path by which address the caller can make that request, with what lets it
-    in. `store` holds whole runs, where the server is one for those too. `tracking` and `artifacts` show and
-    change no more than the caller may; what is done through `store` has to ask `caller` itself. `users` are
-    those of the server's store.
+    in, and `address` where it reaches the server without that. `store` holds whole runs, where the server is
+    one for those too. `tracking` and `artifacts` show and change no more than the caller may; what is done
+    through `store` has to ask `caller` itself. `users` are those of the server's store.
     """
 
     tracking: Tracking
     artifacts: Artifacts
     grant: Grant
     link: Callable[[str, str], str]
+    address: str
     proxied: bool = False
     store: RunStore | None = None
     caller: Caller = Anybody()

@@ -34,20 +34,26 @@ NO_STORE = 507
 
 
 class Failure(Exception):
-    """A request that is answered with an error."""
+    """A request that is answered with an error. `cause` is ours, for those who know our errors by kind."""
 
-    def __init__(self, code: str, message: str, status: int | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, status: int | None = None, *, cause: MlprojError | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = STATUS[code] if status is None else status
+        self.cause = cause
 
 
-class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An error as MLflow's clients read it."""
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error as MLflow's clients read it. Where a store is asked for whole runs, with our own kind of error
+    and its hint."""
 
     error_code: str
     message: str
+    kind: str | None = None
+    hint: str | None = None
 
 
 def invalid(message: str) -> Failure:
@@ -70,5 +76,11 @@ def told(error: MlprojError) -> Failure:
 
 def encoded(failure: Failure) -> tuple[int, bytes]:
     """The status and the body of the answer."""
-    answer = ErrorAnswer(error_code=failure.code, message=failure.message)
+    cause = failure.cause
+    if cause is None:
+        answer = ErrorAnswer(error_code=failure.code, message=failure.message)
+    else:
+        answer = ErrorAnswer(
+            error_code=failure.code, message=cause.message, kind=type(cause).__name__, hint=cause.hint
+        )
     return failure.status, msgspec.json.encode(answer)

@@ -172,6 +172,8 @@ class Contents:
             yield readable(path), digest
 
     def _take(self, _: object) -> Sequence[bytes]:
+        # What is at a server is read there, and not in a copy.
+        self._blobs.bring(self._waiting, afresh=True)
         names = [self._blobs.name(digest) for digest in self._waiting]
         self._waiting = []
         return names

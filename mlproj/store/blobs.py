@@ -10,7 +10,7 @@ import itertools
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -117,6 +117,13 @@ class FolderBlobs:
                 for name in sorted(os.listdir(self._root / "sha256" / folder)):
                     with contextlib.suppress(ValueError):
                         yield Digest.from_hex(folder + name)
+
+    def missing(self, digests: Iterable[Digest]) -> tuple[Digest, ...]:
+        with explained(self._root.parent):
+            return tuple(self._renew(dict.fromkeys(digests)))
+
+    def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
+        """As in `BlobStore`: all of them are here."""
 
     def incoming(self) -> Iterator[Path]:
         """What is being written aside, or was when its writer ended."""

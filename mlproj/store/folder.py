@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mlproj.errors import Altered, NoRoom, RunNotFound, StoreError
+from mlproj.far_ports import Reception
 from mlproj.files import locked
 from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
@@ -75,8 +76,21 @@ class FolderStore:
         return self._root
 
     @property
+    def address(self) -> str:
+        return str(self._root)
+
+    @property
     def blobs(self) -> FolderBlobs:
         return self._blobs
+
+    @property
+    def reception(self) -> Reception:
+        # Only a server has a use for it.
+        receive = importlib.import_module("mlproj.store.reception").FolderReception
+        reception: Reception = receive(
+            self, self._place, self._has_source, looking=self._looking, changing=self._changing
+        )
+        return reception
 
     @property
     def housekeeper(self) -> Housekeeper:
@@ -117,6 +131,9 @@ class FolderStore:
     def close(self) -> None:
         """Lets go of the database; also happens when the store is no longer used."""
         self._close()
+
+    def script_uri(self, run_id: str) -> str | None:
+        return None
 
     def workspace(self, run_id: str) -> Path:
         folder = self._root / "runs" / run_id
@@ -191,10 +208,10 @@ class FolderStore:
             bring_run(self._place(), run, payload, amendments, self._clock())
             return reading.read_run(self._connection, run.run_id, self._machine)
 
-    def find(self, reference: str) -> Run:
+    def find(self, reference: str, within: frozenset[str] | None = None) -> Run:
         self._look_for_dead()
         with self._looking():
-            run_id = resolve(self._connection, self._root, reference)
+            run_id = resolve(self._connection, self._root, reference, within)
             return reading.read_run(self._connection, run_id, self._machine)
 
     def search(self, query: RunQuery) -> tuple[Run, ...]:

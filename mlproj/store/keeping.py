@@ -50,9 +50,14 @@ def owned_runs(place: Place, owner: str) -> tuple[str, ...]:
 
 def keep_outputs(place: Place, run_id: str) -> Left:
     """The artifacts of a run that a client began, and the files of the models and traces that it logged."""
-    own = _keep(place, [(place.workspace(run_id) / ARTIFACTS, ARTIFACTS)])
+    own = keep_artifacts(place, run_id)
     beside = keep_beside(place, run_id)
     return Left(outputs=own.outputs + beside.outputs, unkept=own.unkept + beside.unkept)
+
+
+def keep_artifacts(place: Place, run_id: str) -> Left:
+    """The files in the artifact folder of a run."""
+    return _keep(place, [(place.workspace(run_id) / ARTIFACTS, ARTIFACTS)])
 
 
 def keep_beside(place: Place, run_id: str) -> Left:

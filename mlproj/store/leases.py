@@ -19,6 +19,7 @@ from mlproj.model.digest import Digest
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
 from mlproj.store.blobs import FolderBlobs
+from mlproj.store.far_leases import read_far_leases
 
 _HELD, _NEW = "lease-", "new-lease-"
 _GRAIN_S = 2.0
@@ -68,8 +69,7 @@ def held_lease(locks: Path) -> Iterator[LeaseFile]:
 
 def read_leases(locks: Path) -> Leased:
     """The leases that are held; files of those that ended without a word are removed."""
-    began: list[float] = []
-    manifests: set[Digest] = set()
+    began, manifests = read_far_leases(locks)
     for path in locks.glob(f"{_HELD}*"):
         if not _is_held(path):
             continue

@@ -20,6 +20,12 @@ _NETWORK = frozenset(
 )
 
 
+def address(explicit: str | None, environ: Mapping[str, str]) -> str | None:
+    """The address of the server that has the store, where the one that is named is at one."""
+    chosen = explicit or environ.get("MLPROJ_STORE") or ""
+    return chosen if chosen.lower().startswith(("http://", "https://")) else None
+
+
 def locate(explicit: str | None, environ: Mapping[str, str], directory: Path) -> Path:
     """The store's folder, which need not exist yet.
 
@@ -31,7 +37,10 @@ def locate(explicit: str | None, environ: Mapping[str, str], directory: Path) ->
     if not chosen:
         return _nearest(directory) or directory / FOLDER
     if "://" in chosen:
-        raise StoreError(f"this version keeps runs in a folder, not in `{chosen}`", hint="name a folder")
+        raise StoreError(
+            f"runs are kept in a folder or at a server, not in `{chosen}`",
+            hint="name a folder, or the `http://` address of what `mlproj server` started",
+        )
     return Path(os.path.abspath(directory / Path(chosen).expanduser()))
 
 

@@ -15,6 +15,7 @@ from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombsto
 from mlproj.model.record import Entry, EntryKind, read_document, read_import
 from mlproj.model.run import Amendment, Run, Status
 from mlproj.ports import Listed
+from mlproj.store.far_runs import heard_lately
 from mlproj.store.machine import Machine
 
 _AT_ONCE = 200
@@ -42,6 +43,7 @@ def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> R
         if sequence is None:
             run = _document(opening, None, EntryKind.RUN.value, run_id, name)
             judged = supervisor is None or machine.can_judge(supervisor, boot_id)
+            judged = judged or heard_lately(connection, run_id)
             shown = Status(status) if judged else Status.UNKNOWN
         else:
             run = _document(payload, digest, kind, run_id, name)

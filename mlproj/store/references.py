@@ -15,28 +15,32 @@ from mlproj.store.reading import read_tombstone_of
 SHORTEST_PREFIX = 4
 _SHOWN = 5
 _NAMES = (
-    "SELECT name FROM runs WHERE deleted = 0 AND forgotten = 0 GROUP BY name ORDER BY max(number) DESC"
-    " LIMIT 1000"
+    "SELECT name FROM runs WHERE {inside}deleted = 0 AND forgotten = 0 GROUP BY name"
+    " ORDER BY max(number) DESC LIMIT 1000"
 )
 
 
-def resolve(connection: sqlite3.Connection, root: Path, reference: str) -> str:
-    """The id of the run that `reference` names; of several with one name the newest, hidden ones last.
+def resolve(
+    connection: sqlite3.Connection, root: Path, reference: str, within: frozenset[str] | None = None
+) -> str:
+    """The id of the run that `reference` names; of several with one name the newest, hidden ones last. With
+    `within`, only runs in these experiments are there.
 
     `last` is the newest that a person began, rather than another run's script.
 
     Raises RunNotFound where there is none, where a beginning fits several, or where the run was forgotten.
     """
+    inside, places = _inside(within)
     if reference == "last":
-        listed = "deleted = 0 AND forgotten = 0"
-        found = ids(connection, f"{listed} AND parent IS NULL ORDER BY number DESC LIMIT 1")
-        found = found or ids(connection, f"{listed} ORDER BY number DESC LIMIT 1")
+        listed = f"{inside}deleted = 0 AND forgotten = 0"
+        found = ids(connection, f"{listed} AND parent IS NULL ORDER BY number DESC LIMIT 1", *places)
+        found = found or ids(connection, f"{listed} ORDER BY number DESC LIMIT 1", *places)
         if not found:
             raise RunNotFound(
                 f"the store `{root}` holds no run yet", hint="`mlproj run` starts one and records it"
             )
     else:
-        found = _named(connection, reference) if is_text(reference) else []
+        found = _named(connection, reference, within) if is_text(reference) else []
     if len(found) > 1:
         shown = ", ".join(f"`{run_id}`" for run_id in found[:_SHOWN])
         more = ", ..." if len(found) > _SHOWN else ""
@@ -44,7 +48,7 @@ def resolve(connection: sqlite3.Connection, root: Path, reference: str) -> str:
             f"`{reference}` is the beginning of several runs: {shown}{more}", hint="give more of its digits"
         )
     if not found:
-        names = [name for (name,) in connection.execute(_NAMES)]
+        names = [name for (name,) in connection.execute(_NAMES.format(inside=inside), places)]
         raise RunNotFound(
             f"there is no run `{reference}` in the store `{root}`",
             hint=did_you_mean(reference, [*names, "last"]) or "`mlproj runs` lists them",
@@ -69,14 +73,27 @@ def ids(connection: sqlite3.Connection, where: str, *values: object) -> list[str
 
 def newest(connection: sqlite3.Connection, query: RunQuery, _machine: Machine) -> tuple[str, ...]:
     """The ids that a query without conditions means, newest first: a plain list needs no search."""
+    inside, places = _inside(query.within)
     hidden = "" if query.deleted else " AND deleted = 0"
     limit = -1 if query.limit is None else query.limit
-    return tuple(ids(connection, f"forgotten = 0{hidden} ORDER BY number DESC LIMIT ?", limit))
+    listed = f"{inside}forgotten = 0{hidden} ORDER BY number DESC LIMIT ?"
+    return tuple(ids(connection, listed, *places, limit))
 
 
-def _named(connection: sqlite3.Connection, reference: str) -> list[str]:
-    found = ids(connection, "run_id = ?", reference.lower()) or ids(
-        connection, "name = ? AND forgotten = 0 ORDER BY deleted, number DESC LIMIT 1", reference
+def _inside(within: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
+    """The condition that a run is in one of these experiments, to stand before others; and its values."""
+    if within is None:
+        return "", ()
+    return f"experiment_id IN ({', '.join('?' * len(within))}) AND ", tuple(sorted(within))
+
+
+def _named(connection: sqlite3.Connection, reference: str, within: frozenset[str] | None) -> list[str]:
+    inside, places = _inside(within)
+    found = ids(connection, f"{inside}run_id = ?", *places, reference.lower()) or ids(
+        connection,
+        f"{inside}name = ? AND forgotten = 0 ORDER BY deleted, number DESC LIMIT 1",
+        *places,
+        reference,
     )
     if found or len(reference) < SHORTEST_PREFIX:
         return found
@@ -84,7 +101,8 @@ def _named(connection: sqlite3.Connection, reference: str) -> list[str]:
     beginning = reference.lower()
     return ids(
         connection,
-        "run_id >= ? AND run_id < ? ORDER BY number DESC LIMIT ?",
+        f"{inside}run_id >= ? AND run_id < ? ORDER BY number DESC LIMIT ?",
+        *places,
         beginning,
         beginning + chr(sys.maxunicode),
         _SHOWN + 1,

@@ -14,7 +14,9 @@ from mlproj.errors import UsageError, did_you_mean
 from mlproj.model.index import number_in
 from mlproj.model.run import Status
 from mlproj.ports import Condition, RunQuery
+from mlproj.store.far_runs import heard_since
 from mlproj.store.machine import Machine
+from mlproj.store.server_tables import supervised
 from mlproj.store.tables import experiments, latest_metrics, params, runs, tags
 
 _COMPARISONS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
@@ -68,6 +70,8 @@ def matching(connection: sqlite3.Connection, query: RunQuery, machine: Machine) 
     )
     if not query.deleted:
         statement = statement.where(runs.c.deleted == 0)
+    if query.within is not None:
+        statement = statement.where(runs.c.experiment_id.in_(sorted(map(int, query.within))))
     return _execute(connection, _sorted(statement, query.sort, machine).limit(query.limit))
 
 
@@ -120,11 +124,13 @@ def _compare(column: Any, condition: Condition, value: object) -> ColumnElement[
 
 def _status(machine: Machine) -> ColumnElement[str]:
     """The status as it is shown: a running run on a host that we cannot ask is unknown."""
+    heard = select(supervised.c.run_id).where(supervised.c.seen >= heard_since())
     elsewhere = and_(
         runs.c.status == Status.RUNNING.value,
         runs.c.supervisor.is_not(None),
         runs.c.supervisor != machine.host,
         or_(func.coalesce(runs.c.boot_id, "") != machine.boot_id, runs.c.boot_id == ""),
+        runs.c.run_id.not_in(heard),
     )
     return case((elsewhere, Status.UNKNOWN.value), else_=runs.c.status)
 

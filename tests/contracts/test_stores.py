@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,24 @@ from mlproj.model.run import Run, Status
 from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_store
+from tests.remote.store.serving import far_store
 from tests.store.runs import begun, ended
 
-StoreMaker = Callable[[Path], RunStore]
-STORES: dict[str, StoreMaker] = {"folder": lambda path: open_store(path / ".mlproj", create=True)}
+StoreMaker = Callable[[Path], AbstractContextManager[RunStore]]
+
+
+@contextlib.contextmanager
+def folder(path: Path) -> Iterator[RunStore]:
+    yield open_store(path / ".mlproj", create=True)
+
+
+STORES: dict[str, StoreMaker] = {"folder": folder, "server": far_store}
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
-    return STORES[request.param](tmp_path)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
+    with STORES[request.param](tmp_path) as store:
+        yield store
 
 
 def record(store: RunStore, run: Run) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,6 +64,12 @@ class MemoryBlobs:
 
     def digests(self) -> Iterator[Digest]:
         return iter(self.held)
+
+    def missing(self, digests: Iterable[Digest]) -> tuple[Digest, ...]:
+        return tuple(digest for digest in digests if digest not in self.held)
+
+    def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
+        """All of them are here."""
 
 
 class Scene:
