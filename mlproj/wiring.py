@@ -29,6 +29,9 @@ from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from mlproj.model.lineage import Lineage
     from mlproj.services.bundle_beside import Suppliers
 
 
@@ -204,6 +207,21 @@ def artifacts_of(store: RunStore) -> Artifacts:
     """The files that clients log to the runs of a store."""
     artifacts: Artifacts = part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads")
     return artifacts
+
+
+def add_pages(app: FastAPI, environ: Mapping[str, str]) -> None:
+    """Has a server's application show its pages, too."""
+
+    def lineage(store: RunStore, of: str, depth: int) -> Lineage:
+        looking = {"observer": observer(environ), "caller": Path("/")}
+        found: Lineage = part("services.lineage:lineage")(store, of, depth=depth, **looking)
+        return found
+
+    verbs = part("server.pages.visit:Verbs")(
+        lineage=lineage,
+        difference=lambda store, before, after: part("services.diff:diff")(store, before, after),
+    )
+    part("server.pages.adding:add")(app, verbs)
 
 
 def current_folder() -> Path:
