@@ -31,6 +31,9 @@ from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from mlproj.model.lineage import Lineage
     from mlproj.server.access import Application
     from mlproj.server.auth.entrance import Entrance, OpenEntrance
     from mlproj.services.bundle_beside import Suppliers
@@ -256,6 +259,21 @@ def open_entrance_for(store: RunStore, app: Application) -> OpenEntrance:
     """The door of a server that asks nobody, but for the tokens of runs, which stand in the path."""
     entrance: OpenEntrance = part("server.auth.entrance:OpenEntrance")(users_of(store), app)
     return entrance
+
+
+def add_pages(app: FastAPI, environ: Mapping[str, str]) -> None:
+    """Has a server's application show its pages, too."""
+
+    def lineage(store: RunStore, of: str, depth: int) -> Lineage:
+        looking = {"observer": observer(environ), "caller": Path("/")}
+        found: Lineage = part("services.lineage:lineage")(store, of, depth=depth, **looking)
+        return found
+
+    verbs = part("server.pages.visit:Verbs")(
+        lineage=lineage,
+        difference=lambda store, before, after: part("services.diff:diff")(store, before, after),
+    )
+    part("server.pages.adding:add")(app, verbs)
 
 
 def current_folder() -> Path:

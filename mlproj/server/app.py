@@ -114,6 +114,8 @@ def create_app(
     """
     app = FastAPI(title="mlproj tracking", version=__version__, docs_url=None, redoc_url=None)
     maker = _Maker(tracking, files, proxied, store)
+    # Pages are added to an application by whoever wants them, and work at the same desk.
+    app.state.desk = maker.desk
     schemas = description.components(ROUTES)
     for route in ROUTES:
         for prefix in _PREFIXES:
