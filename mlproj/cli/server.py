@@ -119,7 +119,8 @@ def server(
     )
     asking = partial(wiring.entrance_for, default=default_permission)
     entrance = asking if asked else wiring.open_entrance_for
-    serve(hosting, partial(_opened, backend_store_uri, artifacts_destination), entrance)
+    pages = partial(wiring.add_pages, environ=os.environ)
+    serve(hosting, partial(_opened, backend_store_uri, artifacts_destination), pages, entrance)
     return 0
 
 

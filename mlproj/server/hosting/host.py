@@ -14,7 +14,7 @@ from mlproj.server.hosting.listeners import Certificate, listening
 from mlproj.server.hosting.log import Log
 from mlproj.server.hosting.rates import Ledger
 from mlproj.server.hosting.rules import Rules
-from mlproj.server.hosting.worker import Entrance, Job, Open, Opened, load, work_of
+from mlproj.server.hosting.worker import Entrance, Extend, Job, Open, Opened, load, work_of
 from mlproj.server.hosting.workers import Workers
 
 
@@ -31,9 +31,9 @@ class Hosting(msgspec.Struct, frozen=True, kw_only=True):
     log_json: bool = False
 
 
-def serve(hosting: Hosting, open_store: Open, entrance: Entrance | None) -> None:
-    """Serves what `open_store` opens until a signal ends it. Raises UsageError where nobody can listen there,
-    and StoreError where the store cannot be used."""
+def serve(hosting: Hosting, open_store: Open, extend: Extend, entrance: Entrance | None) -> None:
+    """Serves what `open_store` opens, with what `extend` adds to it, until a signal ends it. Raises UsageError
+    where nobody can listen there, and StoreError where the store cannot be used."""
     log = Log(as_json=hosting.log_json)
     if hosting.certificate is not None:
         hosting.certificate.context()
@@ -46,6 +46,7 @@ def serve(hosting: Hosting, open_store: Open, entrance: Entrance | None) -> None
         load()
         job = Job(
             open=open_store,
+            extend=extend,
             around=_around(hosting, log, entrance),
             listeners=listeners,
             certificate=hosting.certificate,

@@ -19,9 +19,11 @@ from mlproj.server.hosting.workers import Post, Work
 from mlproj.tracking_ports import Artifacts, Tracking
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from mlproj.server.serving import Serving
 
-_HEAVY = ("serving", "app", "sessions", "hosting.around")
+_HEAVY = ("serving", "app", "sessions", "hosting.around", "pages.adding")
 """Modules that take long to load: once for all workers, before they are made."""
 
 
@@ -37,6 +39,9 @@ Open = Callable[[], AbstractContextManager[Opened]]
 Entrance = Callable[[RunStore, Application], Application]
 """Puts before an application what asks callers who they are."""
 
+Extend = Callable[["FastAPI"], None]
+"""Adds to an application what is no API of tracking: pages."""
+
 Around = Callable[[Application, Opened, int], Application]
 """Puts around an application what every request goes through, in the worker of that number."""
 
@@ -49,6 +54,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     open: Open
+    extend: Extend
     around: Around
     listeners: Sequence[socket.socket]
     certificate: Certificate | None
@@ -76,6 +82,7 @@ def _serve(job: Job, post: Post) -> None:
             store=opened.store,
             unexpected=job.log.bug,
         )
+        job.extend(app)
         serving: Serving = _part("serving:Serving")(
             job.around(_part("sessions:Unshared")(app), opened, post.number),
             job.listeners,
