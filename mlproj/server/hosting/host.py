@@ -32,7 +32,7 @@ class Hosting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def serve(hosting: Hosting, open_store: Open, extend: Extend, entrance: Entrance | None) -> None:
-    """Serves what `open_store` opens, with what `extend` adds to it, until a signal ends it. Raises UsageError
+    """Serves what `open_store` opens and `extend` adds to until a signal ends it. Raises UsageError
     where nobody can listen there, and StoreError where the store cannot be used."""
     log = Log(as_json=hosting.log_json)
     if hosting.certificate is not None:
