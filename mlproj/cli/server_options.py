@@ -133,7 +133,9 @@ DisableSecurityMiddlewareOption = Annotated[
 ]
 AuthOption = Annotated[
     bool | None,
-    typer.Option("--auth/--no-auth", envvar="MLPROJ_SERVER_AUTH", help="Ask callers for a user's name or a token."),
+    typer.Option(
+        "--auth/--no-auth", envvar="MLPROJ_SERVER_AUTH", help="Ask callers for a user's name or a token."
+    ),
 ]
 AppNameOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="`basic-auth` is `--auth`.", hidden=True)
@@ -151,7 +153,9 @@ AllowAnyoneOption = Annotated[
 ]
 SslCertfileOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", envvar="MLPROJ_SERVER_SSL_CERTFILE", help="Speak TLS with this certificate."),
+    typer.Option(
+        metavar="FILE", envvar="MLPROJ_SERVER_SSL_CERTFILE", help="Speak TLS with this certificate."
+    ),
 ]
 SslKeyfileOption = Annotated[
     Path | None,
@@ -175,7 +179,9 @@ MaxRequestOption = Annotated[
 ]
 LogFormatOption = Annotated[
     str,
-    typer.Option(metavar="text|json", envvar="MLPROJ_SERVER_LOG_FORMAT", help="How each request and event is told."),
+    typer.Option(
+        metavar="text|json", envvar="MLPROJ_SERVER_LOG_FORMAT", help="How each request and event is told."
+    ),
 ]
 ExposePrometheusOption = Annotated[
     Path | None,
