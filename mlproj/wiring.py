@@ -31,6 +31,7 @@ from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
     from mlproj.server.access import Application
+    from mlproj.server.hosting.worker import Door
     from mlproj.services.bundle_beside import Suppliers
 
 
@@ -217,8 +218,14 @@ def open_served(
     return open_store(environ, directory, folder, create=True)
 
 
-def entrance_for(store: RunStore, app: Application, *, default: Level = Level.NONE) -> Application:
-    """The application behind what asks callers who they are."""
+def entrance_for(
+    store: RunStore,
+    app: Application,
+    *,
+    default: Level = Level.NONE,
+    unexpected: Callable[[Exception], None] = lambda error: None,
+) -> Door:
+    """The door of a server that asks who calls."""
     raise NotSupportedYet("this version knows no users", hint="leave `--auth` away, and listen on loopback")
 
 

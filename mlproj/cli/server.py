@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +41,8 @@ from mlproj.cli.server_options import (
 )
 from mlproj.errors import UsageError
 from mlproj.model.access import Level
+from mlproj.ports import RunStore
+from mlproj.server.access import Application
 from mlproj.server.hosting.host import Hosting, serve
 from mlproj.server.hosting.listeners import Certificate, is_loopback
 from mlproj.server.hosting.rules import Rate, Rules
@@ -117,7 +119,7 @@ def server(
             metrics=expose_prometheus,
         ),
     )
-    entrance = partial(wiring.entrance_for, default=default_permission) if asked else None
+    entrance = partial(_entrance, default_permission) if asked else None
     serve(hosting, partial(_opened, backend_store_uri, artifacts_destination), entrance)
     return 0
 
@@ -128,6 +130,17 @@ def _opened(backend_uri: str | None, destination: str | None) -> Iterator[Opened
     store = wiring.open_served(backend_uri, destination, os.environ, wiring.current_folder())
     with contextlib.closing(store), contextlib.closing(wiring.tracking_of(store)) as tracking:
         yield Opened(store=store, tracking=tracking, artifacts=wiring.artifacts_of(store))
+
+
+@contextlib.contextmanager
+def _entrance(
+    default: Level, store: RunStore, app: Application, unexpected: Callable[[Exception], None]
+) -> Iterator[Application]:
+    """The application behind what asks callers who they are, for one process."""
+    with contextlib.closing(
+        wiring.entrance_for(store, app, default=default, unexpected=unexpected)
+    ) as entrance:
+        yield entrance
 
 
 def _is_asked(auth: bool | None, app_name: str | None) -> bool | None:

@@ -27,6 +27,9 @@ GRANT = "mlproj.grant"
 PREFIX = "mlproj.prefix"
 """Where a request's scope holds what came before its path: what tells who the caller is."""
 
+ROOT = "mlproj.root"
+"""Where a request's scope holds what a proxy in front of this server has paths begin with."""
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _ENDPOINT = re.compile(ENDPOINT.pattern.encode())

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from mlproj.errors import MlprojError
 from mlproj.ports import RunStore
 from mlproj.server import description, limits, streams
-from mlproj.server.access import GRANT, PREFIX, Grant
+from mlproj.server.access import GRANT, PREFIX, ROOT, Grant
 from mlproj.server.described import Described, Handler
 from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
@@ -105,7 +105,8 @@ def create_app(
 
     `unexpected` hears of bugs, which clients only learn the kind of.
     """
-    app = Described("mlproj tracking", __version__, _schemas)
+    app = Described("mlproj tracking", __version__)
+    app.add_schemas(_schemas)
     maker = _Maker(tracking, files, proxied, store)
     for route in ROUTES:
         handler = maker.handler(route)
@@ -210,7 +211,8 @@ def _grant(request: Request) -> Grant:
 
 def _address(request: Request) -> str:
     """Where the caller reaches this server: by the name that it called, which has been looked at."""
-    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get(PREFIX, '')}"
+    scope = request.scope
+    return f"{request.url.scheme}://{request.url.netloc}{scope.get(ROOT, '')}{scope.get(PREFIX, '')}"
 
 
 def _add_pages(app: Described, maker: _Maker) -> None:

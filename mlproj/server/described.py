@@ -22,10 +22,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Described(Starlette):
     """Routes are added with what FastAPI takes to describe them. `/openapi.json` tells all of it."""
 
-    def __init__(self, title: str, version: str, schemas: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, title: str, version: str) -> None:
         super().__init__()
         self._about = {"title": title, "version": version}
-        self._schemas = schemas
+        self._schemas: list[Callable[[], dict[str, Any]]] = []
         self._told: list[tuple[str, Handler, Callable[[], dict[str, Any]]]] = []
         self._document: dict[str, Any] | None = None
         self.routes.append(Route("/openapi.json", self._answer, include_in_schema=False))
@@ -45,6 +45,10 @@ class Described(Starlette):
         if described is not None:
             self._told.append((path, handler, lambda: {"methods": methods, **described()}))
 
+    def add_schemas(self, schemas: Callable[[], dict[str, Any]]) -> None:
+        """Adds what descriptions refer to; called when the description is made."""
+        self._schemas.append(schemas)
+
     def openapi(self) -> dict[str, Any]:
         """The description."""
         if self._document is None:
@@ -52,7 +56,9 @@ class Described(Starlette):
             for path, handler, described in self._told:
                 app.add_api_route(path, handler, **described())
             document: dict[str, Any] = app.openapi()
-            document.setdefault("components", {}).setdefault("schemas", {}).update(self._schemas())
+            referred_to = document.setdefault("components", {}).setdefault("schemas", {})
+            for schemas in self._schemas:
+                referred_to.update(schemas())
             self._document = document
         return self._document
 

@@ -31,7 +31,9 @@ def ruled(store: FolderStore, rules: Rules, entrance: Entrance | None = None) ->
     """A caller of a server that asks this of requests."""
     tracking = open_tracking(store)
     opened = Opened(store=store, tracking=tracking, artifacts=files_of(store))
+    held = contextlib.ExitStack()
     place = Place(
+        held=held,
         worker=0,
         own="tracking.internal",
         log=Log(as_json=True),
@@ -41,6 +43,7 @@ def ruled(store: FolderStore, rules: Rules, entrance: Entrance | None = None) ->
     app = create_app(tracking, opened.artifacts, proxied=True, store=store)
     with served(surrounded(app, opened, rules, place, entrance)) as uri, calling(uri) as caller:
         yield caller
+    held.close()
     tracking.close()
 
 
@@ -157,19 +160,24 @@ def test_who_comes_too_fast_has_to_wait(store: FolderStore) -> None:
 
 
 def test_users_are_counted_each_by_themselves(store: FolderStore) -> None:
-    def entrance(_: Any, inner: Application) -> Application:
+    closed: list[str] = []
+
+    @contextlib.contextmanager
+    def entrance(_: Any, inner: Application, unexpected: Any) -> Iterator[Application]:
         async def told(scope: Any, receive: Any, send: Any) -> None:
             known = Anybody()
             known.name = dict(scope["headers"])[b"x-user"].decode()
             await inner({**scope, CALLER: known}, receive, send)
 
-        return told
+        yield told
+        closed.append("closed")
 
     with ruled(store, Rules(rate=Rate(requests=2, seconds=3600.0)), entrance) as caller:
         answers = [
             caller.raw("GET", VERSION, headers={"X-User": name})[0] for name in ("ada", "bob", "ada", "ada")
         ]
-        assert answers == [200, 200, 200, 429]
+        assert answers == [200, 200, 200, 429] and not closed
+    assert closed
 
 
 def test_a_pace_is_even_after_the_first_burst() -> None:
