@@ -31,11 +31,10 @@ from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from mlproj.model.lineage import Lineage
     from mlproj.server.access import Application
     from mlproj.server.auth.entrance import Entrance, OpenEntrance
+    from mlproj.server.described import Described
     from mlproj.services.bundle_beside import Suppliers
 
 
@@ -261,7 +260,7 @@ def open_entrance_for(store: RunStore, app: Application) -> OpenEntrance:
     return entrance
 
 
-def add_pages(app: FastAPI, environ: Mapping[str, str]) -> None:
+def add_pages(app: Described, environ: Mapping[str, str]) -> None:
     """Has a server's application show its pages, too."""
 
     def lineage(store: RunStore, of: str, depth: int) -> Lineage:

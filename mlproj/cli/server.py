@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -41,10 +41,12 @@ from mlproj.cli.server_options import (
 )
 from mlproj.errors import UsageError
 from mlproj.model.access import Level
+from mlproj.ports import RunStore
+from mlproj.server.access import Application
 from mlproj.server.hosting.host import Hosting, serve
 from mlproj.server.hosting.listeners import Certificate, is_loopback
 from mlproj.server.hosting.rules import Rate, Rules
-from mlproj.server.hosting.worker import Opened
+from mlproj.server.hosting.worker import Door, Opened
 from mlproj.settings import size_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -117,8 +119,7 @@ def server(
             metrics=expose_prometheus,
         ),
     )
-    asking = partial(wiring.entrance_for, default=default_permission)
-    entrance = asking if asked else wiring.open_entrance_for
+    entrance = partial(_entrance, default_permission if asked else None)
     pages = partial(wiring.add_pages, environ=os.environ)
     serve(hosting, partial(_opened, backend_store_uri, artifacts_destination), pages, entrance)
     return 0
@@ -130,6 +131,21 @@ def _opened(backend_uri: str | None, destination: str | None) -> Iterator[Opened
     store = wiring.open_served(backend_uri, destination, os.environ, wiring.current_folder())
     with contextlib.closing(store), contextlib.closing(wiring.tracking_of(store)) as tracking:
         yield Opened(store=store, tracking=tracking, artifacts=wiring.artifacts_of(store))
+
+
+@contextlib.contextmanager
+def _entrance(
+    default: Level | None, store: RunStore, app: Application, unexpected: Callable[[Exception], None]
+) -> Iterator[Application]:
+    """The application behind what asks callers who they are, or nobody where there is no `default`, for one
+    process."""
+    door: Door = (
+        wiring.open_entrance_for(store, app)
+        if default is None
+        else wiring.entrance_for(store, app, default=default, unexpected=unexpected)
+    )
+    with contextlib.closing(door):
+        yield door
 
 
 def _is_asked(auth: bool | None, app_name: str | None) -> bool | None:

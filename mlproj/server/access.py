@@ -38,6 +38,8 @@ VIEW = "mlproj.view"
 
 LINK = "mlproj.link"
 """Where it holds what makes of a method and a path one by which that request is let in without more."""
+ROOT = "mlproj.root"
+"""Where a request's scope holds what a proxy in front of this server has paths begin with."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -49,6 +49,8 @@ class Serving:
             log_level="critical",
             server_header=False,
             date_header=False,
+            # It would believe what any program of this machine says of where it calls from.
+            proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE,
             ssl_context_factory=None if tls is None else lambda config, default: tls,
         )

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 from anyio import to_thread
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from mlproj.model.digest import Digest
 from mlproj.packing import packed, unpack
 from mlproj.server import description
+from mlproj.server.described import Described
 from mlproj.server.desk import Desk
 from mlproj.server.failures import invalid
 from mlproj.server.routes.store import ROUTES, StoreRoute
@@ -34,42 +35,50 @@ _FETCH = Question(FETCH, Blobs, None)
 MakeDesk = Callable[[Request], Desk]
 
 
-def add_store_routes(app: FastAPI, desk: MakeDesk) -> dict[str, Any]:
-    """Adds them; returns the schemas that their descriptions refer to."""
-    kinds = sorted({route.question.asked for route in ROUTES} | {Blobs}, key=lambda kind: kind.__name__)
-    _, found = msgspec.json.schema_components(kinds, schema_hook=schema_of, ref_template=_REFERENCE)
+def add_store_routes(app: Described, desk: MakeDesk) -> None:
+    """Adds them, with what describes them."""
+    app.add_schemas(_schemas)
     for route in ROUTES:
         _add(app, route.question, _handler(route, desk))
     _add(app, _FETCH, _fetching(desk))
-    app.add_api_route(
-        f"/api/{BELOW}/{SEND}",
-        _sending(desk),
-        methods=["PUT"],
-        responses=description.answers(MESSAGEPACK),
-        response_class=Response,
-        summary=f"{BELOW}/{SEND}",
-        openapi_extra=description.streamed("PUT", f"{BELOW}/{SEND}"),
-    )
+    path = f"{BELOW}/{SEND}"
+    app.add(f"/api/{path}", _sending(desk), ["PUT"], partial(_described_sending, path))
+
+
+def _schemas() -> dict[str, Any]:
+    """What the descriptions refer to."""
+    kinds = sorted({route.question.asked for route in ROUTES} | {Blobs}, key=lambda kind: kind.__name__)
+    _, found = msgspec.json.schema_components(kinds, schema_hook=schema_of, ref_template=_REFERENCE)
     return {_NAMES.format(name=name): schema for name, schema in found.items()}
 
 
-def _add(app: FastAPI, question: Question, handle: Callable[[Request], Any]) -> None:
+def _add(app: Described, question: Question, handle: Callable[[Request], Any]) -> None:
+    app.add(f"/api/{question.path}", handle, ["POST"], partial(_described, question))
+
+
+def _described(question: Question) -> dict[str, Any]:
     schema = {"$ref": _REFERENCE.format(name=question.asked.__name__)}
-    app.add_api_route(
-        f"/api/{question.path}",
-        handle,
-        methods=["POST"],
-        responses=description.answers(JSON),
-        response_class=Response,
-        summary=question.path,
-        openapi_extra={
+    return {
+        "responses": description.answers(JSON),
+        "response_class": Response,
+        "summary": question.path,
+        "openapi_extra": {
             "operationId": f"post_{question.path}",
             "requestBody": {
                 "required": True,
                 "content": {JSON: {"schema": schema}, MESSAGEPACK: {"schema": {}}},
             },
         },
-    )
+    }
+
+
+def _described_sending(path: str) -> dict[str, Any]:
+    return {
+        "responses": description.answers(MESSAGEPACK),
+        "response_class": Response,
+        "summary": path,
+        "openapi_extra": description.streamed("PUT", path),
+    }
 
 
 def _handler(route: StoreRoute, make_desk: MakeDesk) -> Callable[[Request], Any]:

@@ -10,9 +10,9 @@ from functools import partial
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.server import places

@@ -15,6 +15,7 @@ from tests.benchmarks import (
     containers,
     hashing,
     history,
+    hosting,
     isolation,
     printing,
     reading,
@@ -40,11 +41,12 @@ CASES: dict[str, Case] = {
     **reusing.CASES,
     **conda.CASES,
     **tracking.CASES,
+    **hosting.CASES,
     **reproducing.CASES,
     **verifying.CASES,
     **bundle.CASES,
 }
-WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW
+WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW | hosting.WITH_MLFLOW
 
 
 def arguments() -> argparse.Namespace:

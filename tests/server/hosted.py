@@ -23,19 +23,22 @@ MLPROJ = (sys.executable, "-m", "mlproj")
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """A database that servers are tried on: `options` tells the server to keep its store there, for which it
-    may use the folder."""
+    may use the folder. `folder` says whether all of the store is in the folder's `store`."""
 
     name: str
     options: Callable[[Path], Sequence[str]]
+    folder: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """A way to be let in: what the server is told, and what its callers have in their environment."""
+    """A way to be let in: what the server is told, what MLflow's client has in its environment, and what a
+    bare request has for headers."""
 
     name: str
     options: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 BACKENDS = (Backend(name="sqlite", options=lambda folder: ("--backend-store-uri", str(folder / "store"))),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, cast
 
 import msgspec
@@ -26,8 +27,9 @@ from mlproj.server.routes.runs import DEFAULT_EXPERIMENT
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a request comes in: the number of the worker, the name that the server listens at, and what all
-    workers write to."""
+    workers write to. What is `held` is let go of at the worker's end."""
 
+    held: ExitStack
     worker: int
     own: str
     log: Log
@@ -45,7 +47,7 @@ def surrounded(
     if place.ledger is not None:
         inner = Paced(inner, place.ledger)
     if entrance is not None:
-        inner = entrance(opened.store, Named(inner))
+        inner = place.held.enter_context(entrance(opened.store, Named(inner), place.log.bug))
     if rules.most_bytes is not None:
         inner = Sized(inner, rules.most_bytes)
     if rules.checked:

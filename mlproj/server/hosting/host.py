@@ -14,7 +14,7 @@ from mlproj.server.hosting.listeners import Certificate, listening
 from mlproj.server.hosting.log import Log
 from mlproj.server.hosting.rates import Ledger
 from mlproj.server.hosting.rules import Rules
-from mlproj.server.hosting.worker import Entrance, Extend, Job, Open, Opened, load, work_of
+from mlproj.server.hosting.worker import Around, Entrance, Extend, Job, Open, Opened, load, work_of
 from mlproj.server.hosting.workers import Workers
 
 
@@ -66,17 +66,17 @@ def serve(hosting: Hosting, open_store: Open, extend: Extend, entrance: Entrance
         log.event("ended")
 
 
-def _around(
-    hosting: Hosting, log: Log, entrance: Entrance | None
-) -> Callable[[Application, Opened, int], Application]:
+def _around(hosting: Hosting, log: Log, entrance: Entrance | None) -> Around:
     rules, around = hosting.rules, importlib.import_module("mlproj.server.hosting.around")
     counters = None
     if rules.metrics is not None:
         counters = importlib.import_module("mlproj.server.hosting.figures").prepared(rules.metrics)
     ledger = None if rules.rate is None else Ledger(rules.rate)
 
-    def surround(app: Application, opened: Opened, number: int) -> Application:
-        place = around.Place(worker=number, own=hosting.host, log=log, counters=counters, ledger=ledger)
+    def surround(app: Application, opened: Opened, number: int, held: contextlib.ExitStack) -> Application:
+        place = around.Place(
+            held=held, worker=number, own=hosting.host, log=log, counters=counters, ledger=ledger
+        )
         surrounded: Application = around.surrounded(app, opened, rules, place, entrance)
         return surrounded
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlproj.server.access import PREFIX, Application, Receive, Scope, Send
+from mlproj.server.access import ROOT, Application, Receive, Scope, Send
 
 
 class Below:
@@ -16,5 +16,5 @@ class Below:
         path: str = scope["path"]
         if path == self._prefix or path.startswith(f"{self._prefix}/"):
             path = path.removeprefix(self._prefix) or "/"
-        told = {"path": path, "raw_path": path.encode(), "root_path": "", PREFIX: self._prefix}
+        told = {"path": path, "raw_path": path.encode(), "root_path": "", ROOT: self._prefix}
         await self._inner({**scope, **told}, receive, send)

@@ -6,21 +6,20 @@ import importlib
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from mlproj.ports import RunStore
-from mlproj.server.access import Application
+from mlproj.server.access import Application, Receive, Scope, Send
 from mlproj.server.hosting.listeners import Certificate
 from mlproj.server.hosting.log import Log
 from mlproj.server.hosting.workers import Post, Work
 from mlproj.tracking_ports import Artifacts, Tracking
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
+    from mlproj.server.described import Described
     from mlproj.server.serving import Serving
 
 _HEAVY = ("serving", "app", "sessions", "hosting.around", "pages.adding")
@@ -36,14 +35,23 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Open = Callable[[], AbstractContextManager[Opened]]
-Entrance = Callable[[RunStore, Application], Application]
-"""Puts before an application what asks callers who they are."""
+Entrance = Callable[[RunStore, Application, Callable[[Exception], None]], AbstractContextManager[Application]]
+"""Puts before an application what asks callers who they are; the last hears of what went wrong in it."""
 
-Extend = Callable[["FastAPI"], None]
+Extend = Callable[["Described"], None]
 """Adds to an application what is no API of tracking: pages."""
 
-Around = Callable[[Application, Opened, int], Application]
-"""Puts around an application what every request goes through, in the worker of that number."""
+Around = Callable[[Application, Opened, int, ExitStack], Application]
+"""Puts around an application what every request goes through, in the worker of that number, which lets go of
+what it holds at its end."""
+
+
+class Door(Protocol):
+    """An application that lets go of something at its end."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +82,8 @@ def work_of(job: Job) -> Work:
 
 
 def _serve(job: Job, post: Post) -> None:
-    with job.open() as opened:
+    with ExitStack() as held:
+        opened = held.enter_context(job.open())
         app = _part("app:create_app")(
             opened.tracking,
             opened.artifacts,
@@ -84,7 +93,7 @@ def _serve(job: Job, post: Post) -> None:
         )
         job.extend(app)
         serving: Serving = _part("serving:Serving")(
-            job.around(_part("sessions:Unshared")(app), opened, post.number),
+            job.around(_part("sessions:Unshared")(app), opened, post.number, held),
             job.listeners,
             tls=job.certificate and job.certificate.context(),
             grace=job.grace_s,

@@ -18,7 +18,7 @@ from types import FrameType
 
 import msgspec
 
-from mlproj.errors import StoreError
+from mlproj.errors import MlprojError, StoreError
 from mlproj.process import STOPPING
 from mlproj.server.hosting.log import Log
 
@@ -102,6 +102,8 @@ class Workers:
             os.close(self._leash)
             self._work(Post(number=number, end=self._leash_end, ready=self._say_ready))
             status = 0
+        except MlprojError as error:
+            self._log.trouble("worker cannot work", worker=number, why=error.message, hint=error.hint)
         except BaseException as error:
             self._log.bug(error)
         finally:

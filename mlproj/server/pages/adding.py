@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import cast
 from urllib.parse import quote
 
 import msgspec
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from mlproj.errors import MlprojError, unreachable
 from mlproj.server.access import PREFIX
+from mlproj.server.described import Described
 from mlproj.server.desk import Desk
 from mlproj.server.failures import NO_ENDPOINT, Failure, told
 from mlproj.server.pages import (
@@ -54,18 +56,12 @@ DeskOf = Callable[[Request], Desk]
 _OF_PROGRAMS = ("/api/", "/ajax-api/", "/v1/", "/static/")
 
 
-def add(app: FastAPI, verbs: Verbs) -> None:
+def add(app: Described, verbs: Verbs) -> None:
     """Has an application of `create_app` show pages as well, from `/` on."""
     desk_of: DeskOf = app.state.desk
     for page in PAGES:
-        app.add_api_route(
-            page.path,
-            _handler(page, desk_of, verbs),
-            methods=[page.method],
-            include_in_schema=False,
-            response_class=Response,
-        )
-    app.add_api_route("/static/{digest}/{name}", asset, methods=["GET"], include_in_schema=False)
+        app.add(page.path, _handler(page, desk_of, verbs), [page.method])
+    app.add("/static/{digest}/{name}", asset)
     _add_failures(app, desk_of, verbs)
 
 
@@ -134,9 +130,9 @@ def _failed(request: Request, visit: Visit, failure: Failure) -> Response:
     return _response(request, visit, Shown(template="failed.html", values=values, status=failure.status))
 
 
-def _add_failures(app: FastAPI, desk_of: DeskOf, verbs: Verbs) -> None:
+def _add_failures(app: Described, desk_of: DeskOf, verbs: Verbs) -> None:
     """A person who asks for what is not there sees a page; programs have the answer that they had."""
-    before = app.exception_handlers[HTTPException]
+    before = cast(Callable[[Request, Exception], Awaitable[Response]], app.exception_handlers[HTTPException])
 
     async def no_page(request: Request, error: Exception) -> Response:
         path: str = request.scope["path"]
