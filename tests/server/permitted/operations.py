@@ -202,7 +202,9 @@ def _spans(world: World) -> str:
     return json.dumps({"resource_spans": [{"scope_spans": [{"spans": [span]}]}]})
 
 
-def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolved(schema: Mapping[str, Any] | bool, schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(schema, bool):
+        return {}
     while "$ref" in schema or "anyOf" in schema:
         if "$ref" in schema:
             schema = schemas[schema["$ref"].rpartition("/")[2]]
