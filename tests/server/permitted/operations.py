@@ -203,13 +203,13 @@ def _spans(world: World) -> str:
 
 
 def _resolved(schema: Mapping[str, Any] | bool, schemas: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a schema says, wherever that is written; nothing for one that lets everything or nothing be."""
     if isinstance(schema, bool):
         return {}
-    while "$ref" in schema or "anyOf" in schema:
-        if "$ref" in schema:
-            schema = schemas[schema["$ref"].rpartition("/")[2]]
-        else:
-            schema = next(each for each in schema["anyOf"] if each.get("type") != "null")
+    if "$ref" in schema:
+        return _resolved(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "anyOf" in schema:
+        return _resolved(next(each for each in schema["anyOf"] if each.get("type") != "null"), schemas)
     return schema
 
 
