@@ -237,6 +237,13 @@ def users_of(store: RunStore) -> Users:
     return users
 
 
+def users_at(store: str | None) -> tuple[Users, Tracking]:
+    """Who may use a server over the store that is there already, and what there is to use. Raises
+    StoreError."""
+    opened = existing_store(store)
+    return users_of(opened), tracking_of(opened)
+
+
 def entrance_for(
     store: RunStore,
     app: Application,

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from mlproj.server.access import Application
+from mlproj.server.doorway import prepared
 from mlproj.server.serving import Serving
 
 API = "/api/2.0/mlflow"
@@ -20,7 +21,7 @@ ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 
 
 class Caller:
-    """A client of the server at `uri`."""
+    """A client of the server at `uri`, who says with every request what is in `headers`."""
 
     def __init__(self, uri: str, headers: Mapping[str, str] | None = None) -> None:
         parts = urlsplit(uri)
@@ -84,7 +85,7 @@ def calling(uri: str, headers: Mapping[str, str] | None = None) -> Iterator[Call
 @contextlib.contextmanager
 def served(application: Application) -> Iterator[str]:
     """The application on a loopback port, in a thread; its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = prepared(socket.create_server(("127.0.0.1", 0)))
     serving = Serving(application, [listener])
     thread = threading.Thread(target=serving.run)
     thread.start()

@@ -32,7 +32,7 @@ from mlproj.server.access import (
     Send,
 )
 from mlproj.server.auth import links
-from mlproj.server.auth.credentials import shown, token
+from mlproj.server.auth.credentials import ByToken, shown, token
 from mlproj.server.auth.gate import Gate
 from mlproj.server.auth.known import KnownCaller
 from mlproj.server.auth.run_grant import RunGrant
@@ -92,20 +92,23 @@ class Entrance:
 
     def _admitted(self, scope: Scope) -> tuple[Scope, KnownCaller]:
         address, path = _address(scope), scope["path"]
+        given = shown(scope["headers"])
         if found := _RUN.fullmatch(path):
-            identity = self._gate.run(token(found["token"]), address)
+            given = token(found["token"])
+            identity = self._gate.run(given, address)
             scope = _rewritten(scope, found["rest"] or "/", f"/t/{found['token']}")
         elif links.is_link(path):
             identity, path = links.followed(scope["method"], path, self._gate.signer)
             scope = _rewritten(scope, path, "")
         else:
-            identity = self._gate.identity(shown(scope["headers"]), address)
+            identity = self._gate.identity(given, address)
         confirmed = partial(self._gate.confirmed, address)
         caller = KnownCaller(identity, self._users, self._default, confirmed)
         admitted = {**scope, CALLER: caller, USERS: self._users, LINK: partial(links.signed, identity)}
         admitted[VIEW] = partial(permitted, caller)
         if identity.run_id is not None:
-            admitted[GRANT] = RunGrant(identity.run_id, self._users.owns, scope.get(PREFIX, "")[3:])
+            secret = given.whole if isinstance(given, ByToken) else ""
+            admitted[GRANT] = RunGrant(identity.run_id, self._users.owns, secret)
         return admitted, caller
 
     def _write_refusal(self, scope: Scope, failure: Failure) -> None:

@@ -31,8 +31,14 @@ class Trail:
         self._thread: threading.Thread | None = None
 
     def write(self, deed: Deed) -> None:
-        """Writes it before this returns, after what was gathered so far. Raises StoreError."""
-        self._write((*self._taken(), deed))
+        """Writes it before this returns, after what was gathered so far. Raises StoreError; it is not lost
+        then, but written when that can be done."""
+        deeds = (*self._taken(), deed)
+        try:
+            self._write(deeds)
+        except Exception:
+            self._put_back(deeds)
+            raise
 
     def gather(self, deed: Deed) -> None:
         """Has it written within a second or so."""
@@ -64,8 +70,8 @@ class Trail:
             try:
                 self._write(deeds)
             except Exception as error:
-                self._unexpected(error)
                 self._put_back(deeds)
+                self._unexpected(error)
 
     def _taken(self) -> tuple[Deed, ...]:
         with self._lock:
