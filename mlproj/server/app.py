@@ -20,6 +20,7 @@ from mlproj.errors import MlprojError
 from mlproj.ports import RunStore
 from mlproj.server import description, limits, streams
 from mlproj.server.access import GRANT, PREFIX, Grant
+from mlproj.server.callers import CALLER, Anybody
 from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
 from mlproj.server.otlp import spans_by_trace, unpacked
@@ -75,6 +76,7 @@ _STREAMED: tuple[tuple[str, str, Streamed], ...] = (
     ("PUT", uploads.PART, streams.upload_part),
 )
 _ALL = Grant()
+_ANYBODY = Anybody()
 _JSON = "application/json"
 _TEXT = "text/plain"
 _BYTES = "application/octet-stream"
@@ -161,6 +163,7 @@ class _Maker:
             address=partial(_address, request),
             proxied=self._proxied,
             store=self._store,
+            caller=request.scope.get(CALLER, _ANYBODY),
         )
 
     def handler(self, route: Route) -> Handler:

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from mlproj.model.access import Kind, Level
 
+CALLER = "mlproj.caller"
+"""Where a request's scope holds who calls, where that is known."""
+
 
 class Caller(Protocol):
     """Somebody at a server, for the length of one request."""

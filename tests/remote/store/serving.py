@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mlproj.remote.store.opening import open_far_store
 from mlproj.remote.store.store import FarStore
+from mlproj.server.access import Application
 from mlproj.server.app import create_app
 from mlproj.store.artifacts import FolderArtifacts
 from mlproj.store.blobs import FolderBlobs
@@ -16,9 +17,17 @@ from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
 from tests.server.calling import served
 
+Entrance = Callable[[Application], Application]
+
+
+def open_to_all(application: Application) -> Application:
+    return application
+
 
 @contextlib.contextmanager
-def serving(root: Path) -> Iterator[tuple[str, FolderStore]]:
+def serving(
+    root: Path, *, port: int = 0, entrance: Entrance = open_to_all
+) -> Iterator[tuple[str, FolderStore]]:
     """The address of a server over the store in the folder `root`, and that store."""
     store = open_store(root, create=True)
     tracking = open_tracking(store)
@@ -26,7 +35,7 @@ def serving(root: Path) -> Iterator[tuple[str, FolderStore]]:
     artifacts = FolderArtifacts(store.root, store.root / "uploads")
     app = create_app(tracking, artifacts, proxied=True, store=store, unexpected=bugs.append)
     try:
-        with served(app) as uri:
+        with served(entrance(app), port) as uri:
             yield uri, store
     finally:
         tracking.close()
