@@ -348,6 +348,10 @@ class BlobStore(Protocol):
         """Those that are not there. The others count as wanted just now."""
         ...
 
+    def sizes(self, digests: Collection[Digest]) -> Mapping[Digest, int]:
+        """The size in bytes of each that is there."""
+        ...
+
     def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
         """Has what is kept elsewhere at hand, where `path` and `folder` have it: many at once take less time
         than one by one. What nobody has stays away; with `afresh` a copy that is at hand is none."""

@@ -220,6 +220,7 @@ FAULTS = Question("faults", Asked, tuple[str, ...])
 HAS_SOURCE = Question("leases/source", Source, bool)
 
 MISSING = Question("blobs/missing", Blobs, tuple[Digest, ...])
+SIZES = Question("blobs/sizes", Blobs, dict[Digest, int])
 DIGESTS = Question("blobs/list", Page, tuple[Digest, ...])
 
 MAKERS = Question("contents/makers", Users, Uses)

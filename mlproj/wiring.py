@@ -297,6 +297,16 @@ def existing_store(store: str | None) -> RunStore:
     return open_store(os.environ, current_folder(), store, create=False)
 
 
+def store_here(store: str | None) -> RunStore:
+    """The same, made if there is none. Raises StoreError."""
+    return open_store(os.environ, current_folder(), store, create=True)
+
+
+def named_store(store: str) -> RunStore:
+    """Another store, by the address of its server or its folder. Raises StoreError."""
+    return open_store(os.environ, current_folder(), store, create=False)
+
+
 def back_up(store: str | None, destination: Path, report: Report) -> Copied:
     """Copies the store to the folder `destination`. Raises StoreError."""
     copied: Copied = part("store.relocating:back_up")(_located(store), destination, report)

@@ -31,6 +31,8 @@ COMMANDS: dict[str, str] = {
     "reproduce": "Do a recorded run again, and tell whether the same came of it",
     "export": "Hand a run over as one file",
     "import": "Bring a run in that somebody handed over",
+    "push": "Have runs of this store at a server, too",
+    "pull": "Have runs of a server in this store, too",
     "lineage": "Tell what something came from, and what came of it",
     "ui": "Show the store in a browser",
     "rm": "Hide a run, or bring a hidden one back",

@@ -42,12 +42,14 @@ class Away(StoreError):
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
     """How a server is spoken of: what it is `called`, what lets one in, and what its address looks like.
-    `known` reads an error that it tells in terms of our own, if it does."""
+    `known` reads an error that it tells in terms of our own, if it does; one with a code among `strange` is
+    that of a server of another kind."""
 
     called: str = "tracking server"
     let_in: str = "set `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`"
     address: str = "give the address that MLflow's page has, without what comes after `#`"
     known: Callable[[bytes], MlprojError | None] = lambda data: None
+    strange: tuple[str, ...] = ()
 
 
 _MLFLOWS = Manner()
@@ -179,6 +181,8 @@ class Connection:
                 f"the {self._manner.called} `{self._shown}` does not let us in ({answer.status}){told}",
                 hint=self._manner.let_in,
             )
+        if code in self._manner.strange:
+            return self._stranger()
         if code in _MISSING:
             return NotFound(f"the {self._manner.called} `{self._shown}` does not hold that{told}")
         if answer.status == 404:

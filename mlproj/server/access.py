@@ -27,9 +27,6 @@ GRANT = "mlproj.grant"
 PREFIX = "mlproj.prefix"
 """Where a request's scope holds what came before its path: what tells who the caller is."""
 
-CALLER = "mlproj.caller"
-"""Where a request's scope holds who calls, at a server that asks."""
-
 USERS = "mlproj.users"
 """Where it holds the users of the server's store."""
 

@@ -21,8 +21,8 @@ from starlette.responses import Response
 from mlproj.errors import MlprojError
 from mlproj.ports import RunStore
 from mlproj.server import description, limits, streams
-from mlproj.server.access import CALLER, GRANT, LINK, PREFIX, ROOT, USERS, VIEW, Grant
-from mlproj.server.callers import Anybody
+from mlproj.server.access import GRANT, LINK, PREFIX, ROOT, USERS, VIEW, Grant
+from mlproj.server.callers import CALLER, Anybody
 from mlproj.server.described import Described, Handler
 from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told

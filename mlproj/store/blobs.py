@@ -122,6 +122,10 @@ class FolderBlobs:
         with explained(self._root.parent):
             return tuple(self._renew(dict.fromkeys(digests)))
 
+    def sizes(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        states = ((digest, self.state(digest)) for digest in digests)
+        return {digest: state.st_size for digest, state in states if state is not None}
+
     def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
         """As in `BlobStore`: all of them are here."""
 

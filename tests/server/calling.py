@@ -83,9 +83,9 @@ def calling(uri: str, headers: Mapping[str, str] | None = None) -> Iterator[Call
 
 
 @contextlib.contextmanager
-def served(application: Application) -> Iterator[str]:
+def served(application: Application, port: int = 0) -> Iterator[str]:
     """The application on a loopback port, in a thread; its address."""
-    listener = prepared(socket.create_server(("127.0.0.1", 0)))
+    listener = prepared(socket.create_server(("127.0.0.1", port)))
     serving = Serving(application, [listener])
     thread = threading.Thread(target=serving.run)
     thread.start()

@@ -68,6 +68,9 @@ class MemoryBlobs:
     def missing(self, digests: Iterable[Digest]) -> tuple[Digest, ...]:
         return tuple(digest for digest in digests if digest not in self.held)
 
+    def sizes(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        return {digest: len(self.held[digest]) for digest in digests if digest in self.held}
+
     def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
         """All of them are here."""
 

@@ -17,7 +17,7 @@ from mlproj.packing import packed, unpack
 from mlproj.ports import BlobStore
 from mlproj.remote.connection import MOST
 from mlproj.remote.store.line import Line
-from mlproj.store_wire import DIGESTS, MISSING, Blobs, Page
+from mlproj.store_wire import DIGESTS, MISSING, SIZES, Blobs, Page
 
 _AT_ONCE = 8 << 20
 """Bytes of small contents in one stream; a larger content has its own."""
@@ -68,6 +68,8 @@ class FarBlobs:
     def __contains__(self, digest: Digest) -> bool:
         if digest in self._waiting or digest in self._there:
             return True
+        if digest in self._absent:
+            return False
         return not self.missing((digest,))
 
     def path(self, digest: Digest) -> Path:
@@ -110,6 +112,14 @@ class FarBlobs:
         lacking = self._lacking(wanted)
         self._there.update(set(wanted) - set(lacking))
         return lacking
+
+    def sizes(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        found = dict(self._here.sizes(digests))
+        wanted = tuple(digest for digest in dict.fromkeys(digests) if digest not in found)
+        for start in range(0, len(wanted), _ASKED_AT_ONCE):
+            some = wanted[start : start + _ASKED_AT_ONCE]
+            found |= self._line.ask(SIZES, Blobs(digests=some, runs=tuple(reversed(self._runs))))
+        return found
 
     def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
         wanted = [

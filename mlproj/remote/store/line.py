@@ -47,6 +47,7 @@ class Line:
             " `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`",
             address="give the address of a server that `mlproj server` started",
             known=_known,
+            strange=("ENDPOINT_NOT_FOUND",),
         )
         parts = urlsplit(uri)
         self.base = parts._replace(

@@ -11,6 +11,7 @@ from mlproj.model.digest import Digest
 from mlproj.model.moment import now
 from mlproj.model.redaction import without_credentials
 from mlproj.ports import BlobStore
+from mlproj.remote.store.cache import sweep
 from mlproj.remote.store.line import Line
 from mlproj.remote.store.store import FarStore
 
@@ -35,6 +36,8 @@ def open_far_store(
             file.write(f"{base}\n")
     except OSError as error:
         raise StoreError(f"`{root}` cannot be made: {error.strerror}") from error
-    store = FarStore(address, root, blobs_in(root / "blobs"), Line(address, environ), clock)
+    here = blobs_in(root / "blobs")
+    store = FarStore(address, root, here, Line(address, environ), clock)
     store.close_left()
+    sweep(root, here)
     return store

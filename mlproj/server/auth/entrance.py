@@ -18,7 +18,6 @@ from mlproj.errors import MlprojError
 from mlproj.model.access import Deed, Level
 from mlproj.model.moment import now
 from mlproj.server.access import (
-    CALLER,
     GRANT,
     LINK,
     PREFIX,
@@ -37,6 +36,7 @@ from mlproj.server.auth.gate import Gate
 from mlproj.server.auth.known import KnownCaller
 from mlproj.server.auth.run_grant import RunGrant
 from mlproj.server.auth.trail import Trail
+from mlproj.server.callers import CALLER
 from mlproj.server.failures import Failure, told
 from mlproj.server.permitted.view import permitted
 

@@ -50,6 +50,10 @@ def missing(view: View, asked: wire.Blobs) -> tuple[Digest, ...]:
     return tuple(digest for digest in asked.digests if digest not in known or digest in lacking)
 
 
+def sizes(view: View, asked: wire.Blobs) -> dict[Digest, int]:
+    return dict(view.store.blobs.sizes(view.knows(asked.digests, asked.runs)))
+
+
 def digests(view: View, asked: wire.Page) -> tuple[Digest, ...]:
     view.refuse_others("a look at all contents")
     found = (digest for digest in view.store.blobs.digests() if digest > asked.after)
@@ -62,5 +66,6 @@ ANSWERS: tuple[tuple[Question, Callable[[View, Any], Any]], ...] = (
     (wire.REMOVE, remove),
     (wire.SIZE, size),
     (wire.MISSING, missing),
+    (wire.SIZES, sizes),
     (wire.DIGESTS, digests),
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mlproj.remote.store.opening import open_far_store
 from mlproj.remote.store.store import FarStore
+from mlproj.server.access import Application
 from mlproj.server.app import create_app
 from mlproj.server.auth.entrance import OpenEntrance
 from mlproj.store.artifacts import FolderArtifacts
@@ -18,9 +19,13 @@ from mlproj.store.tracking.opening import open_tracking
 from mlproj.store.users import open_users
 from tests.server.calling import served
 
+Entrance = Callable[[Application], Application]
+
 
 @contextlib.contextmanager
-def serving(root: Path) -> Iterator[tuple[str, FolderStore]]:
+def serving(
+    root: Path, *, port: int = 0, entrance: Entrance | None = None
+) -> Iterator[tuple[str, FolderStore]]:
     """The address of a server over the store in the folder `root`, and that store."""
     store = open_store(root, create=True)
     tracking = open_tracking(store)
@@ -28,8 +33,10 @@ def serving(root: Path) -> Iterator[tuple[str, FolderStore]]:
     artifacts = FolderArtifacts(store.root, store.root / "uploads")
     app = create_app(tracking, artifacts, proxied=True, store=store, unexpected=bugs.append)
     try:
-        with contextlib.closing(open_users(store)) as users, served(OpenEntrance(users, app)) as uri:
-            yield uri, store
+        with contextlib.closing(open_users(store)) as users:
+            inner = OpenEntrance(users, app) if entrance is None else entrance(app)
+            with served(inner, port) as uri:
+                yield uri, store
     finally:
         tracking.close()
         store.close()
