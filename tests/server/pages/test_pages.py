@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import pytest
+from msgspec.structs import replace
 
 from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun
+from mlproj.server.pages.run import VERDICT
+from mlproj.services.reproduce import VERDICT as kept
 from mlproj.store.folder import FolderStore
 from mlproj.tracking_ports import Tracking
 from tests.server.calling import Caller
 from tests.server.pages.scenery import Scene
+from tests.store.runs import begun, ended
 
 FORM = "application/x-www-form-urlencoded"
 HTML = {"Accept": "text/html"}
@@ -166,3 +170,34 @@ def test_pages_turn(visitor: Caller, tracking: Tracking) -> None:
         following = re.search(rb'rel="next" href="([^"]+)"', content)
         path = None if following is None else html.unescape(following[1].decode())
     assert found == sorted(range(60), key=lambda number: (number * 7) % 60)
+
+
+def test_what_came_of_doing_a_run_again_stands_on_both_pages(
+    scenery: Scene, store: FolderStore, visitor: Caller
+) -> None:
+    original = scenery.recorded[0]
+    again = replace(begun(store.blobs, name="calm-heron-again"), reproduces=original)
+    with store.begin(again):
+        store.seal(ended(store.blobs, again))
+    _, content = visitor.raw("GET", f"/runs/{original}")
+    assert b"calm-heron-again</a> did this run again" in content and b"no verdict" in content
+    store.amend(again.run_id, VERDICT, {"of": original, "verdict": "equivalent"})
+    for run_id, words in ((original, b"did this run again"), (again.run_id, b"This run did")):
+        _, content = visitor.raw("GET", f"/runs/{run_id}")
+        assert words in content and b"<strong>equivalent</strong>" in content
+
+
+def test_of_a_long_log_the_end_is_shown_and_all_of_it_sent(store: FolderStore, visitor: Caller) -> None:
+    lines = b"".join(b"line %d\n" % number for number in range(20_000))
+    run = begun(store.blobs)
+    with store.begin(run):
+        store.seal(ended(store.blobs, run, stdout=lines))
+    _, content = visitor.raw("GET", f"/runs/{run.run_id}")
+    assert b"line 19999\n" in content and b"line 0\n" not in content and b"Only the end" in content
+    assert visitor.raw("GET", f"/runs/{run.run_id}/log/stdout/whole")[1] == lines
+    told = visitor.done("GET", f"/runs/{run.run_id}/log/stdout", **{"from": len(lines) - 6})
+    assert told == {"text": "19999\n", "next": len(lines), "over": True}
+
+
+def test_the_verdict_is_kept_where_it_is_looked_for() -> None:
+    assert kept == VERDICT
