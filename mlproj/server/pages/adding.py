@@ -7,10 +7,12 @@ from functools import partial
 from urllib.parse import quote
 
 import msgspec
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from mlproj.errors import MlprojError, unreachable
 from mlproj.server.access import PREFIX
@@ -51,21 +53,19 @@ PAGES: tuple[Page, ...] = (
 Handler = Callable[[Request], Awaitable[Response]]
 DeskOf = Callable[[Request], Desk]
 
+_ROOT = "mlproj.root"
+"""Where a request's scope holds what a proxy in front of this server has paths begin with."""
+
 _OF_PROGRAMS = ("/api/", "/ajax-api/", "/v1/", "/static/")
 
 
-def add(app: FastAPI, verbs: Verbs) -> None:
+def add(app: Starlette, verbs: Verbs) -> None:
     """Has an application of `create_app` show pages as well, from `/` on."""
     desk_of: DeskOf = app.state.desk
     for page in PAGES:
-        app.add_api_route(
-            page.path,
-            _handler(page, desk_of, verbs),
-            methods=[page.method],
-            include_in_schema=False,
-            response_class=Response,
-        )
-    app.add_api_route("/static/{digest}/{name}", asset, methods=["GET"], include_in_schema=False)
+        handler = _handler(page, desk_of, verbs)
+        app.routes.append(Route(page.path, handler, methods=[page.method], include_in_schema=False))
+    app.routes.append(Route("/static/{digest}/{name}", asset, include_in_schema=False))
     _add_failures(app, desk_of, verbs)
 
 
@@ -90,7 +90,7 @@ def _visit(request: Request, desk_of: DeskOf, verbs: Verbs) -> Visit:
     return Visit(
         desk=desk_of(request),
         verbs=verbs,
-        here=request.scope.get(PREFIX) or request.scope.get("root_path", ""),
+        here=f"{request.scope.get(_ROOT, '')}{request.scope.get(PREFIX, '')}",
         token=token_of(request),
         path=request.path_params,
         query=request.query_params.multi_items(),
@@ -134,7 +134,7 @@ def _failed(request: Request, visit: Visit, failure: Failure) -> Response:
     return _response(request, visit, Shown(template="failed.html", values=values, status=failure.status))
 
 
-def _add_failures(app: FastAPI, desk_of: DeskOf, verbs: Verbs) -> None:
+def _add_failures(app: Starlette, desk_of: DeskOf, verbs: Verbs) -> None:
     """A person who asks for what is not there sees a page; programs have the answer that they had."""
     before = app.exception_handlers[HTTPException]
 

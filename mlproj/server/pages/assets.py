@@ -7,7 +7,8 @@ import gzip
 import hashlib
 from pathlib import Path
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from mlproj.errors import NotFound
 from mlproj.server.pages.safety import HEADERS

@@ -13,7 +13,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from mlproj.server.failures import DENIED, Failure, invalid
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -10,12 +11,16 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 
+from mlproj import wiring
 from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun
+from mlproj.server.access import Receive, Scope, Send
+from mlproj.server.app import create_app
 from mlproj.server.pages.run import VERDICT
 from mlproj.services.reproduce import VERDICT as kept
 from mlproj.store.folder import FolderStore
 from mlproj.tracking_ports import Tracking
-from tests.server.calling import Caller
+from tests.server.calling import Caller, calling, served
+from tests.server.conftest import files_of
 from tests.server.pages.scenery import Scene
 from tests.store.runs import begun, ended
 
@@ -201,3 +206,22 @@ def test_of_a_long_log_the_end_is_shown_and_all_of_it_sent(store: FolderStore, v
 
 def test_the_verdict_is_kept_where_it_is_looked_for() -> None:
     assert kept == VERDICT
+
+
+def test_behind_a_proxy_everything_leads_to_where_the_server_is(
+    scenery: Scene, store: FolderStore, tracking: Tracking
+) -> None:
+    app = create_app(tracking, files_of(store), store=store)
+    wiring.add_pages(app, os.environ)
+
+    async def proxied(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "mlproj.root": "/team/mlproj"}, receive, send)
+
+    with served(proxied) as uri, calling(uri) as visitor:
+        for path in ("/", "/runs", f"/runs/{scenery.logged[0]}", "/models/elastic"):
+            _, content = visitor.raw("GET", path)
+            led = re.findall(rb'(?:href|src|action)="(/[^"]*)"', content)
+            assert led and all(each.startswith(b"/team/mlproj/") for each in led)
+        token, headers = opened(visitor, "/")
+        fields = {"token": token, "back": "/", "name": "another"}
+        assert post(visitor, "/change/experiments/create", fields, headers) == (303, "/team/mlproj/")
