@@ -6,6 +6,7 @@ import html
 import os
 import re
 from collections.abc import Mapping
+from typing import NoReturn
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +16,9 @@ from mlproj import wiring
 from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun
 from mlproj.server.access import Receive, Scope, Send
 from mlproj.server.app import create_app
+from mlproj.server.pages.adding import add
 from mlproj.server.pages.run import VERDICT
+from mlproj.server.pages.visit import Verbs
 from mlproj.services.reproduce import VERDICT as kept
 from mlproj.store.folder import FolderStore
 from mlproj.tracking_ports import Tracking
@@ -225,3 +228,20 @@ def test_behind_a_proxy_everything_leads_to_where_the_server_is(
         token, headers = opened(visitor, "/")
         fields = {"token": token, "back": "/", "name": "another"}
         assert post(visitor, "/change/experiments/create", fields, headers) == (303, "/team/mlproj/")
+
+
+def test_a_bug_is_told_of_and_the_person_sees_a_page(
+    scenery: Scene, store: FolderStore, tracking: Tracking
+) -> None:
+    bugs: list[Exception] = []
+    app = create_app(tracking, files_of(store), store=store, unexpected=bugs.append)
+
+    def broken(*asked: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    add(app, Verbs(lineage=broken, difference=broken))
+    with served(app) as uri, calling(uri) as visitor:
+        status, content, headers = visitor.whole("GET", f"/lineage?of=runs:/{scenery.recorded[0]}")
+    assert (status, headers.get_content_type()) == (500, "text/html")
+    assert b"ZeroDivisionError" in content
+    assert [type(bug) for bug in bugs] == [ZeroDivisionError]
