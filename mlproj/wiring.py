@@ -29,7 +29,7 @@ from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from fastapi import FastAPI
 
     from mlproj.model.lineage import Lineage
     from mlproj.services.bundle_beside import Suppliers
@@ -209,7 +209,7 @@ def artifacts_of(store: RunStore) -> Artifacts:
     return artifacts
 
 
-def add_pages(app: Starlette, environ: Mapping[str, str]) -> None:
+def add_pages(app: FastAPI, environ: Mapping[str, str]) -> None:
     """Has a server's application show its pages, too."""
 
     def lineage(store: RunStore, of: str, depth: int) -> Lineage:
