@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import cast
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from mlproj.errors import MlprojError, unreachable
-from mlproj.server.access import PREFIX
+from mlproj.server.access import PREFIX, ROOT
 from mlproj.server.described import Described
 from mlproj.server.desk import Desk
-from mlproj.server.failures import NO_ENDPOINT, Failure, told
+from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, told
 from mlproj.server.pages import (
     changes,
     compare,
@@ -78,6 +78,10 @@ def _handler(page: Page, desk_of: DeskOf, verbs: Verbs) -> Handler:
             return _failed(request, visit, told(error))
         except Failure as failure:
             return _failed(request, visit, failure)
+        except Exception as error:
+            # Whoever is to hear of bugs hears of this one, and the person sees a page.
+            await _answered(request.app.exception_handlers[Exception], request, error)
+            return _failed(request, visit, Failure(INTERNAL, f"internal error: {type(error).__name__}"))
 
     return handle
 
@@ -86,7 +90,7 @@ def _visit(request: Request, desk_of: DeskOf, verbs: Verbs) -> Visit:
     return Visit(
         desk=desk_of(request),
         verbs=verbs,
-        here=request.scope.get(PREFIX) or request.scope.get("root_path", ""),
+        here=f"{request.scope.get(ROOT, '')}{request.scope.get(PREFIX, '')}",
         token=token_of(request),
         path=request.path_params,
         query=request.query_params.multi_items(),
@@ -130,9 +134,15 @@ def _failed(request: Request, visit: Visit, failure: Failure) -> Response:
     return _response(request, visit, Shown(template="failed.html", values=values, status=failure.status))
 
 
+async def _answered(handler: Any, request: Request, error: Exception) -> Response:
+    """What a handler of Starlette's makes of an error: it may be a coroutine, or not."""
+    answer: Response | Awaitable[Response] = handler(request, error)
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
 def _add_failures(app: Described, desk_of: DeskOf, verbs: Verbs) -> None:
     """A person who asks for what is not there sees a page; programs have the answer that they had."""
-    before = cast(Callable[[Request, Exception], Awaitable[Response]], app.exception_handlers[HTTPException])
+    before = app.exception_handlers[HTTPException]
 
     async def no_page(request: Request, error: Exception) -> Response:
         path: str = request.scope["path"]
@@ -140,7 +150,6 @@ def _add_failures(app: Described, desk_of: DeskOf, verbs: Verbs) -> None:
             failure = Failure(NO_ENDPOINT, f"there is no page `{path[:200]}`")
             visit = _visit(request, desk_of, verbs)
             return await run_in_threadpool(partial(_failed, request, visit, failure))
-        answer = before(request, error)
-        return await answer if isinstance(answer, Awaitable) else answer
+        return await _answered(before, request, error)
 
     app.add_exception_handler(HTTPException, no_page)

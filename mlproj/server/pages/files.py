@@ -16,6 +16,9 @@ from mlproj.server import places
 from mlproj.server.pages.previews import LARGEST, Preview, media_type, preview
 from mlproj.server.pages.visit import Answer, Page, Sent, Shown, Visit
 
+LOGGED = "artifacts/"
+"""Begins, on the record, the paths of files that were logged to a run."""
+
 _PIECE = 1024 * 1024
 
 
@@ -157,8 +160,23 @@ def _show(visit: Visit, root: Root) -> Answer:
             template="folder.html", values={**values, "files": found, "address": f"{root.address}files"}
         )
     beginning = b"".join(visit.desk.artifacts.read(root.place.stored, 0, LARGEST))
-    shown = preview(path, beginning, cut=size > LARGEST)
-    return Shown(template="file.html", values={**values, "size": size, "digest": None, "shown": shown})
+    values |= {
+        "size": size,
+        "digest": _digest(visit, root),
+        "shown": preview(path, beginning, cut=size > LARGEST),
+    }
+    return Shown(template="file.html", values=values)
+
+
+def _digest(visit: Visit, root: Root) -> Digest | None:
+    """What the record says of a file that was logged to a run."""
+    record = visit.record(root.place.name) if root.place.kind == "runs" else None
+    if record is None or visit.desk.store is None:
+        return None
+    try:
+        return output_digest(record, visit.desk.store.blobs, f"{LOGGED}{root.place.path}")
+    except NotFound:
+        return None
 
 
 def _parents(root: Root, path: str) -> Sequence[tuple[str, str]]:

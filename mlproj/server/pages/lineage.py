@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.access import Kind, Level
-from mlproj.model.lineage import ModelNode, Node, RunNode
+from mlproj.model.lineage import Lineage, ModelNode, Node, RunNode
+from mlproj.ports import RunStore
 from mlproj.server.pages.drawing import drawn
 from mlproj.server.pages.visibility import visible_part
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
 
-_SUBJECT = re.compile(
-    r"(?:runs:/[A-Za-z0-9][\w-]*|sha256:[0-9a-f]{8,64}|models:/[^\x00-\x1f]{1,500})", re.ASCII
-)
+_SUBJECT = re.compile(r"runs:/.{1,5000}|sha256:[0-9a-f]{64}|models:/.{1,500}")
 _DEPTHS = (1, 2, 3, 5, 10)
 
 
@@ -22,18 +24,15 @@ def show(visit: Visit) -> Answer:
     """Of a run (`runs:/ID`), of content (`sha256:…`) or of a model (`models:/…`): nothing on the server's own
     disk is looked at, whatever is asked for."""
     of, store = visit.one("of"), visit.desk.store
-    if not _SUBJECT.fullmatch(of) and not of.startswith("runs:/"):
+    if not _SUBJECT.fullmatch(of):
         raise UsageError(
             f"`{of[:200]}` is nothing whose lineage could be shown",
             hint="it is asked of `runs:/ID`, `sha256:…` or `models:/NAME/VERSION`",
         )
     if store is None:
         raise UsageError("this server keeps no whole runs, and knows of no lineage")
-    _may_see(visit, of)
     depth = visit.whole("depth", 2, _DEPTHS[-1])
-    found = visible_part(visit.verbs.lineage(store, of, depth), lambda node: _sees(visit, node))
-    if not found.nodes:
-        raise NotFound(f"nothing is known of `{of}`")
+    found = _found(visit, store, of, depth)
     values = {
         "of": of,
         "found": found,
@@ -64,10 +63,19 @@ def address(node: Node, depth: int) -> str:
     return "" if of is None else f"/lineage?of={quote(of, safe='')}&depth={depth}"
 
 
-def _may_see(visit: Visit, of: str) -> None:
-    """Raises NotFound for a run that the caller may not see, as for one that is not there."""
-    if of.startswith("runs:/"):
-        visit.run(of.removeprefix("runs:/").partition("/")[0])
+def _found(visit: Visit, store: RunStore, of: str, depth: int) -> Lineage:
+    """The part that the caller may see. Raises NotFound, with the same words whether there is something else
+    or nothing."""
+    try:
+        if of.startswith("runs:/"):
+            visit.run(of.removeprefix("runs:/").partition("/")[0])
+        found = visible_part(visit.verbs.lineage(store, of, depth), lambda node: _sees(visit, node))
+    except NotFound:
+        found = None
+    if found is None or not found.nodes:
+        raise NotFound(f"nothing is known of `{of}`")
+    # How many further runs there are counts those of others, too.
+    return found if visit.desk.caller.visible(Kind.EXPERIMENT) is None else replace(found, more=())
 
 
 def _sees(visit: Visit, node: Node) -> bool | None:
@@ -75,8 +83,8 @@ def _sees(visit: Visit, node: Node) -> bool | None:
     match node:
         case RunNode(run_id=run_id):
             return _sees_run(visit, run_id)
-        case ModelNode(version=None, run_id=run_id):
-            return run_id is None or _sees_run(visit, run_id)
+        case ModelNode(version=None, model_id=model_id):
+            return model_id is not None and _sees_model(visit, model_id)
         case ModelNode(name=name):
             return visit.desk.caller.may(Level.READ, Kind.MODEL, name)
         case _:
@@ -84,10 +92,19 @@ def _sees(visit: Visit, node: Node) -> bool | None:
 
 
 def _sees_run(visit: Visit, run_id: str) -> bool:
+    return _is_there(visit, lambda: visit.run(run_id))
+
+
+def _sees_model(visit: Visit, model_id: str) -> bool:
+    return _is_there(visit, lambda: visit.desk.tracking.models.get(model_id))
+
+
+def _is_there(visit: Visit, look: Callable[[], object]) -> bool:
+    """Whether the caller finds what somebody has: who sees everything need not look."""
     if visit.desk.caller.visible(Kind.EXPERIMENT) is None:
         return True
     try:
-        visit.run(run_id)
+        look()
     except NotFound:
         return False
     return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
 from mlproj.errors import NotFound, StoreError
-from mlproj.logs import KeptStream, mark, stretches
+from mlproj.logs import KeptStream, Segment, mark, segments, stretches
 from mlproj.model.run import STREAMS, LogFile, Run, Status
 from mlproj.server.pages.visit import Answer, Page, Sent, Told, Visit
 
@@ -45,8 +46,11 @@ def send(visit: Visit) -> Answer:
 
 
 def last(visit: Visit, run: Run, stream: str) -> Piece:
-    """The end of a stream."""
-    return piece(visit, run, stream, max(0, length(visit, run, stream) - TAIL))
+    """The end of a stream, from the beginning of a line on."""
+    begin = max(0, length(visit, run, stream) - TAIL)
+    end = piece(visit, run, stream, begin)
+    _, newline, rest = end.text.partition("\n")
+    return msgspec.structs.replace(end, text=rest) if begin and newline else end
 
 
 def piece(visit: Visit, run: Run, stream: str, begin: int) -> Piece:
@@ -69,12 +73,14 @@ def piece(visit: Visit, run: Run, stream: str, begin: int) -> Piece:
 
 def length(visit: Visit, run: Run, stream: str) -> int:
     """How many bytes the stream has by now."""
-    assert visit.desk.store is not None
     log = _sealed(run, stream)
     if log is not None:
         return log.size + log.cut
-    folder = visit.desk.store.workspace(run.run_id) / "logs"
-    return max((at + len(data) for at, data in stretches(folder / stream, 0)), default=0)
+    written = _written(visit, run, stream)
+    if written is None or not written.exists():
+        return 0
+    last = (segments(written) or [Segment(0, written)])[-1]
+    return last.offset + last.path.stat().st_size
 
 
 def readable(content: bytes) -> str:
@@ -86,10 +92,10 @@ def readable(content: bytes) -> str:
 def _read(visit: Visit, run: Run, stream: str, begin: int) -> Iterator[tuple[int, bytes]]:
     """Pieces of the stream, each with where it begins."""
     assert visit.desk.store is not None
-    log = _sealed(run, stream)
+    log, written = _sealed(run, stream), _written(visit, run, stream)
     if log is None:
         at = begin
-        for begun, data in stretches(visit.desk.store.workspace(run.run_id) / "logs" / stream, begin):
+        for begun, data in () if written is None else stretches(written, begin):
             if begun > at:
                 yield begun, mark(begun - at, open_line=True)
             yield begun, data
@@ -100,6 +106,12 @@ def _read(visit: Visit, run: Run, stream: str, begin: int) -> Iterator[tuple[int
         for data in KeptStream(file, cut=log.cut, cut_at=log.cut_at, offset=begin).rest():
             yield at, data
             at += len(data)
+
+
+def _written(visit: Visit, run: Run, stream: str) -> Path | None:
+    """Where the stream of a run is written that goes on; None for one that has ended."""
+    assert visit.desk.store is not None
+    return None if run.outcome is not None else visit.desk.store.workspace(run.run_id) / "logs" / stream
 
 
 def _sealed(run: Run, stream: str) -> LogFile | None:

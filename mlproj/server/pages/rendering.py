@@ -69,7 +69,7 @@ def _environment() -> Environment:
         span=_span,
         time=_time,
     )
-    environment.globals.update(asset=address, field=FIELD, query=_query, version=__version__)
+    environment.globals.update(asset=address, field=FIELD, query=_query, release=__version__)
     return environment
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from mlproj.errors import NotFound, StoreError
 from mlproj.model.registry import ModelVersion
-from mlproj.model.run import STREAMS, Run, ShownParameter
+from mlproj.model.run import STREAMS, Output, Run, ShownParameter
 from mlproj.model.search import Comparison, Key, Kind, Operator, Search
 from mlproj.model.tracking import PARENT, LoggedModel, MetricSummary, RunStatus, TrackedRun
 from mlproj.model.tracking import Page as Part
@@ -18,11 +18,14 @@ from mlproj.server import places
 from mlproj.server.pages import output
 from mlproj.server.pages.columns import OF_CLIENTS, OF_THE_MACHINE
 from mlproj.server.pages.experiments import NOTE
-from mlproj.server.pages.files import listed
+from mlproj.server.pages.files import LOGGED, listed
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
 
 VERDICT = "reproduction"
 """The kind of the amendment in which a run's record keeps to which other run it is a reproduction."""
+
+MODELS = "models/"
+"""Begins, on the record, the paths of the files of logged models."""
 
 _MOST = 50
 _CHARTS = 12
@@ -62,6 +65,7 @@ def show(visit: Visit) -> Answer:
         "client_tags": tuple((key, value) for key, value in run.tags if key.startswith(OF_CLIENTS)),
         "parameters": _parameters(run, record),
         "files": listed(visit, places.Place(kind="runs", name=run.run_id)),
+        "outputs": _outputs(record),
         "logs": () if record is None else _logs(visit, record),
         "models": _models(visit, run),
         "versions": _versions(visit, run),
@@ -100,6 +104,12 @@ def _parameters(run: TrackedRun, record: Run | None) -> Sequence[ShownParameter]
         if key not in known
     )
     return (*planned, *logged)
+
+
+def _outputs(record: Run | None) -> Sequence[Output]:
+    """What the record holds beside files that were logged, which are listed anyhow."""
+    outputs = () if record is None or record.outcome is None else record.outcome.outputs
+    return [each for each in outputs if not each.path.startswith((LOGGED, MODELS))]
 
 
 def _logs(visit: Visit, record: Run) -> Sequence[Log]:

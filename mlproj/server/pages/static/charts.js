@@ -31,7 +31,7 @@
   };
   const draw = (plot, traces, more) => {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    plot.setAttribute("role", "img");
+    plot.setAttribute("role", "group");
     return Plotly.react(plot, traces, layout(more), { displaylogo: false, responsive: true, displayModeBar: still ? false : "hover" });
   };
 
