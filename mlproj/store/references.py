@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from pathlib import Path
 
 from mlproj.errors import RunNotFound, did_you_mean
 from mlproj.model.encoding import is_text
 from mlproj.ports import RunQuery
+from mlproj.store.connection import Connection
 from mlproj.store.machine import Machine
 from mlproj.store.reading import read_tombstone_of
 
 SHORTEST_PREFIX = 4
 _SHOWN = 5
 _NAMES = (
-    "SELECT name FROM runs WHERE deleted = 0 AND forgotten = 0 GROUP BY name ORDER BY max(number) DESC"
+    "SELECT name FROM runs WHERE NOT deleted AND NOT forgotten GROUP BY name ORDER BY max(number) DESC"
     " LIMIT 1000"
 )
 
 
-def resolve(connection: sqlite3.Connection, root: Path, reference: str) -> str:
+def resolve(connection: Connection, root: Path, reference: str) -> str:
     """The id of the run that `reference` names; of several with one name the newest, hidden ones last.
 
     `last` is the newest that a person began, rather than another run's script.
@@ -28,7 +28,7 @@ def resolve(connection: sqlite3.Connection, root: Path, reference: str) -> str:
     Raises RunNotFound where there is none, where a beginning fits several, or where the run was forgotten.
     """
     if reference == "last":
-        listed = "deleted = 0 AND forgotten = 0"
+        listed = "NOT deleted AND NOT forgotten"
         found = ids(connection, f"{listed} AND parent IS NULL ORDER BY number DESC LIMIT 1")
         found = found or ids(connection, f"{listed} ORDER BY number DESC LIMIT 1")
         if not found:
@@ -53,7 +53,7 @@ def resolve(connection: sqlite3.Connection, root: Path, reference: str) -> str:
     return found[0]
 
 
-def refuse_forgotten(connection: sqlite3.Connection, run_id: str) -> None:
+def refuse_forgotten(connection: Connection, run_id: str) -> None:
     """Raises RunNotFound, with what the tombstone says, where the run was forgotten."""
     if ids(connection, "run_id = ? AND forgotten", run_id):
         tombstone = read_tombstone_of(connection, run_id)
@@ -61,22 +61,23 @@ def refuse_forgotten(connection: sqlite3.Connection, run_id: str) -> None:
         raise RunNotFound(f"the run `{run_id}` was removed{told}")
 
 
-def ids(connection: sqlite3.Connection, where: str, *values: object) -> list[str]:
+def ids(connection: Connection, where: str, *values: object) -> list[str]:
     """The ids of the runs that fulfil a condition in SQL, whose values are bound."""
     rows = connection.execute(f"SELECT run_id FROM runs WHERE {where}", values)
     return [run_id for (run_id,) in rows]
 
 
-def newest(connection: sqlite3.Connection, query: RunQuery, _machine: Machine) -> tuple[str, ...]:
+def newest(connection: Connection, query: RunQuery, _machine: Machine) -> tuple[str, ...]:
     """The ids that a query without conditions means, newest first: a plain list needs no search."""
-    hidden = "" if query.deleted else " AND deleted = 0"
-    limit = -1 if query.limit is None else query.limit
-    return tuple(ids(connection, f"forgotten = 0{hidden} ORDER BY number DESC LIMIT ?", limit))
+    hidden = "" if query.deleted else " AND NOT deleted"
+    limit = "" if query.limit is None else " LIMIT ?"
+    values = () if query.limit is None else (query.limit,)
+    return tuple(ids(connection, f"NOT forgotten{hidden} ORDER BY number DESC{limit}", *values))
 
 
-def _named(connection: sqlite3.Connection, reference: str) -> list[str]:
+def _named(connection: Connection, reference: str) -> list[str]:
     found = ids(connection, "run_id = ?", reference.lower()) or ids(
-        connection, "name = ? AND forgotten = 0 ORDER BY deleted, number DESC LIMIT 1", reference
+        connection, "name = ? AND NOT forgotten ORDER BY deleted, number DESC LIMIT 1", reference
     )
     if found or len(reference) < SHORTEST_PREFIX:
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,21 @@ from mlproj.model.record import EntryKind, read_document
 from mlproj.model.run import Run, Status
 from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.verify import verify
-from mlproj.store.opening import open_store
+from mlproj.store.opening import open_served_store, open_store
+from tests.databases import KINDS, new_uri
 from tests.store.runs import begun, ended
 
 StoreMaker = Callable[[Path], RunStore]
-STORES: dict[str, StoreMaker] = {"folder": lambda path: open_store(path / ".mlproj", create=True)}
+
+
+def at_a_server(kind: str, path: Path) -> RunStore:
+    return open_served_store(new_uri(kind), path / ".mlproj", create=True)
+
+
+STORES: dict[str, StoreMaker] = {
+    "folder": lambda path: open_store(path / ".mlproj", create=True),
+    **{kind: partial(at_a_server, kind) for kind in KINDS},
+}
 
 
 @pytest.fixture(params=STORES)
