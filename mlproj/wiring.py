@@ -255,6 +255,21 @@ def _clear_containers(environ: Mapping[str, str]) -> None:
         part("execution.containers:sweep_left")(left, environ)
 
 
+def open_served(
+    backend_uri: str | None, destination: str | None, environ: Mapping[str, str], directory: Path
+) -> RunStore:
+    """The store that a server serves, made if need be: that at `backend_uri`, a folder or the URI of a
+    database, else that which commands would use in `directory`. `destination` is where the files are that go
+    with a database at a server. Raises StoreError."""
+    chosen = part("store.served:chosen")(backend_uri, destination, directory)
+    if chosen.database is None:
+        return open_store(environ, directory, chosen.folder, create=True)
+    opened: RunStore = part("store.opening:open_served_store")(
+        chosen.database, Path(chosen.folder), create=True
+    )
+    return opened
+
+
 def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
     _clear_containers(environ)
     path = part("store.locating:locate")(store, environ, directory)

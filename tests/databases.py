@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import psycopg
 import pymysql
 
@@ -62,8 +63,11 @@ class Database:
     def kill(self) -> None:
         """Ends it with all its processes, without a word."""
         assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        # Those of PostgreSQL are each in a session of its own.
+        whole = psutil.Process(self._process.pid)
+        for process in (whole, *whole.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait()
 
     def stop(self, sign: signal.Signals) -> None:

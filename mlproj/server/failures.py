@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mlproj.errors import AlreadyThere, MlprojError, NotFound, UsageError
+from mlproj.errors import AlreadyThere, Busy, MlprojError, NotFound, UsageError
 
 INVALID = "INVALID_PARAMETER_VALUE"
 MISSING = "RESOURCE_DOES_NOT_EXIST"
@@ -13,6 +13,8 @@ NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
 DENIED = "PERMISSION_DENIED"
 UNKNOWN_CALLER = "UNAUTHENTICATED"
 INTERNAL = "INTERNAL_ERROR"
+NOT_NOW = "TEMPORARILY_UNAVAILABLE"
+"""Clients try again for minutes, which is what a database that is started anew asks for."""
 
 STATUS = {
     INVALID: 400,
@@ -22,6 +24,7 @@ STATUS = {
     MISSING: 404,
     NO_ENDPOINT: 404,
     INTERNAL: 500,
+    NOT_NOW: 503,
 }
 
 
@@ -60,6 +63,8 @@ def told(error: MlprojError) -> Failure:
             return Failure(TAKEN, message)
         case UsageError():
             return Failure(INVALID, message)
+        case Busy():
+            return Failure(NOT_NOW, message)
         case _:
             return Failure(INTERNAL, message, NO_STORE)
 

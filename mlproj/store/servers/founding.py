@@ -77,6 +77,10 @@ def _make(connection: Connection, shown: str, *, create: bool) -> None:
     if not create:
         raise StoreError(f"the database `{shown}` is empty: there is no store in it")
     with connection.begin():
+        if connection.dialect.name == "mysql":
+            # Tables of later versions are to fit: a foreign key compares as what it names does.
+            collation = _collation(connection)
+            connection.execute(text(f"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {collation}"))
         made.create_all(connection, checkfirst=bool(there))
         chain, experiments, versions = (made.tables[name] for name in ("chain", "experiments", VERSIONS))
         if connection.execute(select(chain.c.id)).first() is None:
