@@ -222,15 +222,6 @@ def artifacts_of(store: RunStore) -> Artifacts:
     return artifacts
 
 
-def open_served(
-    backend_uri: str | None, destination: str | None, environ: Mapping[str, str], directory: Path
-) -> RunStore:
-    """The store that a server serves, made if it is not there: the one that commands find by themselves, or
-    that of a folder, or of an sqlite file of ours. Raises StoreError."""
-    folder: str | None = part("store.locating:served_folder")(backend_uri, destination)
-    return open_store(environ, directory, folder, create=True)
-
-
 def users_of(store: RunStore) -> Users:
     """Who may use a server over the store."""
     users: Users = part("store.users:open_users")(store)
@@ -347,6 +338,21 @@ def _clear_containers(environ: Mapping[str, str]) -> None:
     folder = cache_folder(environ) / _WATCHES
     if folder.is_dir() and (left := part("execution.watches:left")(folder)):
         part("execution.containers:sweep_left")(left, environ)
+
+
+def open_served(
+    backend_uri: str | None, destination: str | None, environ: Mapping[str, str], directory: Path
+) -> RunStore:
+    """The store that a server serves, made if need be: that at `backend_uri`, a folder or the URI of a
+    database, else that which commands would use in `directory`. `destination` is where the files are that go
+    with a database at a server. Raises StoreError."""
+    chosen = part("store.served:chosen")(backend_uri, destination, directory)
+    if chosen.database is None:
+        return open_store(environ, directory, chosen.folder, create=True)
+    opened: RunStore = part("store.opening:open_served_store")(
+        chosen.database, Path(chosen.folder), create=True
+    )
+    return opened
 
 
 def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:

@@ -18,6 +18,9 @@ from mlproj.process import stop
 REQUIRED = frozenset(filter(None, os.environ.get("MLPROJ_TEST_REQUIRE", "").split(",")))
 """What must be there on this machine: with it, a test that would be skipped for lack of it fails."""
 
+AT_THE_END = contextlib.ExitStack()
+"""What is started once for many tests, and has to be ended after the last."""
+
 ProjectMaker = Callable[..., Path]
 
 
@@ -82,6 +85,13 @@ def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name, value in changes.items():
             patch.setenv(name, value)
         yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_end(isolation: Path) -> Iterator[None]:
+    """Ends what was started for many tests."""
+    with AT_THE_END:
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from mlproj.errors import MlprojError
 from mlproj.ports import RunStore
-from mlproj.server import description, limits, streams
+from mlproj.server import again, description, limits, streams
 from mlproj.server.access import GRANT, LINK, PREFIX, ROOT, USERS, VIEW, Grant
 from mlproj.server.callers import CALLER, Anybody
 from mlproj.server.described import Described, Handler
@@ -190,7 +190,7 @@ class _Maker:
     def handler(self, route: Route) -> Handler:
         async def handle(request: Request) -> Response:
             asked = await _asked(request, route)
-            answer = await run_in_threadpool(route.act, self.desk(request), asked)
+            answer = await run_in_threadpool(again.act, route.act, self.desk(request), asked)
             return Response(msgspec.json.encode(answer), media_type=_JSON)
 
         return handle
@@ -261,7 +261,7 @@ def _add_pages(app: Described, maker: _Maker) -> None:
             raise invalid("Missing value for required header 'x-mlflow-experiment-id'.")
         body = unpacked(await _body(request), headers.get("content-encoding", "").lower())
         found = spans_by_trace(_grant(request).cleaned(body), as_json=kind == _JSON)
-        await run_in_threadpool(traces.add_spans, maker.desk(request), experiment_id, found)
+        await run_in_threadpool(again.act, traces.add_spans, maker.desk(request), experiment_id, found)
         return Response(b"", media_type=_PROTOBUF)
 
     for path, page in (("/health", health), ("/version", version)):

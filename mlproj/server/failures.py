@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mlproj.errors import AlreadyThere, MlprojError, NotFound, UsageError
+from mlproj.errors import AlreadyThere, Busy, MlprojError, NotFound, UsageError
 
 INVALID = "INVALID_PARAMETER_VALUE"
 MISSING = "RESOURCE_DOES_NOT_EXIST"
@@ -14,7 +14,8 @@ DENIED = "PERMISSION_DENIED"
 UNKNOWN_CALLER = "UNAUTHENTICATED"
 INTERNAL = "INTERNAL_ERROR"
 TOO_MANY = "REQUEST_LIMIT_EXCEEDED"
-BUSY = "TEMPORARILY_UNAVAILABLE"
+NOT_NOW = "TEMPORARILY_UNAVAILABLE"
+"""Clients try again for minutes, which is what a database that is started anew asks for."""
 
 STATUS = {
     INVALID: 400,
@@ -25,7 +26,7 @@ STATUS = {
     NO_ENDPOINT: 404,
     TOO_MANY: 429,
     INTERNAL: 500,
-    BUSY: 503,
+    NOT_NOW: 503,
 }
 
 
@@ -70,6 +71,8 @@ def told(error: MlprojError) -> Failure:
             return Failure(TAKEN, message)
         case UsageError():
             return Failure(INVALID, message)
+        case Busy():
+            return Failure(NOT_NOW, message)
         case _:
             return Failure(INTERNAL, message, NO_STORE)
 

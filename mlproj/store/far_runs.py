@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 
 from mlproj.far_ports import SILENCE_S
 from mlproj.model.moment import timestamp
+from mlproj.store.connection import Connection
 from mlproj.store.machine import Machine
 
 _AFAR = "afar:"
@@ -17,18 +17,21 @@ def machine_of(host: str) -> Machine:
     return Machine(host=f"{_AFAR}{host}", boot_id="")
 
 
-def hear(connection: sqlite3.Connection, run_id: str, time: str) -> None:
+def hear(connection: Connection, run_id: str, time: str) -> None:
     """Notes that the runner was heard of. Expects to be in a transaction, and the run to be there."""
-    if not connection.execute("UPDATE supervised SET seen = ? WHERE run_id = ?", (time, run_id)).rowcount:
+    known = connection.execute("SELECT 1 FROM supervised WHERE run_id = ?", (run_id,)).fetchone()
+    if known is None:
         connection.execute("INSERT INTO supervised (run_id, seen) VALUES (?, ?)", (run_id, time))
+    else:
+        connection.execute("UPDATE supervised SET seen = ? WHERE run_id = ?", (time, run_id))
 
 
-def unwatch(connection: sqlite3.Connection, run_id: str) -> None:
+def unwatch(connection: Connection, run_id: str) -> None:
     """Forgets when the runner of a run was heard of, which is over."""
     connection.execute("DELETE FROM supervised WHERE run_id = ?", (run_id,))
 
 
-def heard_lately(connection: sqlite3.Connection, run_id: str) -> bool:
+def heard_lately(connection: Connection, run_id: str) -> bool:
     """Whether the runner of a run has told of itself of late."""
     query = "SELECT 1 FROM supervised WHERE run_id = ? AND seen >= ?"
     return connection.execute(query, (run_id, heard_since())).fetchone() is not None
@@ -39,13 +42,13 @@ def heard_since() -> str:
     return timestamp(time.time() - SILENCE_S)
 
 
-def begun_by(connection: sqlite3.Connection, run_id: str, other: str) -> bool:
+def begun_by(connection: Connection, run_id: str, other: str) -> bool:
     """Whether the script of a run began the other."""
     query = "SELECT 1 FROM runs WHERE run_id = ? AND (owner = ? OR parent = ?)"
     return connection.execute(query, (other, run_id, run_id)).fetchone() is not None
 
 
-def experiment_named(connection: sqlite3.Connection, name: str) -> str | None:
+def experiment_named(connection: Connection, name: str) -> str | None:
     """The id of an experiment."""
     row = connection.execute("SELECT id FROM experiments WHERE name = ?", (name,)).fetchone()
     return None if row is None else str(row[0])

@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -32,6 +31,7 @@ from mlproj.model.record import (
 from mlproj.model.run import Amendment
 from mlproj.ports import Garbage
 from mlproj.store.blobs import FolderBlobs
+from mlproj.store.connection import Connection
 from mlproj.store.copying import COPY
 from mlproj.store.leases import Leased, read_leases
 from mlproj.store.needless import Spared, needless_models
@@ -41,7 +41,7 @@ _AT_ONCE = 200
 """How many blobs are removed before those who want to add some have their turn."""
 _RUNS = (
     "SELECT run_id, kind, payload FROM entries WHERE sequence > ? AND (kind IN (?, ?)"
-    " OR (kind = ? AND (instr(payload, ?) OR instr(payload, ?)))) AND payload IS NOT NULL"
+    " OR (kind = ? AND (instr(payload, ?) > 0 OR instr(payload, ?) > 0))) AND payload IS NOT NULL"
 )
 _ADDING = tuple(f'"kind":"{kind}"'.encode() for kind in (ATTACHED, ATTESTED))
 """What canonical JSON has in it of an amendment that names content; of others they are not read."""
@@ -54,7 +54,7 @@ _OPENINGS = "SELECT run_id, '', opening FROM runs WHERE sequence IS NULL"
 
 
 def find_garbage(
-    connection: sqlite3.Connection,
+    connection: Connection,
     root: Path,
     blobs: FolderBlobs,
     *,
@@ -97,7 +97,7 @@ def find_garbage(
 
 
 def remove_garbage(
-    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, garbage: Garbage
+    connection: Connection, root: Path, blobs: FolderBlobs, garbage: Garbage
 ) -> tuple[int, int]:
     """Removes what was found, but for what somebody came to want meanwhile. How many files went, and how many
     bytes. An interruption leaves a store that is whole, and the rest for the next time."""
@@ -178,13 +178,13 @@ def _references(kind: str, payload: bytes) -> tuple[BlobReference, ...]:
     return blobs_of(reader(payload, name=""))
 
 
-def _documents(connection: sqlite3.Connection, after: int) -> Iterator[tuple[str, str, bytes | None]]:
+def _documents(connection: Connection, after: int) -> Iterator[tuple[str, str, bytes | None]]:
     """Run, kind and document of every record after a place in the chain, and of every run that goes on."""
     yield from connection.execute(_RUNS, (after, *_NAMING, EntryKind.AMENDMENT.value, *_ADDING))
     yield from connection.execute(_OPENINGS)
 
 
-def _wanted_since(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, garbage: Garbage) -> _Named:
+def _wanted_since(connection: Connection, root: Path, blobs: FolderBlobs, garbage: Garbage) -> _Named:
     """What came to be named, or held, since the garbage was found. A run has a lease or is named here."""
     leased = read_leases(root / "locks")
     named = _Named(blobs, leased)
@@ -195,7 +195,7 @@ def _wanted_since(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs
 
 
 def _leftovers(
-    connection: sqlite3.Connection,
+    connection: Connection,
     root: Path,
     blobs: FolderBlobs,
     without: Collection[str],

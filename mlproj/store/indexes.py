@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from msgspec.structs import fields
 from mlproj.model.digest import Digest
 from mlproj.model.index import DETAILS, Index, number_in
 from mlproj.model.logged import FEW_POINTS, Point, digest_of_points
+from mlproj.store.connection import Connection
 from mlproj.store.reading import raw_bytes
 
 _INDEXED = (*(field.name for field in fields(Index) if field.name not in DETAILS), "record", "sequence")
@@ -33,7 +33,7 @@ Rows = dict[str, list[tuple[Any, ...]]]
 """Rows by the run that they are of."""
 
 
-def read_indexes(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, object]]:
+def read_indexes(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, object]]:
     """What the searchable columns say of each run that there is a row of."""
     some = _Some(connection, run_ids)
     columns = some.rows(_COLUMNS)
@@ -50,7 +50,7 @@ def read_indexes(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict
     return found
 
 
-def read_points(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[str, Point]]:
+def read_points(connection: Connection, run_id: str) -> Iterator[tuple[str, Point]]:
     """Every point of every metric of a run, by key, step, time and value."""
     for row in connection.execute(f"{_POINTS} (?){_IN_ORDER}", (run_id,)):
         yield _point(row[1:])
@@ -59,7 +59,7 @@ def read_points(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[s
 class _Some:
     """Asks for the rows of some runs."""
 
-    def __init__(self, connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, run_ids: Sequence[str]) -> None:
         self._connection = connection
         self._run_ids = run_ids
         self._marks = f" ({', '.join('?' * len(run_ids))})"
@@ -72,7 +72,7 @@ class _Some:
         return found
 
     def one_by_one(self, query: str, order: str = "") -> Iterator[tuple[Any, ...]]:
-        return self._connection.execute(query + self._marks + order, self._run_ids)
+        return iter(self._connection.execute(query + self._marks + order, self._run_ids))
 
 
 def _histories(some: _Some) -> dict[str, tuple[tuple[Any, ...], ...] | Digest | None]:

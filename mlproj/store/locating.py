@@ -44,32 +44,6 @@ def locate(explicit: str | None, environ: Mapping[str, str], directory: Path) ->
     return Path(os.path.abspath(directory / Path(chosen).expanduser()))
 
 
-def served_folder(backend_uri: str | None, destination: str | None) -> str | None:
-    """The folder of the store that a server is told to serve, None for the one that is found by itself.
-
-    Raises StoreError for a database or a place of artifacts that this version does not know.
-    """
-    if destination is not None:
-        raise StoreError(
-            f"this version keeps artifacts in the store's folder, not in `{destination}`",
-            hint="leave `--artifacts-destination` away",
-        )
-    if backend_uri is None or "://" not in backend_uri:
-        return backend_uri
-    scheme, _, rest = backend_uri.partition("://")
-    if scheme == "file":
-        return rest
-    if scheme != "sqlite":
-        raise StoreError(f"this version keeps no runs in `{scheme}`", hint="name a folder")
-    file = Path(rest.removeprefix("/"))  # three slashes are before a relative path
-    if file.name != DATABASE:
-        raise StoreError(
-            f"`{file}` is no database of mlproj: those are called `{DATABASE}`, in a store's folder",
-            hint="`mlproj import-mlflow` brings in what MLflow keeps in one",
-        )
-    return str(file.parent)
-
-
 def owned(path: Path) -> bool:
     """Whether the folder is this user's."""
     return path.stat().st_uid == os.geteuid()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mlproj.errors import StoreError
 from mlproj.model.moment import now
+from mlproj.store.connection import Connection
 from mlproj.store.database import FILE, open_readonly, open_writable
 from mlproj.store.failures import explained
 from mlproj.store.folder import FolderStore
@@ -29,15 +32,40 @@ def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> F
     with explained(root), contextlib.ExitStack() as held:
         root, writable = _found(root, create, held)
         connection = open_writable(root, create=create) if writable else open_readonly(root)
-        held.callback(connection.close)
-        return FolderStore(
-            root,
-            connection,
-            writable=writable,
-            machine=this_machine(),
-            clock=clock,
-            let_go=held.pop_all().close,
-        )
+        return _store(root, connection, held, writable=writable, clock=clock)
+
+
+def open_served_store(
+    database_uri: str, root: Path, *, create: bool, clock: Callable[[], str] = now
+) -> FolderStore:
+    """The store whose database is at a server, of PostgreSQL, MySQL or MariaDB, and whose contents are in the
+    folder `root`; both are made if need be and `create` says so.
+
+    Raises StoreError where the database is not one of mlproj's, or of a newer version, and where `root` is a
+    folder with something else in it; Busy where the server cannot be reached.
+    """
+    root = Path(os.path.abspath(root))
+    # SQLAlchemy, which a run has no use for.
+    server = importlib.import_module("mlproj.store.servers.database").ServerDatabase(database_uri)
+    with explained(root), contextlib.ExitStack() as held:
+        if (root / FILE).exists():
+            raise StoreError(
+                f"`{root}` holds a store whose database is in it",
+                hint="name another folder for what goes with the database at the server",
+            )
+        make_folder(root)
+        held.enter_context(in_use(root))
+        server.found(create=create)
+        return _store(root, server.connection(), held, writable=True, clock=clock, server=server)
+
+
+def _store(
+    root: Path, connection: Connection, held: contextlib.ExitStack, *, writable: bool, **more: Any
+) -> FolderStore:
+    """The store over this connection, which lets go of what is held when it is closed."""
+    held.callback(connection.close)
+    let_go = held.pop_all().close
+    return FolderStore(root, connection, writable=writable, machine=this_machine(), let_go=let_go, **more)
 
 
 def _found(root: Path, create: bool, held: contextlib.ExitStack) -> tuple[Path, bool]:

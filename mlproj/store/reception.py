@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sqlite3
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
@@ -20,6 +19,7 @@ from mlproj.model.source import SourceState
 from mlproj.store import far_leases, far_runs, writing
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace
+from mlproj.store.connection import Connection
 from mlproj.store.database import transaction
 from mlproj.store.keeping import ARTIFACTS, keep_artifacts
 from mlproj.store.place import Place
@@ -50,7 +50,7 @@ class FolderReception:
         self._changing = changing
 
     @property
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Connection:
         return self._store.connection
 
     @property

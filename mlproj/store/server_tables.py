@@ -5,9 +5,9 @@ Moments are RFC 3339 in UTC.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text
 
-from mlproj.store.tables import metadata
+from mlproj.store.tables import Whole, metadata
 
 users = Table(
     "users",
@@ -54,7 +54,7 @@ permissions = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("time", String(40), nullable=False),
     # NULL where nobody said who it was.
     Column("user_name", String(128)),
@@ -63,9 +63,9 @@ audit = Table(
     Column("action", String(256), nullable=False),
     Column("kind", String(16)),
     Column("thing", String(256)),
-    Column("status", Integer, nullable=False),
+    Column("status", Whole, nullable=False),
     # How often it was done alike, one time after the other.
-    Column("times", Integer, nullable=False, server_default="1"),
+    Column("times", Whole, nullable=False, server_default="1"),
     Index("audit_by_user", "user_name", "number"),
     Index("audit_by_thing", "kind", "thing", "number"),
     sqlite_autoincrement=True,

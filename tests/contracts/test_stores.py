@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from mlproj.model.record import EntryKind, read_document
 from mlproj.model.run import Run, Status
 from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.verify import verify
-from mlproj.store.opening import open_store
+from mlproj.store.opening import open_served_store, open_store
+from tests.databases import KINDS, new_uri
 from tests.remote.store.serving import far_store
 from tests.store.runs import begun, ended
 
@@ -28,7 +30,16 @@ def folder(path: Path) -> Iterator[RunStore]:
     yield open_store(path / ".mlproj", create=True)
 
 
-STORES: dict[str, StoreMaker] = {"folder": folder, "server": far_store}
+@contextlib.contextmanager
+def at_a_server(kind: str, path: Path) -> Iterator[RunStore]:
+    yield open_served_store(new_uri(kind), path / ".mlproj", create=True)
+
+
+STORES: dict[str, StoreMaker] = {
+    "folder": folder,
+    "server": far_store,
+    **{kind: partial(at_a_server, kind) for kind in KINDS},
+}
 
 
 @pytest.fixture(params=STORES)

@@ -15,7 +15,7 @@ from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Experiment, Lifecycle, Page, Pairs
 from mlproj.store.tables import experiments, runs
 from mlproj.store.tracking.amending import amend_name
-from mlproj.store.tracking.engine import Database, storable
+from mlproj.store.tracking.engine import Database, held, storable
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.searching import Columns, Detail, Last
 from mlproj.store.tracking_tables import experiment_tags
@@ -39,6 +39,12 @@ def _as_text(time: float) -> str:
     return timestamp(min(max(seconds, 0.0), _LAST_MOMENT))
 
 
+def number_searched(identifier: str) -> int:
+    """An id as its column holds it; what can be none equals none."""
+    number = experiment_number(identifier)
+    return -1 if number is None else number
+
+
 _COLUMNS = Columns(
     attributes={
         "name": experiments.c.name,
@@ -50,7 +56,7 @@ _COLUMNS = Columns(
         Kind.TAG: Detail(table=experiment_tags, of={"experiment_id": experiments.c.id}),
     },
     last=(Last(experiments.c.created, descending=True), Last(experiments.c.id)),
-    written={"creation_time": _as_text, "last_update_time": _as_text},
+    written={"experiment_id": number_searched, "creation_time": _as_text, "last_update_time": _as_text},
 )
 
 
@@ -171,7 +177,7 @@ def runs_uri(root: Path) -> str:
 def active_experiment(connection: Connection, experiment_id: str) -> Any:
     """The experiment's row, for writing. Raises NotFound, and UsageError for a deleted one: it takes
     nothing."""
-    row = _row(connection, experiment_id, lock=True)
+    row = _row(connection, experiment_id, lock=True, shared=True)
     if row.deleted:
         raise UsageError(
             f"The experiment {experiment_id} must be in the 'active' state. Current state is deleted."
@@ -191,10 +197,10 @@ def experiment_numbers(experiment_ids: Iterable[str]) -> list[int]:
     return [number for number in map(experiment_number, experiment_ids) if number is not None]
 
 
-def _row(connection: Connection, experiment_id: str, *, lock: bool = False) -> Any:
+def _row(connection: Connection, experiment_id: str, *, lock: bool = False, shared: bool = False) -> Any:
     number = experiment_number(experiment_id)
     statement = _EXPERIMENTS.where(experiments.c.id == number)
-    asked = statement.with_for_update() if lock else statement
+    asked = held(connection, statement, shared=shared) if lock else statement
     row = None if number is None else connection.execute(asked).first()
     if row is None:
         raise no_experiment(experiment_id)

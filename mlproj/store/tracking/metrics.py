@@ -12,12 +12,11 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    and_,
     bindparam,
     false,
     func,
     insert,
-    or_,
+    literal,
     select,
     tuple_,
     update,
@@ -138,7 +137,10 @@ def history_of(
     if page is None:
         return [_metric(key, row) for row in connection.execute(statement)], None
     if page.token:
-        statement = statement.where(tuple_(*_ORDER) > tuple_(*_place(page.token)))
+        place = (
+            literal(value, column.type) for value, column in zip(_place(page.token), _ORDER, strict=True)
+        )
+        statement = statement.where(tuple_(*_ORDER) > tuple_(*place))
     rows = connection.execute(statement.limit(page.limit + 1)).all()
     kept = rows[: page.limit]
     token = _token(kept[-1]) if kept and len(rows) > page.limit else None
@@ -163,10 +165,9 @@ def sample_of(
         return [_metric(key, row) for row in spaced]
     place = func.row_number().over(order_by=_ORDER) - 1
     placed = select(*_ORDER, place.label("place")).where(*asked).subquery()
-    # Of the places 0 to count - 1 those at which a straight line up to most - 1 reaches a whole number.
-    reached = placed.c.place * (most - 1) // (count - 1)
-    before = (placed.c.place - 1) * (most - 1) // (count - 1)
-    chosen = or_(placed.c.place == 0, and_(placed.c.place > 0, reached != before))
+    # Of the places 0 to count - 1 those at which a straight line up to most - 1 reaches a whole number: so
+    # little is left over there. (Databases do not divide alike.)
+    chosen = placed.c.place * (most - 1) % (count - 1) < most - 1
     columns = [placed.c[column.name] for column in _ORDER]
     return [
         _metric(key, row)

@@ -17,7 +17,7 @@ from mlproj.model.names import run_name
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import LoggedModel, Metric, Page, Pairs
 from mlproj.store.tracking import addresses
-from mlproj.store.tracking.engine import Database, storable
+from mlproj.store.tracking.engine import Database, held, storable
 from mlproj.store.tracking.experiments import active_experiment, experiment_numbers
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
@@ -189,8 +189,8 @@ def _put_params(connection: Connection, model_id: str, params: Pairs) -> None:
 
 
 def _row(connection: Connection, model_id: str) -> Row[Any]:
-    statement = select(logged_models).where(logged_models.c.model_id == model_id).with_for_update()
-    row = connection.execute(statement).first()
+    statement = select(logged_models).where(logged_models.c.model_id == model_id)
+    row = connection.execute(held(connection, statement)).first()
     if row is None:
         raise no_logged_model(model_id)
     return row

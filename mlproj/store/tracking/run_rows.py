@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, case, func, literal, select
+from sqlalchemy import Connection, bindparam, case, false, func, literal, select
 
 from mlproj.errors import UsageError
 from mlproj.model.absent import no_run
@@ -47,12 +47,15 @@ RUNS = select(
 ).join(experiments, experiments.c.id == runs.c.experiment_id)
 # Tags that are searched as attributes, by the name that clients know.
 _TAGS = searched()
-_RUN = RUNS.where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == 0)
-_EXPERIMENT = select(runs.c.experiment_id).where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == 0)
+_RUN = RUNS.where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == false())
+_EXPERIMENT = select(runs.c.experiment_id).where(
+    runs.c.run_id == bindparam("run_id"), runs.c.forgotten == false()
+)
 _WRITTEN = (
     select(runs.c.number, runs.c.deleted, runs.c.sequence, runs.c.experiment_id, runs.c.name)
-    .where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == 0)
-    .with_for_update()
+    .where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == false())
+    # Rows that name it by a foreign key may still be added.
+    .with_for_update(key_share=True)
 )
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, false, update
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.logged import LoggedModelUse
@@ -218,9 +218,8 @@ class StoredRuns:
         *,
         lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
     ) -> tuple[Sequence[TrackedRun], str | None]:
-        statement = RUNS.where(
-            runs.c.experiment_id.in_(experiment_numbers(experiment_ids)), runs.c.forgotten == 0
-        )
+        numbers = experiment_numbers(experiment_ids)
+        statement = RUNS.where(runs.c.experiment_id.in_(numbers), runs.c.forgotten == false())
         if lifecycle is not None:
             statement = statement.where(runs.c.deleted == (lifecycle is Lifecycle.DELETED))
         with self._database.reading() as connection:

@@ -14,8 +14,13 @@ from mlproj.model.absent import no_trace
 from mlproj.model.moment import duration_ms, epoch_ms, timestamp
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page
-from mlproj.store.tracking.engine import Database, storable
-from mlproj.store.tracking.experiments import active_experiment, experiment_number, experiment_numbers
+from mlproj.store.tracking.engine import Database, held, storable
+from mlproj.store.tracking.experiments import (
+    active_experiment,
+    experiment_number,
+    experiment_numbers,
+    number_searched,
+)
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
 from mlproj.store.tracking.searching import Columns, Detail, Last
@@ -53,7 +58,7 @@ _COLUMNS = Columns(
         Kind.METADATA: Detail(table=_METADATA, of=_OF_TRACE, newest=("value",)),
     },
     last=(Last(traces.c.timestamp_ms, descending=True), Last(traces.c.trace_id)),
-    written={"experiment_id": experiment_number},
+    written={"experiment_id": number_searched},
 )
 
 
@@ -246,8 +251,8 @@ def _change(connection: Connection, trace_id: str, **values: Any) -> None:
 
 
 def _row(connection: Connection, trace_id: str) -> Row[Any] | None:
-    statement = select(traces).where(traces.c.trace_id == trace_id).with_for_update()
-    return connection.execute(statement).first()
+    statement = select(traces).where(traces.c.trace_id == trace_id)
+    return connection.execute(held(connection, statement)).first()
 
 
 def _refuse_elsewhere(row: Row[Any] | None, within: Collection[str] | None) -> None:

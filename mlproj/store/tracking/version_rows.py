@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, updat
 from mlproj.model.absent import no_registered_model, no_version
 from mlproj.model.registry import ModelVersion, Stage
 from mlproj.store.tracking import addresses
+from mlproj.store.tracking.engine import held
 from mlproj.store.tracking.pairs import pairs_of
 from mlproj.store.tracking_tables import (
     model_version_tags,
@@ -26,8 +27,8 @@ VERSIONS = select(model_versions, registered_models.c.name).join(
 
 def model_row(connection: Connection, name: str) -> Row[Any]:
     """The registered model's row, held. Raises NotFound."""
-    statement = select(registered_models).where(registered_models.c.name == name).with_for_update()
-    row = connection.execute(statement).first()
+    statement = select(registered_models).where(registered_models.c.name == name)
+    row = connection.execute(held(connection, statement)).first()
     if row is None:
         raise no_registered_model(name)
     return row
@@ -99,7 +100,7 @@ def aliases_of(connection: Connection, models: Sequence[int]) -> Mapping[int, tu
 
 def version_row(connection: Connection, name: str, version: int) -> Row[Any]:
     statement = VERSIONS.where(registered_models.c.name == name, model_versions.c.version == version)
-    row = connection.execute(statement.with_for_update()).first()
+    row = connection.execute(held(connection, statement)).first()
     if row is None:
         raise no_version(name, version)
     return row
