@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "reproduce": "Do a recorded run again, and tell whether the same came of it",
     "export": "Hand a run over as one file",
     "import": "Bring a run in that somebody handed over",
+    "import-mlflow": "Bring in what MLflow kept: runs, models and all",
     "lineage": "Tell what something came from, and what came of it",
     "rm": "Hide a run, or bring a hidden one back",
     "gc": "Take away hidden runs, and whatever nothing names",
@@ -43,7 +44,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "Tell what this machine can do for mlproj",
 }
 ALIASES = {"ls": "runs"}
-_MODULES = {"import": "importing"}
+_MODULES = {"import": "importing", "import-mlflow": "import_mlflow"}
 """Where a command is whose own name a module cannot have."""
 
 

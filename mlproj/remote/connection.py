@@ -34,6 +34,10 @@ class Away(StoreError):
     """Nobody answers, or not to the end."""
 
 
+class Stranger(StoreError):
+    """Whoever answers does not speak as a tracking server does, or knows less than was asked for."""
+
+
 class Connection:
     """To the server at `uri`, as clients are given it. `environ` says which proxy there is; for the first
     answer there are `patience` seconds.
@@ -117,14 +121,14 @@ class Connection:
             )
         if code in _MISSING:
             return NotFound(f"the tracking server `{self._shown}` does not hold that{told}")
-        if answer.status == 404:
+        if answer.status in (404, 405):
             return self._stranger()
         if 400 <= answer.status < 500:
             return UsageError(f"the tracking server `{self._shown}` refuses ({answer.status}){told}")
         return StoreError(f"the tracking server `{self._shown}` failed ({answer.status}){told}")
 
-    def _stranger(self) -> StoreError:
-        return StoreError(
+    def _stranger(self) -> Stranger:
+        return Stranger(
             f"`{self._shown}` does not answer as a tracking server does",
             hint="give the address that MLflow's page has, without what comes after `#`",
         )
