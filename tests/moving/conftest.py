@@ -34,7 +34,7 @@ def call(python: Path, program: str, *arguments: object, folder: Path) -> str:
     """What the client's program says; it works in `folder`."""
     command = [str(python), str(_HERE / program), *map(str, arguments)]
     environ = {**os.environ, **QUIET, **_FOLDERS_TOO}
-    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine, make_url
@@ -32,6 +33,9 @@ from mlproj.remote.history.files import files_at
 from mlproj.remote.history.names import lifecycle_of, model_state_of, sorted_pairs, status_of
 
 _AT_ONCE = 500
+_DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
+"""What speaks to a database here, whatever spoke to it from MLflow."""
+_EXTRAS = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 _UNKNOWN = {
     "evaluation_datasets": "datasets of evaluations",
     "scorers": "scorers",
@@ -196,14 +200,18 @@ class DatabaseHistory:
 def _opened(uri: str, shown: str) -> Engine:
     """An engine for reading. Raises UsageError for a URI that is none, StoreError where nothing is there."""
     try:
-        url = make_url(uri)
-        if url.get_backend_name() != "sqlite":
-            return create_engine(url, pool_pre_ping=True)
+        url = make_url(f"postgresql:{uri[9:]}" if uri.startswith("postgres:") else uri)
+        backend = url.get_backend_name()
+        if backend != "sqlite":
+            driver = _DRIVERS.get(backend)
+            return create_engine(url if driver is None else url.set(drivername=f"{backend}+{driver}"))
         if not url.database or url.database == ":memory:":
             raise UsageError(f"`{shown}` names no file", hint="`sqlite:///mlflow.db`, say")
         return create_engine(url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"}))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UsageError(f"`{shown}` is no database that can be read here: {error}") from error
+        extra = _EXTRAS.get(urlsplit(uri).scheme.partition("+")[0])
+        hint = None if extra is None else f"install what speaks to it: `pip install 'mlproj[{extra}]'`"
+        raise UsageError(f"`{shown}` is no database that can be read here: {error}", hint=hint) from error
 
 
 def _metric(row: dict[str, Any]) -> Metric:

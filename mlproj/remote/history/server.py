@@ -43,13 +43,15 @@ Page = Callable[[str | None], tuple[list[Any], str | None]]
 
 
 class ServerHistory:
-    """The `History` behind the server at `uri`; `environ` is where the credentials are told."""
+    """The `History` behind the server at `uri`; `environ` is where the credentials are told. Raises
+    StoreError where it does not answer."""
 
     def __init__(self, uri: str, environ: Mapping[str, str], *, proxied: str | None) -> None:
         self.origin = without_credentials(uri)
         self._proxied = proxied
         self._connection = Connection(uri, read_credentials(uri, environ), environ)
         self._server = RemoteServer(uri, environ)
+        next(self.experiments(), None)  # whether anybody is there that can be asked
 
     def experiments(self) -> Iterator[Experiment]:
         def page(token: str | None) -> tuple[list[Any], str | None]:
