@@ -25,6 +25,7 @@ from mlproj.model.environment import (
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
+from mlproj.moving_ports import Arrivals, History
 from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, Observer, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import Limits, cache_folder, limits, user_name
@@ -271,6 +272,20 @@ def add_pages(app: Described, environ: Mapping[str, str]) -> None:
         difference=lambda store, before, after: part("services.diff:diff")(store, before, after),
     )
     part("server.pages.adding:add")(app, verbs)
+
+
+def arrivals_of(store: RunStore) -> Arrivals:
+    """What takes history from elsewhere into a store."""
+    arrivals: Arrivals = part("store.tracking.arriving:StoredArrivals")(store)
+    return arrivals
+
+
+def history_at(source: str, environ: Mapping[str, str], directory: Path, artifacts: str | None) -> History:
+    """What MLflow kept at an address: that of a server, of a database, or of a folder. `artifacts` is where
+    the files are that only its server knows the place of. Raises StoreError and UsageError."""
+    open_history = part("remote.history.opening:open_history")
+    history: History = open_history(source, environ, directory, artifacts=artifacts)
+    return history
 
 
 def current_folder() -> Path:

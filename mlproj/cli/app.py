@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "import": "Bring a run in that somebody handed over",
     "push": "Have runs of this store at a server, too",
     "pull": "Have runs of a server in this store, too",
+    "import-mlflow": "Bring in what MLflow kept: runs, models and all",
     "lineage": "Tell what something came from, and what came of it",
     "ui": "Show the store in a browser",
     "rm": "Hide a run, or bring a hidden one back",
@@ -50,7 +51,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "Tell what this machine can do for mlproj",
 }
 ALIASES = {"ls": "runs"}
-_MODULES = {"import": "importing"}
+_MODULES = {"import": "importing", "import-mlflow": "import_mlflow"}
 """Where a command is whose own name a module cannot have."""
 
 

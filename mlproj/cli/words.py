@@ -55,6 +55,8 @@ def sparkline(values: Sequence[float | str], width: int = 40) -> str:
         return ""
     if len(numbers) > width:
         numbers = [numbers[i * (len(numbers) - 1) // (width - 1)] for i in range(width)]
+    # In halves: the greatest number less the least is none.
+    numbers = [value / 2 for value in numbers]
     low, high = min(numbers), max(numbers)
     span = (high - low) or 1.0
     return "".join(BARS[int((value - low) / span * (len(BARS) - 1))] for value in numbers)

@@ -244,10 +244,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """Where history came from that was not made here; `document` names the foreign bytes, kept verbatim."""
+    """Where history came from that was not made here; `document` names the foreign bytes, kept verbatim.
+
+    `status` is the one that the run had there, in MLflow's terms, where nobody there knew an end of it: the
+    outcome's `ended` is then when it was brought in.
+    """
 
     origin: str
     document: Digest
+    status: str | None = None
 
 
 class Amendment(msgspec.Struct, frozen=True, kw_only=True):

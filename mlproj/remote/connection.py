@@ -40,6 +40,10 @@ class Away(StoreError):
     """Nobody answers, or not to the end."""
 
 
+class Stranger(StoreError):
+    """Whoever answers does not speak as a server of that kind does, or knows less than was asked for."""
+
+
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
     """How a server is spoken of: what it is `called`, what lets one in, and what its address looks like.
     `known` reads an error that it tells in terms of our own, if it does; one with a code among `strange` is
@@ -185,14 +189,14 @@ class Connection:
             return self._stranger()
         if code in _MISSING:
             return NotFound(f"the {self._manner.called} `{self._shown}` does not hold that{told}")
-        if answer.status == 404:
+        if answer.status in (404, 405):
             return self._stranger()
         if 400 <= answer.status < 500:
             return UsageError(f"the {self._manner.called} `{self._shown}` refuses ({answer.status}){told}")
         return StoreError(f"the {self._manner.called} `{self._shown}` failed ({answer.status}){told}")
 
-    def _stranger(self) -> StoreError:
-        return StoreError(
+    def _stranger(self) -> Stranger:
+        return Stranger(
             f"`{self._shown}` does not answer as a {self._manner.called} does",
             hint=self._manner.address,
         )

@@ -36,9 +36,17 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     digest: Digest
 
 
-def open_run(connection: Connection, run: Run, machine: Machine, *, experiment: str | None = None) -> None:
+def open_run(
+    connection: Connection,
+    run: Run,
+    machine: Machine,
+    *,
+    experiment: str | None = None,
+    into_deleted: bool = False,
+) -> None:
     """The row of a run that begins, in the experiment of that name, else its own. Raises StoreError where the
-    id is taken, and where the experiment is deleted: its runs are hidden, and clients log none to it."""
+    id is taken, and where the experiment is deleted, as its runs are hidden and clients log none to it; but
+    not `into_deleted`, for one that was deleted elsewhere."""
     if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run.run_id,)).fetchone():
         raise StoreError(f"there is a run `{run.run_id}` already")
     index = index_of(run)
@@ -50,7 +58,8 @@ def open_run(connection: Connection, run: Run, machine: Machine, *, experiment: 
         "opening": opening_document(run),
         **_columns(connection, index if experiment is None else replace(index, experiment=experiment)),
     }
-    _refuse_deleted(connection, columns["experiment_id"])
+    if not into_deleted:
+        _refuse_deleted(connection, columns["experiment_id"])
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(columns.values()))
     _write_details(connection, run.run_id, index)

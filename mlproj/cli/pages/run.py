@@ -39,6 +39,8 @@ def run_page(
     if plan is not None:
         head.append(("plan", str(plan.identity)))
     head.append(("record", "not sealed yet" if run.record is None else f"{run.record} (no. {run.sequence})"))
+    if run.imported is not None:
+        head.append(("imported from", run.imported.origin))
     if run.reproduces is not None:
         head.append(("reproduces", run.reproduces))
     if run.deleted:
@@ -46,6 +48,9 @@ def run_page(
     sections = [Section(rows=tuple(head))]
     if job is not None:
         sections += job_sections(job, plan, outcome)
+    elif outcome is not None and outcome.logged is not None:
+        sections.append(Section(title="parameters", rows=outcome.logged.params))
+        sections.append(Section(title="tags", rows=outcome.logged.tags))
     if outcome is not None:
         sections.append(_metrics(outcome, series))
     sections.append(Section(title="datasets", rows=tuple(map(_dataset_row, datasets))))
