@@ -202,7 +202,7 @@ def tracking_of(store: RunStore) -> Tracking:
 
 def artifacts_of(store: RunStore) -> Artifacts:
     """The files that clients log to the runs of a store."""
-    artifacts: Artifacts = part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads")
+    artifacts: Artifacts = part("store.objects.opening:open_artifacts")(store)
     return artifacts
 
 
@@ -255,8 +255,17 @@ def _clear_containers(environ: Mapping[str, str]) -> None:
         part("execution.containers:sweep_left")(left, environ)
 
 
-def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
+def open_store(
+    environ: Mapping[str, str],
+    directory: Path,
+    store: str | None,
+    *,
+    create: bool,
+    destination: str | None = None,
+) -> RunStore:
+    """The store that commands find, or that of the folder `store`; with `destination`, a folder or a URL, its
+    contents are to lie there. Raises StoreError."""
     _clear_containers(environ)
     path = part("store.locating:locate")(store, environ, directory)
-    opened: RunStore = part("store.opening:open_store")(path, create=create)
+    opened: RunStore = part("store.opening:open_store")(path, create=create, destination=destination)
     return opened

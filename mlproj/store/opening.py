@@ -10,6 +10,7 @@ from pathlib import Path
 from mlproj.errors import StoreError
 from mlproj.model.moment import now
 from mlproj.store.database import FILE, open_readonly, open_writable
+from mlproj.store.destination import choose
 from mlproj.store.failures import explained
 from mlproj.store.folder import FolderStore
 from mlproj.store.founding import followed, in_use, make_folder, refuse_network
@@ -18,8 +19,11 @@ from mlproj.store.machine import this_machine
 from mlproj.store.room import has_room
 
 
-def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> FolderStore:
-    """The store in the folder `path`, made there if it is none yet and `create` says so.
+def open_store(
+    path: Path, *, create: bool, clock: Callable[[], str] = now, destination: str | None = None
+) -> FolderStore:
+    """The store in the folder `path`, made there if it is none yet and `create` says so. With `destination`,
+    a folder or a URL, its contents are to lie there.
 
     A store that cannot be written to, or is another user's, is opened for reading. Raises StoreError where
     there is none, where it is damaged, of a newer version, on a network file system, or where `path` is a
@@ -30,6 +34,8 @@ def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> F
         root, writable = _found(root, create, held)
         connection = open_writable(root, create=create) if writable else open_readonly(root)
         held.callback(connection.close)
+        if destination is not None:
+            choose(connection, root, destination, os.environ)
         return FolderStore(
             root,
             connection,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,17 @@ from mlproj.model.run import Run, Status
 from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_store
+from tests.contracts.places import PLACES, store_at
+from tests.s3_server import S3Server
 from tests.store.runs import begun, ended
 
-StoreMaker = Callable[[Path], RunStore]
-STORES: dict[str, StoreMaker] = {"folder": lambda path: open_store(path / ".mlproj", create=True)}
+StoreMaker = Callable[[Path, S3Server], RunStore]
+STORES: dict[str, StoreMaker] = {place: partial(store_at, place) for place in PLACES}
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
-    return STORES[request.param](tmp_path)
+def store(request: pytest.FixtureRequest, tmp_path: Path, s3: S3Server) -> RunStore:
+    return STORES[request.param](tmp_path, s3)
 
 
 def record(store: RunStore, run: Run) -> Run:
