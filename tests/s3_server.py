@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -47,12 +48,21 @@ class S3Server:
     def bucket(self) -> str:
         """The URL of a place in a new bucket."""
         name = f"b{secrets.token_hex(8)}"
+        self._asked("PUT", f"/{name}")
+        return f"s3://{name}/team/mlproj"
+
+    def unfinished(self, url: str) -> int:
+        """How many uploads in parts are going on in the bucket of a URL."""
+        return self._asked("GET", f"/{urlsplit(url).netloc}?uploads").count(b"<UploadId>")
+
+    def _asked(self, method: str, path: str) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         with contextlib.closing(connection):
-            connection.request("PUT", f"/{name}")
+            connection.request(method, path)
             answer = connection.getresponse()
-            assert answer.status == 200, answer.read()
-        return f"s3://{name}/team/mlproj"
+            told = answer.read()
+            assert answer.status == 200, told
+        return told
 
 
 @contextlib.contextmanager

@@ -106,7 +106,7 @@ def remove_garbage(
     bytes. An interruption leaves a store that is whole, and the rest for the next time."""
     before = time.time() - GRACE_S
     drop_unowned(connection, before)
-    count, size = blobs.sweep(before)
+    count, size = 0, 0
     rest = iter(garbage.blobs.items())
     while some := tuple(itertools.islice(rest, _AT_ONCE)):
         with blobs.removing():
@@ -123,6 +123,8 @@ def remove_garbage(
                     blobs.remove(digest)
                     count += 1
                     size += state.taken
+    swept = blobs.sweep(before)
+    count, size = count + swept[0], size + swept[1]
     spared = Spared(connection, root, models=True)
     for path in itertools.chain.from_iterable(map(spared.beside, garbage.leftovers)):
         taken = size_of(path)

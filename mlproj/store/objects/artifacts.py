@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mlproj.errors import AlreadyThere, NotFound, UsageError
+from mlproj.errors import AlreadyThere, UsageError
 from mlproj.model.digest import Digest
 from mlproj.store.artifact_paths import named, parts_of
 from mlproj.store.artifact_rows import owner_of, place_of
@@ -23,6 +23,7 @@ from mlproj.store.contained import StreamedBlobs
 from mlproj.store.server_tables import artifacts
 from mlproj.store.tracking.engine import Database, storable
 from mlproj.store.uploads import FolderUploads
+from mlproj.tracking_ports import Artifacts
 
 _ATTEMPTS = 3
 
@@ -30,7 +31,9 @@ _ATTEMPTS = 3
 class StoredArtifacts:
     """The port `Artifacts` over rows of `database` and contents in `blobs`. Parts of uploads wait in `aside`.
 
-    While one is taken in a `lease` is held, so that its content is nobody's garbage before its row is there.
+    What scripts of this machine wrote into the store's folder themselves is `beside`: it is there too, unless
+    a row has its name. While one is taken in a `lease` is held: its content is nobody's garbage before
+    its row is there.
     """
 
     def __init__(
@@ -38,19 +41,20 @@ class StoredArtifacts:
         database: Database,
         blobs: StreamedBlobs,
         lease: Callable[[], AbstractContextManager[object]],
+        beside: Artifacts,
         aside: Path,
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._lease = lease
+        self._beside = beside
         self.uploads = FolderUploads(self._check, self.write, aside)
         weakref.finalize(self, database.close)
 
     def list(self, path: str) -> Sequence[tuple[str, bool, int]]:
-        parts_of(path)
         prefix = f"{path}/" if path else ""
         query = select(artifacts.c.path, artifacts.c.size).where(_below(path))
-        found: dict[str, tuple[bool, int]] = {}
+        found = {name: (is_folder, size) for name, is_folder, size in self._beside.list(path)}
         with self._database.reading() as connection:
             for file, size in connection.execute(query):
                 name, inside, _ = file[len(prefix) :].partition("/")
@@ -58,10 +62,14 @@ class StoredArtifacts:
         return sorted((name, *told) for name, told in found.items())
 
     def read(self, path: str, first: int = 0, count: int | None = None) -> Iterator[bytes]:
-        return self._blobs.read(Digest(self._row(path)["digest"]), first, count)
+        row = self._row(path)
+        if row is None:
+            return self._beside.read(path, first, count)
+        return self._blobs.read(Digest(row["digest"]), first, count)
 
     def size(self, path: str) -> int:
-        return int(self._row(path)["size"])
+        row = self._row(path)
+        return self._beside.size(path) if row is None else int(row["size"])
 
     def write(self, path: str, pieces: Iterator[bytes]) -> None:
         self._check(path)
@@ -75,7 +83,7 @@ class StoredArtifacts:
 
     def delete(self, path: str) -> None:
         """What is not there is deleted already, as it is for MLflow."""
-        named(path)
+        self._beside.delete(path)
         with self._database.writing() as connection:
             connection.execute(delete(artifacts).where(or_(_at(path), _below(path))))
 
@@ -98,13 +106,10 @@ class StoredArtifacts:
         with self._database.reading() as connection:
             _refuse_clash(connection, path)
 
-    def _row(self, path: str) -> RowMapping:
+    def _row(self, path: str) -> RowMapping | None:
         parts_of(path)
         with self._database.reading() as connection:
-            row = connection.execute(select(artifacts).where(_at(path))).mappings().first()
-        if row is None:
-            raise NotFound(f"No such artifact: '{path}'")
-        return row
+            return connection.execute(select(artifacts).where(_at(path))).mappings().first()
 
 
 def _refuse_clash(connection: Connection, path: str) -> None:

@@ -132,12 +132,13 @@ class ObjectBlobs:
     def add_stream(self, pieces: Iterator[bytes]) -> tuple[Digest, int]:
         """What is small is sent once it is known what it is; else it is sent aside as it comes."""
         arriving = Measured(pieces)
-        begun = b"".join(_first(arriving, PART))
-        if len(begun) < PART:
-            return self.add_bytes(begun), len(begun)
+        begun = list(_first(arriving, PART))
+        if sum(map(len, begun)) < PART:
+            content = b"".join(begun)
+            return self.add_bytes(content), len(content)
         with explained(self._root.parent):
             aside = new_key()
-            size = self._bucket.send(aside, itertools.chain((begun,), arriving))
+            size = self._bucket.send(aside, itertools.chain(_emptied(begun), arriving))
             digest = arriving.digest
             if self._renewed(digest):
                 self._bucket.remove(aside)
@@ -199,6 +200,7 @@ class ObjectBlobs:
         with explained(self._root.parent):
             self._fetched.drop(digest)
             self._bucket.remove(_key(digest))
+            self._noted(digest).unlink(missing_ok=True)
 
     def claim(self, mark: str) -> None:
         found = self._bucket.find_one(MARK)
@@ -309,6 +311,12 @@ def _vanishing(digest: Digest) -> Iterator[None]:
 def _told(digest: Digest, pieces: Iterator[bytes]) -> Iterator[bytes]:
     with _vanishing(digest):
         yield from pieces
+
+
+def _emptied(pieces: list[bytes]) -> Iterator[bytes]:
+    """The pieces, each of which takes no more memory once it was asked for."""
+    while pieces:
+        yield pieces.pop(0)
 
 
 def _first(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -24,15 +24,18 @@ from mlproj.model.redaction import without_credentials
 
 ASIDE = "incoming"
 """Below which what has no name yet lies."""
-PIECE = 4 * 1024 * 1024
+PIECE = 2 * 1024 * 1024
 """Bytes that are asked for at once."""
-PART = 8 * 1024 * 1024
-"""Bytes that are sent at once, and up to which an object is sent whole."""
+PART = 5 * 1024 * 1024
+"""Bytes that are sent at once, and up to which an object is sent whole: the fewest that S3 takes, since on
+their way there are four copies of them."""
 _MOST_PARTS = 1000
 """Parts of an object before they grow with it: S3 takes ten thousand."""
 _OBJECT_STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"))
 _S3 = ("s3", "s3a")
 _CONNECTIONS = 32
+_PATIENCE = 120
+"""Seconds in which an answer may begin: a server puts the parts of a large object together first."""
 _CHANGED = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
 """Where the kinds of stores say when an object was written."""
 
@@ -199,7 +202,7 @@ def _options(scheme: str, environ: Mapping[str, str]) -> dict[str, Any]:
     """What fsspec is to be told: remembered listings would tell of what is no longer so."""
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme in _S3:
-        options["config_kwargs"] = {"max_pool_connections": _CONNECTIONS}
+        options["config_kwargs"] = {"max_pool_connections": _CONNECTIONS, "read_timeout": _PATIENCE}
         if endpoint := environ.get("MLFLOW_S3_ENDPOINT_URL"):
             options["endpoint_url"] = endpoint
         if environ.get("MLFLOW_S3_IGNORE_TLS", "").lower() in ("true", "1"):
