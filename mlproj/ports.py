@@ -316,10 +316,17 @@ class BlobStore(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where the blobs lie, each at its `name`."""
+        """Where the blobs lie that are at hand, each at its `name`."""
         ...
 
     def name(self, digest: Digest) -> bytes: ...
+
+    def digested(
+        self, digester: Digester, names: Iterable[Sequence[bytes]]
+    ) -> Iterator[tuple[bytes, Digest | str]]:
+        """Of each of `names` the digest of the blob as it is now, or why it has none, in words: as `digester`
+        does it, by which those are read that lie in a folder."""
+        ...
 
     def __contains__(self, digest: Digest) -> bool: ...
 

@@ -25,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     `bundle` is for all that one holds, and `bundle_files` a number: one that is larger is not read.
     `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all of one;
+    `fetched` for all contents that stay on this machine once they were fetched from where a store keeps them;
     `served` for one artifact that a tracking server holds, and `all_served` for all of a run's: what is
     beyond is not read for its digest; nor is what is beyond `reads` of data that nobody declared.
     """
@@ -37,6 +38,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     served: int = 256 * _MIB
     all_served: int = 1024 * _MIB
     reads: int = 4096 * _MIB
+    fetched: int = 4096 * _MIB
 
 
 VARIABLES = {
@@ -48,6 +50,7 @@ VARIABLES = {
     "served": "MLPROJ_SERVED_FILE_LIMIT",
     "all_served": "MLPROJ_SERVED_LIMIT",
     "reads": "MLPROJ_READS_LIMIT",
+    "fetched": "MLPROJ_FETCHED_LIMIT",
 }
 """The variable that sets each of the limits."""
 

@@ -219,7 +219,7 @@ def tracking_of(store: RunStore) -> Tracking:
 def artifacts_of(store: RunStore) -> Artifacts:
     """The files that clients log to the runs of a store. As `tracking_of`."""
     _refuse_far(store.address, "what scripts log to a store at a server goes there by MLflow's protocol")
-    artifacts: Artifacts = part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads")
+    artifacts: Artifacts = part("store.objects.opening:open_artifacts")(store)
     return artifacts
 
 
@@ -359,20 +359,28 @@ def open_served(
     backend_uri: str | None, destination: str | None, environ: Mapping[str, str], directory: Path
 ) -> RunStore:
     """The store that a server serves, made if need be: that at `backend_uri`, a folder or the URI of a
-    database, else that which commands would use in `directory`. `destination` is where the files are that go
-    with a database at a server. Raises StoreError."""
+    database, else that which commands would use in `directory`. `destination`, a folder or a URL, is where
+    its contents are to lie. Raises StoreError."""
     chosen = part("store.served:chosen")(backend_uri, destination, directory)
     if chosen.database is None:
-        return open_store(environ, directory, chosen.folder, create=True)
+        return open_store(environ, directory, chosen.folder, create=True, destination=chosen.contents)
     opened: RunStore = part("store.opening:open_served_store")(
-        chosen.database, Path(chosen.folder), create=True
+        chosen.database, Path(chosen.folder), create=True, destination=chosen.contents
     )
     return opened
 
 
-def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
+def open_store(
+    environ: Mapping[str, str],
+    directory: Path,
+    store: str | None,
+    *,
+    create: bool,
+    destination: str | None = None,
+) -> RunStore:
     """The store that is named, else the one that is found from `directory` upward, made there if need be and
-    `create` says so. Raises StoreError; of a store at a server nobody is asked yet whether it is there."""
+    `create` says so; with `destination`, a folder or a URL, its contents are to lie there. Raises StoreError;
+    of a store at a server nobody is asked yet whether it is there."""
     _clear_containers(environ)
     address = part("store.locating:address")(store, environ)
     if address is not None:
@@ -381,5 +389,5 @@ def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *
         )
         return far
     path = part("store.locating:locate")(store, environ, directory)
-    opened: RunStore = part("store.opening:open_store")(path, create=create)
+    opened: RunStore = part("store.opening:open_store")(path, create=create, destination=destination)
     return opened

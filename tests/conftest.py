@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mlproj.process import stop
+from tests.s3_server import S3Server, s3_server
 
 REQUIRED = frozenset(filter(None, os.environ.get("MLPROJ_TEST_REQUIRE", "").split(",")))
 """What must be there on this machine: with it, a test that would be skipped for lack of it fails."""
@@ -108,6 +109,13 @@ def guard(isolation: Path) -> Iterator[None]:
     for path in left:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert not left, f"the test wrote to the home folder: {left}"
+
+
+@pytest.fixture(scope="session")
+def s3(isolation: Path) -> Iterator[S3Server]:
+    """A server that speaks S3."""
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture

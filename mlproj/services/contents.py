@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import StoreError
+from mlproj.errors import Altered, StoreError
 from mlproj.files import digest_of
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.record import BlobReference
@@ -84,7 +84,7 @@ class Contents:
 
     def read_beside(self, steps: Iterable[object], digester: Digester) -> None:
         """Goes through `steps`, during which content is named, and reads meanwhile what was."""
-        for name, found in digester(self._blobs.folder, map(self._take, steps)):
+        for name, found in self._blobs.digested(digester, map(self._take, steps)):
             digest = Digest.from_hex(name.decode().removeprefix("sha256/").replace("/", ""))
             if found != digest:
                 altered = isinstance(found, Digest)
@@ -129,6 +129,8 @@ class Contents:
                 found, _ = digest_of(self._blobs.path(digest))
             except (OSError, StoreError) as error:
                 self._blame(digest, f"cannot be read: {error}")
+            except Altered:
+                self._blame(digest, "has been altered")
             else:
                 if found != digest:
                     self._blame(digest, "has been altered")

@@ -28,10 +28,11 @@ from mlproj.model.run import Imported, Run, Status
 from mlproj.model.source import SourceState
 from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
 from mlproj.store import reading, writing
-from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
 from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import quick_text, shrink_journal, transaction
+from mlproj.store.destination import stored_blobs
 from mlproj.store.failures import explained, no_room, not_writable
 from mlproj.store.folders import note_outputs
 from mlproj.store.indexes import read_indexes
@@ -75,7 +76,7 @@ class FolderStore:
         self._writable = writable
         self._machine = machine
         self._clock = clock
-        self._blobs = FolderBlobs(root / "blobs")
+        self._blobs = stored_blobs(connection, root)
         self._turn = threading.RLock()
         self._close = weakref.finalize(self, let_go)
 
@@ -88,7 +89,7 @@ class FolderStore:
         return str(self._root)
 
     @property
-    def blobs(self) -> FolderBlobs:
+    def blobs(self) -> KeptBlobs:
         return self._blobs
 
     @property

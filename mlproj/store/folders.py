@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from mlproj.lineage_ports import MOST_FILES
 from mlproj.model.digest import Digest, folder_manifest, read_manifest
 from mlproj.model.run import Run
-from mlproj.store.blobs import FolderBlobs
 from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 
 _NAMED = "SELECT digest FROM inputs UNION SELECT digest FROM outputs"
 
 
-def note_outputs(connection: Connection, blobs: FolderBlobs, run: Run) -> None:
+def note_outputs(connection: Connection, blobs: KeptBlobs, run: Run) -> None:
     """Notes the files of the folders that a run left, as far as the store holds the lists of them. Expects to
     be in a transaction."""
     for folder in left_folders(run):

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlproj.ports import GRACE_S, Garbage, Removed, StoreSize
-from mlproj.store.blobs import FolderBlobs
 from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.forgetting import forget_runs, shrink
 from mlproj.store.garbage import find_garbage, remove_garbage
 from mlproj.store.sizes import measure, measure_database
@@ -24,7 +24,7 @@ class FolderHousekeeper:
         self,
         connection: Connection,
         root: Path,
-        blobs: FolderBlobs,
+        blobs: KeptBlobs,
         clock: Callable[[], str],
         *,
         looking: Turn,

@@ -25,6 +25,7 @@ _PROXIED = re.compile(
 _MODELS = (
     "SELECT m.model_id, r.run_id, r.forgotten FROM logged_models m JOIN runs r ON r.run_id = m.source_run_id"
 )
+_FILES = "DELETE FROM artifacts WHERE owner = ?"
 _OF_MODEL = (
     "logged_model_metrics",
     "logged_model_params",
@@ -55,6 +56,7 @@ def drop_models(connection: Connection) -> None:
     for model_id in needless_models(connection):
         for table in _OF_MODEL:
             connection.execute(f"DELETE FROM {table} WHERE model_id = ?", (model_id,))
+        connection.execute(_FILES, (f"models/{model_id}",))
 
 
 def drop_traces(connection: Connection, run_id: str) -> None:
@@ -62,6 +64,12 @@ def drop_traces(connection: Connection, run_id: str) -> None:
     for trace_id in traces_of(connection, run_id):
         for table in ("trace_metadata", "trace_tags", "traces"):
             connection.execute(f"DELETE FROM {table} WHERE trace_id = ?", (trace_id,))
+        connection.execute(_FILES, (f"traces/{trace_id}",))
+
+
+def spared_places(connection: Connection) -> frozenset[PurePosixPath]:
+    """The places below a store's folder that versions of registered models name."""
+    return frozenset(_places(connection))
 
 
 class Spared:

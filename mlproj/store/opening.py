@@ -13,6 +13,7 @@ from mlproj.errors import StoreError
 from mlproj.model.moment import now
 from mlproj.store.connection import Connection
 from mlproj.store.database import FILE, open_readonly, open_writable
+from mlproj.store.destination import choose
 from mlproj.store.failures import explained
 from mlproj.store.folder import FolderStore
 from mlproj.store.founding import followed, in_use, make_folder, refuse_network
@@ -21,8 +22,11 @@ from mlproj.store.machine import this_machine
 from mlproj.store.room import has_room
 
 
-def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> FolderStore:
-    """The store in the folder `path`, made there if it is none yet and `create` says so.
+def open_store(
+    path: Path, *, create: bool, clock: Callable[[], str] = now, destination: str | None = None
+) -> FolderStore:
+    """The store in the folder `path`, made there if it is none yet and `create` says so. With `destination`,
+    a folder or a URL, its contents are to lie there.
 
     A store that cannot be written to, or is another user's, is opened for reading. Raises StoreError where
     there is none, where it is damaged, of a newer version, on a network file system, or where `path` is a
@@ -32,14 +36,21 @@ def open_store(path: Path, *, create: bool, clock: Callable[[], str] = now) -> F
     with explained(root), contextlib.ExitStack() as held:
         root, writable = _found(root, create, held)
         connection = open_writable(root, create=create) if writable else open_readonly(root)
+        if destination is not None:
+            choose(connection, root, destination, os.environ)
         return _store(root, connection, held, writable=writable, clock=clock)
 
 
 def open_served_store(
-    database_uri: str, root: Path, *, create: bool, clock: Callable[[], str] = now
+    database_uri: str,
+    root: Path,
+    *,
+    create: bool,
+    clock: Callable[[], str] = now,
+    destination: str | None = None,
 ) -> FolderStore:
     """The store whose database is at a server, of PostgreSQL, MySQL or MariaDB, and whose contents are in the
-    folder `root`; both are made if need be and `create` says so.
+    folder `root`, or with `destination` there; both are made if need be and `create` says so.
 
     Raises StoreError where the database is not one of mlproj's, or of a newer version, and where `root` is a
     folder with something else in it; Busy where the server cannot be reached.
@@ -56,7 +67,10 @@ def open_served_store(
         make_folder(root)
         held.enter_context(in_use(root))
         server.found(create=create)
-        return _store(root, server.connection(), held, writable=True, clock=clock, server=server)
+        connection = server.connection()
+        if destination is not None:
+            choose(connection, root, destination, os.environ)
+        return _store(root, connection, held, writable=True, clock=clock, server=server)
 
 
 def _store(

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from mlproj.model.events import Report, silent
-from mlproj.store.blobs import FolderBlobs
 from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     connection: Connection
     root: Path
-    blobs: FolderBlobs
+    blobs: KeptBlobs
     report: Report = silent
 
     def workspace(self, run_id: str) -> Path:

@@ -17,9 +17,9 @@ from mlproj.model.events import Report, silent
 from mlproj.model.run import Output, Run
 from mlproj.model.source import SourceState
 from mlproj.store import far_leases, far_runs, writing
-from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace
 from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import transaction
 from mlproj.store.keeping import ARTIFACTS, keep_artifacts
 from mlproj.store.place import Place
@@ -58,7 +58,7 @@ class FolderReception:
         return self._store.root / "locks"
 
     @property
-    def _blobs(self) -> FolderBlobs:
+    def _blobs(self) -> KeptBlobs:
         return self._store.blobs
 
     def open(self, run: Run) -> str:

@@ -142,7 +142,7 @@ def _carry(root: Path, target: Path, report: Report) -> Copied:
     refuse_network(target.parent)
     try:
         with contextlib.closing(open_readonly(root)) as connection:
-            copied = copy_store(connection, root, target, report)
+            copied = copy_store(connection, root, target, report, gathering=False)
         if copied.altered:
             raise StoreError(
                 f"{len(copied.altered)} contents of `{root}` are not what was recorded, so it stays there",

@@ -57,6 +57,10 @@ CREATE TABLE audit ( number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, time VAR
 CREATE INDEX audit_by_user ON audit (user_name, number);
 CREATE INDEX audit_by_thing ON audit (kind, thing, number);
 CREATE TABLE supervised ( run_id VARCHAR(64) NOT NULL, seen VARCHAR(40) NOT NULL, PRIMARY KEY (run_id), FOREIGN KEY(run_id) REFERENCES runs (run_id) );
+CREATE TABLE destinations ( id INTEGER NOT NULL, url TEXT NOT NULL, mark VARCHAR(32) NOT NULL, PRIMARY KEY (id) );
+CREATE TABLE artifacts ( place VARCHAR(64) NOT NULL, owner VARCHAR(160) NOT NULL, path TEXT NOT NULL, digest VARCHAR(71) NOT NULL, size BIGINT NOT NULL, written_ms BIGINT NOT NULL, PRIMARY KEY (place) );
+CREATE INDEX artifacts_by_owner ON artifacts (owner);
+CREATE INDEX artifacts_by_digest ON artifacts (digest);
 INSERT INTO chain (id, sequence, link) VALUES (1, 0, 'sha256:0000000000000000000000000000000000000000000000000000000000000000');
 INSERT INTO experiments (id, name, created) VALUES (0, 'Default', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
 INSERT INTO alembic_version (version_num) VALUES ('0005');

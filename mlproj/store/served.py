@@ -22,28 +22,35 @@ _SQLITE = "sqlite:///"
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """A store in `folder` (None for the one that every command uses); with `database`, the URI of a server's,
-    that alone is elsewhere."""
+    that is elsewhere, and with `contents`, a folder or a URL, so are they."""
 
     folder: str | None
     database: str | None = None
+    contents: str | None = None
 
 
 def chosen(backend_uri: str | None, destination: str | None, directory: Path) -> Chosen:
     """The store that these options mean, relative to `directory`. Raises StoreError for what can be none."""
+    folder: str | None
     scheme = re.match(r"([\w+.\-]+)://", backend_uri or "")
     if backend_uri is not None and scheme is not None and scheme[1] != "file":
         if not scheme[1].startswith("sqlite"):
-            beside = BESIDE if destination is None else _folder(destination)
-            return Chosen(folder=os.path.abspath(directory / beside), database=backend_uri)
-        folder: str | None = _of_sqlite(backend_uri, directory)
+            beside, contents = _beside(destination)
+            folder = os.path.abspath(directory / beside)
+            return Chosen(folder=folder, database=backend_uri, contents=contents)
+        folder = _of_sqlite(backend_uri, directory)
     else:
         folder = None if backend_uri is None else os.path.abspath(directory / _folder(backend_uri))
-    if destination is not None:
-        raise StoreError(
-            "a store in a folder keeps its files in that folder, and nowhere else",
-            hint="leave `--artifacts-destination` out, or name a database at a server",
-        )
-    return Chosen(folder=folder)
+    return Chosen(folder=folder, contents=destination)
+
+
+def _beside(destination: str | None) -> tuple[str, str | None]:
+    """The folder of what goes with a database at a server, and where contents are that are not in it."""
+    if destination is None:
+        return BESIDE, None
+    if "://" in destination and urlsplit(destination).scheme != "file":
+        return BESIDE, destination
+    return _folder(destination), None
 
 
 def _folder(place: str) -> str:

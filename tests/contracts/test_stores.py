@@ -18,33 +18,41 @@ from mlproj.model.run import Run, Status
 from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_served_store, open_store
+from tests.contracts.places import PLACES, store_at
 from tests.databases import KINDS, new_uri
 from tests.remote.store.serving import far_store
+from tests.s3_server import S3Server
 from tests.store.runs import begun, ended
 
-StoreMaker = Callable[[Path], AbstractContextManager[RunStore]]
+StoreMaker = Callable[[Path, S3Server], AbstractContextManager[RunStore]]
 
 
 @contextlib.contextmanager
-def folder(path: Path) -> Iterator[RunStore]:
-    yield open_store(path / ".mlproj", create=True)
+def placed(place: str, path: Path, s3: S3Server) -> Iterator[RunStore]:
+    yield store_at(place, path, s3)
 
 
 @contextlib.contextmanager
-def at_a_server(kind: str, path: Path) -> Iterator[RunStore]:
+def at_a_server(kind: str, path: Path, s3: S3Server) -> Iterator[RunStore]:
     yield open_served_store(new_uri(kind), path / ".mlproj", create=True)
 
 
+@contextlib.contextmanager
+def from_afar(path: Path, s3: S3Server) -> Iterator[RunStore]:
+    with far_store(path) as store:
+        yield store
+
+
 STORES: dict[str, StoreMaker] = {
-    "folder": folder,
-    "server": far_store,
+    **{place: partial(placed, place) for place in PLACES},
     **{kind: partial(at_a_server, kind) for kind in KINDS},
+    "server": from_afar,
 }
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
-    with STORES[request.param](tmp_path) as store:
+def store(request: pytest.FixtureRequest, tmp_path: Path, s3: S3Server) -> Iterator[RunStore]:
+    with STORES[request.param](tmp_path, s3) as store:
         yield store
 
 

@@ -14,7 +14,7 @@ from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Progress, Report, silent
 from mlproj.packing import packed, unpack
-from mlproj.ports import BlobStore
+from mlproj.ports import BlobStore, Digester
 from mlproj.remote.connection import MOST
 from mlproj.remote.store.line import Line
 from mlproj.store_wire import DIGESTS, MISSING, SIZES, Blobs, Page
@@ -51,6 +51,11 @@ class FarBlobs:
 
     def name(self, digest: Digest) -> bytes:
         return self._here.name(digest)
+
+    def digested(
+        self, digester: Digester, names: Iterable[Sequence[bytes]]
+    ) -> Iterator[tuple[bytes, Digest | str]]:
+        return self._here.digested(digester, names)
 
     def note_run(self, run_id: str) -> None:
         """Remembers a run that was looked at: what it names may be asked for next."""

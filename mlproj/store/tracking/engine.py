@@ -22,8 +22,8 @@ from sqlalchemy.pool import QueuePool
 from mlproj.errors import Busy, StoreError, UsageError
 from mlproj.model.encoding import is_text
 from mlproj.model.moment import milliseconds
-from mlproj.store.blobs import FolderBlobs
 from mlproj.store.connection import Connection as PlainConnection
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import FILE, journal_size, open_readonly, shrink_journal
 from mlproj.store.failures import explain, explain_fault, explained, no_room, not_writable
 from mlproj.store.folder import FolderStore
@@ -62,7 +62,7 @@ class Database:
         return self._root
 
     @property
-    def blobs(self) -> FolderBlobs:
+    def blobs(self) -> KeptBlobs:
         return self._store.blobs
 
     def now(self) -> str:
