@@ -190,6 +190,13 @@ def test_the_store_is_the_one_that_commands_find(tmp_path: Path) -> None:
         assert [each["name"] for each in json.loads(listed.stdout)["runs"]] == ["shared"]
 
 
+def test_artifacts_go_through_the_server_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    for option, begins in (("--serve-artifacts", "mlflow-artifacts:/"), ("--no-serve-artifacts", "file://")):
+        with hosted(tmp_path, option, "--workers", "1") as server, calling(server.uri) as caller:
+            info = caller.done("POST", "runs/create", experiment_id="0")["run"]["info"]
+            assert info["artifact_uri"].startswith(begins)
+
+
 def test_the_first_answer_does_not_wait_long(tmp_path: Path) -> None:
     """`make bench` measures it, on an idle machine; here it is the processor's time that counts."""
     with hosted(tmp_path) as server:
