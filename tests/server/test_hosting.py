@@ -158,7 +158,13 @@ def test_the_end_waits_for_nobody_longer_than_it_was_told(tmp_path: Path, again:
 
 
 def test_figures_are_of_all_workers_and_outlive_one(tmp_path: Path) -> None:
-    with hosted(tmp_path, "--workers", "3", "--expose-prometheus", str(tmp_path / "figures")) as server:
+    figures = tmp_path / "figures"
+    earlier, other = figures / "mlproj-server" / "counter_1.db", figures / "mlflow.db"
+    earlier.parent.mkdir(parents=True)
+    for file in (earlier, other):
+        file.write_bytes(b"of others")
+    with hosted(tmp_path, "--workers", "3", "--expose-prometheus", str(figures)) as server:
+        assert other.exists() and not earlier.exists()
         for _ in range(30):
             urllib.request.urlopen(f"{server.uri}{API}/experiments/get?experiment_id=0").close()
         with calling(server.uri) as caller:
