@@ -158,7 +158,13 @@ def test_the_end_waits_for_nobody_longer_than_it_was_told(tmp_path: Path, again:
 
 
 def test_figures_are_of_all_workers_and_outlive_one(tmp_path: Path) -> None:
-    with hosted(tmp_path, "--workers", "3", "--expose-prometheus", str(tmp_path / "figures")) as server:
+    figures = tmp_path / "figures"
+    earlier, other = figures / "mlproj-server" / "counter_1.db", figures / "mlflow.db"
+    earlier.parent.mkdir(parents=True)
+    for file in (earlier, other):
+        file.write_bytes(b"of others")
+    with hosted(tmp_path, "--workers", "3", "--expose-prometheus", str(figures)) as server:
+        assert other.exists() and not earlier.exists()
         for _ in range(30):
             urllib.request.urlopen(f"{server.uri}{API}/experiments/get?experiment_id=0").close()
         with calling(server.uri) as caller:
@@ -188,6 +194,13 @@ def test_the_store_is_the_one_that_commands_find(tmp_path: Path) -> None:
         caller.done("POST", "runs/update", run_id=run["run_id"], status="FINISHED", end_time=1)
         listed = subprocess.run((*MLPROJ, "runs", "--json"), cwd=tmp_path, capture_output=True, check=True)
         assert [each["name"] for each in json.loads(listed.stdout)["runs"]] == ["shared"]
+
+
+def test_artifacts_go_through_the_server_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    for option, begins in (("--serve-artifacts", "mlflow-artifacts:/"), ("--no-serve-artifacts", "file://")):
+        with hosted(tmp_path, option, "--workers", "1") as server, calling(server.uri) as caller:
+            info = caller.done("POST", "runs/create", experiment_id="0")["run"]["info"]
+            assert info["artifact_uri"].startswith(begins)
 
 
 def test_the_first_answer_does_not_wait_long(tmp_path: Path) -> None:

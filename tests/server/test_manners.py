@@ -238,6 +238,23 @@ def test_requests_are_told_without_what_is_secret(
     assert second["status"] == 200 and second["went"] > 0 and second["ms"] > 0
 
 
+def test_a_fault_of_what_stands_around_the_application_is_told(
+    store: FolderStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    @contextlib.contextmanager
+    def entrance(_: Any, inner: Application, unexpected: Any) -> Iterator[Application]:
+        async def broken(scope: Any, receive: Any, send: Any) -> None:
+            raise RuntimeError("broken")
+
+        yield broken
+
+    with ruled(store, Rules(), entrance) as caller:
+        assert caller("GET", VERSION) == (500, {"error_code": "INTERNAL_ERROR", "message": "internal error"})
+    told = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [(event["event"], event.get("status")) for event in told] == [("bug", None), ("request", 500)]
+    assert "RuntimeError: broken" in told[0]["traceback"]
+
+
 def test_a_path_cannot_forge_a_line() -> None:
     assert "\n" not in json.dumps(shown_path("/x\n2026 info request"))
     assert len(shown_path("/" + "x" * 100_000)) < 1000

@@ -19,6 +19,9 @@ from mlproj.server.access import Application, Receive, Scope, Send
 from mlproj.server.hosting.witness import Seen
 from mlproj.version import __version__
 
+_OWN = "mlproj-server"
+"""The folder in the one that is named: the library reads whatever is there, and we empty it."""
+
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
@@ -75,15 +78,16 @@ class Counters:
 
 
 def prepared(folder: Path) -> Counters:
-    """Counters that keep what they count in the folder, which is made, and emptied of what others counted
-    before. Raises StoreError."""
+    """Counters that keep what they count below the folder, where nothing stays of what others counted before.
+    Raises StoreError."""
+    own = folder / _OWN
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in folder.glob("*.db"):
+        own.mkdir(parents=True, exist_ok=True)
+        for file in own.iterdir():
             file.unlink()
     except OSError as error:
         raise StoreError(f"figures cannot be kept in `{folder}`: {error.strerror}") from error
-    os.environ[_FOLDER] = str(folder)
+    os.environ[_FOLDER] = str(own)
     return Counters(importlib.import_module("prometheus_client"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import socket
 from collections.abc import Callable, Sequence
@@ -44,6 +45,8 @@ def serve(hosting: Hosting, open_store: Open, extend: Extend, entrance: Entrance
         with open_store():
             pass  # made, or brought up to date, before several would do it
         load()
+        # What is loaded now is never garbage, and workers share its memory as long as nobody looks at it.
+        gc.freeze()
         job = Job(
             open=open_store,
             extend=extend,

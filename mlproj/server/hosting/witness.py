@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from mlproj.server.access import Application, Message, Receive, Scope, Send
+from mlproj.server import failures
+from mlproj.server.access import Application, Message, Receive, Refusal, Scope, Send
+from mlproj.server.failures import Failure
 from mlproj.server.hosting import notes
 from mlproj.server.hosting.log import Log, shown_path
+
+INTERNAL = Failure(failures.INTERNAL, "internal error")
 
 _NOT_ANSWERED = 499
 """The status in log and figures of a request whose client went away before there was an answer."""
@@ -70,6 +74,12 @@ class Witness:
             self._figures.began()
         try:
             await self._inner(scope, counted_in, counted_out)
+        except Exception as error:
+            # What the application did not expect it told of itself, and answered with this status.
+            if seen.status != INTERNAL.status:
+                self._log.bug(error, request_id=noted.request_id)
+            if seen.status == _NOT_ANSWERED:
+                await Refusal(INTERNAL)(scope, counted_in, counted_out)
         finally:
             seen.seconds = time.perf_counter() - began
             if self._figures is not None:
