@@ -131,6 +131,8 @@ class FarStore:
             raise  # the server may have heard it: what is noted tells then that nothing came of it
         except MlprojError:
             notes.forget(self._root, run.run_id)
+            notes.lock_of(self._root, run.run_id).unlink(missing_ok=True)
+            clear_workspace(self._root / "runs" / run.run_id)
             raise
         return _Underway(experiment_id=told.experiment_id, token=told.token)
 
