@@ -101,7 +101,8 @@ class Arrivals(Protocol):
         ...
 
     def settle(self, experiment: Experiment, experiment_id: str) -> bool:
-        """Deletes it here where it is deleted there, unless it was changed here since; whether it did."""
+        """Deletes it here where it is deleted there; False where it stays, as it was changed here later, or
+        holds runs that did not arrive so."""
         ...
 
     def document(self, run_id: str) -> bytes | None:

@@ -14,6 +14,7 @@ from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.terminal import reporting, say
 from mlproj.cli.words import counted, size
+from mlproj.errors import UsageError
 from mlproj.model.redaction import without_credentials
 from mlproj.services.moving import Destination, move_in
 from mlproj.services.moving_tally import Counts, Moved
@@ -58,6 +59,10 @@ def import_mlflow(
     Runs keep their ids, and are sealed. Nothing at the source is changed. What is here already does not come
     twice: called again, the command goes on where it was stopped, and adds what changed there since.
     """
+    if store is not None and store.startswith(("http://", "https://")):
+        raise UsageError(
+            "history is brought in on the machine where the store is", hint="call this there, with its folder"
+        )
     caller = wiring.current_folder()
     with (
         reporting() as report,

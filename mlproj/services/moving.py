@@ -98,7 +98,9 @@ class _Mover:
             self._report(Progress(stage=_STAGE, done=self._done, total=self._total, unit="runs"))
         for model in measured:
             self._arrivals.measured(model)
-        self._arrivals.settle(experiment, number)
+        if not self._arrivals.settle(experiment, number):
+            why = "it was changed here later, or holds runs of its own"
+            self.tally.leave(f"the deletion of experiment {experiment.name}", why)
 
     def registry(self, *, everything: bool) -> None:
         """Registered models; where only some experiments were wanted, those that have a version of theirs."""

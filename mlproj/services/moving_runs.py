@@ -95,7 +95,8 @@ class RunMover:
         run = ready.run
         if ready.known and ready.then is None:
             self._tally.count("runs", SAME)
-            self._tally.leave(f"run {run.run_id}", "it is here already, and was not brought from MLflow")
+            why = "it is here already as one that did not come from MLflow, or was taken away for good"
+            self._tally.leave(f"run {run.run_id}", why)
             return
         brought = self._files.bring(RUNS, run.run_id, run.artifact_uri)
         if ready.left_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mlproj.model.tracking import Lifecycle, NewRun
 from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
 from tests.moving.test_moving import mlproj, move, verify
@@ -139,3 +141,47 @@ def test_what_is_no_history_is_told_in_a_sentence(source: str, code: int, words:
     assert words in done.stderr
     assert "hunter2" not in done.stderr
     assert not (tmp_path / "taken").exists()
+
+
+def test_an_experiment_with_runs_of_its_own_here_is_not_deleted_as_it_is_there(tmp_path: Path) -> None:
+    root = tmp_path / "mlruns"
+    run(experiment(root))
+    for number, name in (("7", "wines"), ("8", "beers")):
+        place = experiment(root, number, name)
+        meta = json.loads((place / "meta.yaml").read_text())
+        late = {"lifecycle_stage": "deleted", "last_update_time": 4_000_000_000_000}
+        (place / "meta.yaml").write_text(json.dumps({**meta, **late}))
+        run(place, number * 32)
+    store = open_store(tmp_path / "store", create=True)
+    with contextlib.closing(open_tracking(store)) as tracking:
+        mine = tracking.experiments.create("wines").experiment_id
+        new = NewRun(experiment_id=mine, name="mine", user="ada", started=START)
+        own = tracking.runs.create(new).run_id
+        moved = move("mlruns", tmp_path / "store", folder=tmp_path)
+        assert [each["what"] for each in moved["untaken"]] == ["the deletion of experiment wines"]
+        assert tracking.runs.get(own).lifecycle is Lifecycle.ACTIVE
+        assert tracking.experiments.named("wines").lifecycle is Lifecycle.ACTIVE
+        assert tracking.experiments.named("beers").lifecycle is Lifecycle.DELETED
+        assert tracking.runs.get("8" * 32).lifecycle is Lifecycle.DELETED
+    store.close()
+
+
+def test_a_run_that_is_here_already_and_is_our_own_is_left_alone(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store", create=True)
+    with contextlib.closing(open_tracking(store)) as tracking:
+        new = NewRun(experiment_id="0", name="mine", user="ada", started=START)
+        own = tracking.runs.create(new).run_id
+        folder = run(experiment(tmp_path / "mlruns"), own)
+        (folder / "artifacts" / "theirs.txt").write_text("theirs")
+        (folder / "tags" / "key").write_text("theirs")
+        moved = move("mlruns", tmp_path / "store", folder=tmp_path)
+        assert moved["runs"]["same"] == 1
+        assert [each["what"] for each in moved["untaken"]] == [f"run {own}"]
+        assert (moved["files"], "key" in dict(tracking.runs.get(own).tags)) == (0, False)
+    store.close()
+
+
+def test_a_far_store_is_moved_into_where_it_is(tmp_path: Path) -> None:
+    run(experiment(tmp_path / "mlruns"))
+    done = mlproj("import-mlflow", "mlruns", "--store", "http://127.0.0.1:1", folder=tmp_path)
+    assert (done.returncode, "on the machine where the store is" in done.stderr) == (2, True)

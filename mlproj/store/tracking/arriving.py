@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from mlproj.errors import RunNotFound
 from mlproj.model.moment import milliseconds, moment_of
@@ -50,8 +50,9 @@ class StoredArrivals:
     def settle(self, experiment: Experiment, experiment_id: str) -> bool:
         with self._database.writing() as connection:
             row = _row(connection, experiment.name)
-            gone = experiment.lifecycle is Lifecycle.DELETED
-            if row is None or not gone or row.deleted or _changed(row) > experiment.updated:
+            if experiment.lifecycle is not Lifecycle.DELETED or row is None or row.deleted:
+                return True
+            if _changed(row) > experiment.updated or _has_own_runs(connection, row.id):
                 return False
             moment = moment_of(experiment.updated, self._database.now())
             connection.execute(update(experiments).where(experiments.c.id == row.id).values(deleted=True))
@@ -112,6 +113,16 @@ class StoredArrivals:
 def _row(connection: Connection, name: str) -> Any:
     """The experiment of that name, for writing; None where there is none."""
     return connection.execute(select(experiments).where(experiments.c.name == name).with_for_update()).first()
+
+
+def _has_own_runs(connection: Connection, number: int) -> bool:
+    """Whether an experiment holds runs that did not arrive from elsewhere."""
+    arrived = select(entries.c.sequence).where(entries.c.kind == EntryKind.IMPORT.value)
+    own = or_(runs.c.sequence.is_(None), runs.c.sequence.not_in(arrived))
+    return (
+        connection.execute(select(runs.c.number).where(runs.c.experiment_id == number, own)).first()
+        is not None
+    )
 
 
 def _changed(row: Any) -> int:
