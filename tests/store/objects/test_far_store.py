@@ -133,6 +133,12 @@ def test_what_was_altered_over_there_is_found_and_not_handed_out(
     with store.begin(run):
         store.seal(ended(store.blobs, run, model=b"the model"))
     assert verify(store).sound
+    assert run.job is not None
+    manifest = run.job.source.snapshot
+    content = store.blobs.path(manifest).read_bytes()
+    bucket.put(key(manifest), content[:-1])
+    assert "has been altered" in verify(store).problems[0].message
+    bucket.put(key(manifest), content)
     digest = Digest.of(b"the model")
     bucket.put(key(digest), b"THE MODEL")
     artifacts.write("runs/x/artifacts/f", iter((b"the model",)))
