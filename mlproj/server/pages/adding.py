@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -32,7 +33,6 @@ from mlproj.server.pages import (
     source,
 )
 from mlproj.server.pages.assets import asset
-from mlproj.server.pages.rendering import rendered
 from mlproj.server.pages.safety import FILE_HEADERS, HEADERS, check_form, keep_token, read_form, token_of
 from mlproj.server.pages.visit import Answer, GoTo, Page, Sent, Shown, Told, Verbs, Visit
 
@@ -101,7 +101,8 @@ def _response(request: Request, visit: Visit, answer: Answer) -> Response:
     response: Response
     match answer:
         case Shown():
-            text = rendered(answer, visit)
+            # Loaded for the first page: a server whose clients are programs has no use for templates.
+            text = importlib.import_module("mlproj.server.pages.rendering").rendered(answer, visit)
             response = Response(text, answer.status, media_type="text/html; charset=utf-8", headers=HEADERS)
             # What stands there is for this caller, and may be another in a moment.
             response.headers["cache-control"] = "no-store"

@@ -13,6 +13,7 @@ from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Run
 from mlproj.ports import BlobStore
 from mlproj.server import places
+from mlproj.server.pages.model_files import model_card
 from mlproj.server.pages.previews import LARGEST, Preview, media_type, preview
 from mlproj.server.pages.visit import Answer, Page, Sent, Shown, Visit
 
@@ -156,9 +157,9 @@ def _show(visit: Visit, root: Root) -> Answer:
         found = listed(visit, root.place)
         if not found:
             raise NotFound(f"there is no file `{path}` of the {root.of} `{root.title}`") from None
-        return Shown(
-            template="folder.html", values={**values, "files": found, "address": f"{root.address}files"}
-        )
+        values |= {"files": found, "address": f"{root.address}files"}
+        values |= {"card": model_card(visit, root.place.stored)}
+        return Shown(template="folder.html", values=values)
     beginning = b"".join(visit.desk.artifacts.read(root.place.stored, 0, LARGEST))
     values |= {
         "size": size,

@@ -10,6 +10,7 @@ from mlproj.model.search import Comparison, Key, Kind, Operator, Search
 from mlproj.model.tracking import Page as Part
 from mlproj.server import limits, places
 from mlproj.server.pages.files import listed
+from mlproj.server.pages.model_files import model_card
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
 
 _AT_ONCE = 100
@@ -52,11 +53,12 @@ def show_version(visit: Visit) -> Answer:
 def show_logged(visit: Visit) -> Answer:
     """A model as MLflow 3 logs it."""
     model = visit.desk.tracking.models.get(visit.path["model_id"])
-    files = listed(visit, places.Place(kind="models", name=model.model_id))
     versions, _ = visit.desk.tracking.registry.search_versions(
         Search(where=_compared("model_id", Operator.EQUAL, model.model_id)), Part(limit=_AT_ONCE)
     )
-    return Shown(template="logged_model.html", values={"model": model, "files": files, "versions": versions})
+    place = places.Place(kind="models", name=model.model_id)
+    values = {"model": model, "files": listed(visit, place), "versions": versions}
+    return Shown(template="logged_model.html", values={**values, "card": model_card(visit, place.stored)})
 
 
 def _compared(name: str, operator: Operator, value: str) -> Comparison:

@@ -72,6 +72,7 @@ def show(visit: Visit) -> Answer:
         "parent": _seen(visit, tags.get(PARENT)),
         "children": _children(visit, run),
         "verdicts": () if record is None else _verdicts(visit, record),
+        "clean": None if record is None else _clean(visit, record),
     }
     return Shown(template="run.html", values=values)
 
@@ -169,6 +170,19 @@ def _verdicts(visit: Visit, record: Run) -> Sequence[Verdict]:
     again = [each for each in visit.desk.store.search(query) if _seen(visit, each.run_id) is not None]
     found = [verdict for each in (record, *again) for verdict in _told(each)]
     return [verdict for verdict in found if _seen(visit, verdict.of) is not None]
+
+
+def _clean(visit: Visit, record: Run) -> Run | None:
+    """The last run of the commit that this one's source was changed from, as it had been committed: the two
+    compared are the patch. None where the source is as its commit, or nobody ran that."""
+    assert visit.desk.store is not None
+    source = None if record.job is None else record.job.source
+    if source is None or source.commit is None or not source.dirty:
+        return None
+    of_commit = Condition(field="commit", operator="=", value=source.commit)
+    as_committed = Condition(field="dirty", operator="=", value="false")
+    found = visit.desk.store.search(RunQuery(conditions=(of_commit, as_committed), limit=_MOST))
+    return next((each for each in found if _seen(visit, each.run_id) is not None), None)
 
 
 def _told(run: Run) -> Sequence[Verdict]:

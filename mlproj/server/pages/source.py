@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 
 from mlproj.errors import Altered, NotFound
@@ -11,7 +12,6 @@ from mlproj.ports import BlobStore
 from mlproj.server.pages.files import preview_of
 from mlproj.server.pages.previews import LARGEST, Preview
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
-from mlproj.spec.locks import Unreadable, packages_in
 
 _MOST = 5000
 """So many files are listed."""
@@ -51,9 +51,11 @@ def show_lock(visit: Visit) -> Answer:
             "no lock file of this run's environment was kept", hint="its digest is on the run's page"
         )
     content = blobs.path(environment.lock_file).read_bytes()
+    # It takes as long to load as everything else of the pages, for one of them.
+    locks = importlib.import_module("mlproj.spec.locks")
     try:
-        packages = packages_in(content, environment.lock_format)
-    except Unreadable:
+        packages = locks.packages_in(content, environment.lock_format)
+    except locks.Unreadable:
         packages = ()
     text = content[:LARGEST].decode(errors="replace")
     values |= {"environment": environment, "packages": packages, "text": text, "cut": len(content) > LARGEST}

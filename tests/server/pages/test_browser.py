@@ -7,8 +7,12 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from mlproj.model.tracking import ModelOutput
+from mlproj.store.folder import FolderStore
 from mlproj.tracking_ports import Tracking
+from tests.server.conftest import files_of
 from tests.server.pages.scenery import Scene
+from tests.server.pages.test_previews import MLMODEL
 from tests.server.pages.watching import Watched
 
 
@@ -85,7 +89,7 @@ def test_pictures_tables_notes_and_other_files_are_looked_at(scenery: Scene, pag
     page.goto(f"/runs/{scenery.logged[0]}")
     page.get_by_role("link", name="picture.png").click()
     picture = page.get_by_role("img", name="picture.png")
-    expect(picture).to_be_visible()
+    page.wait_for_load_state("load")
     assert picture.evaluate("image => image.naturalWidth") == 40
     page.go_back()
     page.get_by_role("link", name="table.csv").click()
@@ -198,3 +202,20 @@ def test_pages_keep_nobody_out(scenery: Scene, browser: Browser, site: str, sche
     context.close()
     assert not barriers
     assert not wide
+
+
+def test_a_logged_model_is_looked_at(
+    scenery: Scene, store: FolderStore, tracking: Tracking, page: Page
+) -> None:
+    model = tracking.models.create(scenery.experiment_id, name="forest", source_run_id=scenery.logged[0])
+    files_of(store).write(f"models/{model.model_id}/artifacts/MLmodel", iter([MLMODEL.encode()]))
+    tracking.runs.log_outputs(scenery.logged[0], (ModelOutput(model_id=model.model_id),))
+    page.goto(f"/runs/{scenery.logged[0]}")
+    page.get_by_role("link", name="forest").click()
+    expect(page.get_by_role("region", name="signature")).to_contain_text("tensor float64 [-1]")
+    expect(page.locator(".alias").last).to_have_text("sklearn 1.7.2")
+    files_of(store).write(f"runs/{scenery.logged[0]}/artifacts/model/MLmodel", iter([MLMODEL.encode()]))
+    page.goto(f"/runs/{scenery.logged[0]}/files/model")
+    expect(page.get_by_role("region", name="signature")).to_contain_text("age")
+    page.get_by_role("link", name="MLmodel").click()
+    expect(page.locator("pre")).to_contain_text("mlflow.sklearn")

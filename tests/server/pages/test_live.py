@@ -79,7 +79,12 @@ def test_log_and_curve_of_a_run_move(
         page.wait_for_function(longer, timeout=PATIENCE)
         more = f"() => Number(document.querySelector('[data-curve=loss]').dataset.points) > {before[1]}"
         page.wait_for_function(more, timeout=PATIENCE)
+        table = context.new_page()
+        table.goto("/runs")
+        expect(table.locator("tbody tr")).to_contain_text("running")
         stop.touch()
+        # Without being loaded anew.
+        expect(table.locator("tbody tr")).to_contain_text("finished", timeout=PATIENCE)
         expect(page.locator("#live")).to_contain_text("finished", timeout=PATIENCE)
         expect(page.get_by_label("stdout")).to_contain_text("the end", timeout=PATIENCE)
         expect(page.get_by_role("heading", name="Record")).to_be_visible()

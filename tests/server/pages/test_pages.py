@@ -245,3 +245,23 @@ def test_a_bug_is_told_of_and_the_person_sees_a_page(
     assert (status, headers.get_content_type()) == (500, "text/html")
     assert b"ZeroDivisionError" in content
     assert [type(bug) for bug in bugs] == [ZeroDivisionError]
+
+
+def test_what_was_changed_since_the_commit_is_shown_beside_a_run_of_it(
+    store: FolderStore, visitor: Caller
+) -> None:
+    runs = {}
+    for name, line in (("clean", b"one\n"), ("changed", b"two\n")):
+        run = begun(store.blobs, name=name, source={b"train.py": line})
+        assert run.job is not None
+        state = replace(run.job.source, dirty=name == "changed", changes=("train.py",))
+        run = replace(run, job=replace(run.job, source=state))
+        with store.begin(run):
+            store.seal(ended(store.blobs, run))
+        runs[name] = run.run_id
+    assert b"line by line" not in visitor.raw("GET", f"/runs/{runs['clean']}")[1]
+    _, content = visitor.raw("GET", f"/runs/{runs['changed']}")
+    link = re.search(rb'href="([^"]+)">What was changed, line by line', content)
+    assert link is not None
+    _, content = visitor.raw("GET", html.unescape(link[1].decode()).partition("#")[0])
+    assert b">-one\n</span>" in content and b">+two\n</span>" in content
