@@ -37,7 +37,6 @@ SENT = {
     "update_mask": "rationale",
     "type": "MLFLOW_EXPERIMENT",
     "source_type": "local",
-    "digest": "1",
     "value": "1",
     "run_name": "mine",
     "url": "u",
@@ -51,6 +50,8 @@ MANY = {
     "experiment_ids": "experiment_id",
     "trace_ids": "trace_id",
     "request_ids": "trace_id",
+    "runs": "closed_id",
+    "digests": "digest",
 }
 IDS = frozenset(MANY) | {
     "run_id",
@@ -70,6 +71,11 @@ IDS = frozenset(MANY) | {
     "resource_id",
     "username",
     "x-mlflow-experiment-id",
+    "reference",
+    "identifier",
+    "what",
+    "digest",
+    "digits",
 }
 """Fields that name something that may be another's."""
 OTHERWISE = {
@@ -82,6 +88,10 @@ OTHERWISE = {
 """Fields that name something else than fields of their name do."""
 FREE = {("/api/2.0/mlflow/logged-models", "name"), ("/api/2.0/mlflow/runs/log-inputs", "name")}
 """Fields that only say what something of one's own shall be called."""
+STORE = "/api/2.0/mlproj/store/"
+"""Where whole runs are kept: those that have ended."""
+IN_STORE = {"run_id": "closed_id", "run_ids": "closed_id", "reference": "closed_id", "what": "digest"}
+OF_MODELS = {"what": "model_id", "identifier": "model_id"}
 ALONE = {("/api/2.0/mlflow/model-versions/create", "model_id")}
 """Fields that say the same as another one does: sent where they are what the request is about."""
 IN_PLACE = re.compile(r"/mpu/(?:create|complete|abort)/")
@@ -115,6 +125,13 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             return None
         if field == "path" and not self.path.endswith("/artifacts"):
             return None
+        if field in ("digest", "runs") and not self.path.startswith(STORE):
+            return None
+        if field == "identifier" or self.path.startswith(STORE):
+            if "/contents/model" in self.path or "/contents/versions" in self.path:
+                return OF_MODELS.get(field, field)
+            named = "experiment_id" if field == "identifier" else MANY.get(field, field)
+            return IN_STORE.get(field, named)
         return OTHERWISE.get((self.path, field), MANY.get(field, field))
 
     @property

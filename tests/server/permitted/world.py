@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from mlproj.model.digest import Digest
 from tests.server.calling import ARTIFACTS, Caller
 
 TRACES = "/api/3.0/mlflow/traces"
@@ -53,6 +54,10 @@ def settle(caller: Caller, user: str, mark: str | None = None) -> World:
         assert caller.raw("PUT", f"{ARTIFACTS}/{place}/artifacts/{mark}.txt", text)[0] == 200
     root = f"{experiment}/{run_id}/artifacts"
     upload = caller.done("POST", f"{PROXY}/mpu/create/{root}", path=f"{mark}.bin", num_parts=1)["upload_id"]
+    closed = caller.done("POST", "runs/create", experiment_id=experiment, run_name=f"{mark} closed")
+    closed_id = closed["run"]["info"]["run_id"]
+    assert caller.raw("PUT", f"{ARTIFACTS}/{experiment}/{closed_id}/artifacts/c", text)[0] == 200
+    caller.done("POST", "runs/update", run_id=closed_id, status="FINISHED", end_time=10)
     name = f"{mark}-registered"
     caller.done("POST", "registered-models/create", name=name, description=text, tags=tags)
     source = f"mlflow-artifacts:/{root}/{mark}.txt"
@@ -64,6 +69,9 @@ def settle(caller: Caller, user: str, mark: str | None = None) -> World:
         known={
             "run_id": run_id,
             "run_uuid": run_id,
+            "closed_id": closed_id,
+            "digest": Digest.of(text.encode()),
+            "digits": Digest.of(text.encode()).hex[:16],
             "source_run_id": run_id,
             "experiment_id": experiment,
             "experiment_name": f"{mark} experiment",
@@ -94,6 +102,9 @@ def never(like: World) -> World:
     fresh = {
         "run_id": run_id,
         "run_uuid": run_id,
+        "closed_id": uuid.uuid4().hex,
+        "digest": Digest.of(mark.encode()),
+        "digits": Digest.of(mark.encode()).hex[:16],
         "source_run_id": run_id,
         "experiment_id": experiment,
         "experiment_name": f"{mark} experiment",
