@@ -170,9 +170,9 @@ def _postgresql(folder: Path, synced: bool) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _mariadb(folder: Path, synced: bool) -> Iterator[Server]:
-    _, own = _another_user("mysql", folder)
-    user = ("--user=mysql",) if os.geteuid() == 0 else ()
-    made = ("mariadb-install-db", "--no-defaults", *user, f"--datadir={folder}", "--skip-test-db")
+    user, own = _another_user("mysql", folder)
+    owner = ("--user=mysql",) if os.geteuid() == 0 else ()
+    made = ("mariadb-install-db", "--no-defaults", *owner, f"--datadir={folder}", "--skip-test-db")
     subprocess.run(
         (*made, "--auth-root-authentication-method=normal"), check=True, capture_output=True, cwd="/"
     )
@@ -182,9 +182,9 @@ def _mariadb(folder: Path, synced: bool) -> Iterator[Server]:
     )
     port = _free_port()
     command = (
-        "mariadbd",
-        "--no-defaults",
         *user,
+        str(shutil.which("mariadbd")),
+        "--no-defaults",
         f"--datadir={folder}",
         f"--socket={own / 'socket'}",
         "--bind-address=127.0.0.1",
@@ -221,14 +221,20 @@ def _running(database: Database, sign: signal.Signals) -> Iterator[Database]:
 
 
 def _another_user(name: str, folder: Path) -> tuple[tuple[str, ...], Path]:
-    """What a command begins with that is to run as that user, which servers want to rather than as root; and
-    the folder beside the data where it may write."""
+    """What a command begins with that is to run as that user, which servers want to rather than as root, and
+    that is to end with us, however we end; and the folder beside the data where it may write."""
     own = folder.with_name(f"{folder.name}-beside")
     own.mkdir()
     folder.mkdir(mode=0o700)
     if os.geteuid() != 0:
-        return (), own
+        return ("setpriv", "--pdeathsig=TERM"), own
     known = pwd.getpwnam(name)
     for each in (own, folder):
         os.chown(each, known.pw_uid, known.pw_gid)
-    return ("setpriv", f"--reuid={known.pw_uid}", f"--regid={known.pw_gid}", "--clear-groups"), own
+    return (
+        "setpriv",
+        f"--reuid={known.pw_uid}",
+        f"--regid={known.pw_gid}",
+        "--clear-groups",
+        "--pdeathsig=TERM",
+    ), own

@@ -15,6 +15,7 @@ from mlproj.model.index import DETAILS, Index, number_in
 from mlproj.model.logged import FEW_POINTS, Point, digest_of_points
 from mlproj.store.connection import Connection
 from mlproj.store.reading import raw_bytes
+from mlproj.store.servers.connection import ServerConnection
 
 _INDEXED = (*(field.name for field in fields(Index) if field.name not in DETAILS), "record", "sequence")
 _COLUMNS = (
@@ -28,6 +29,9 @@ _POINTS = (
     " JOIN runs r ON r.number = p.run WHERE r.run_id IN"
 )
 _IN_ORDER = ' ORDER BY p.run, p."key", p.step, p."timestamp", p.value, p.nan'
+
+_AFTER = ' AND (p."key", p.step, p."timestamp", p.value, p.nan) > (?, ?, ?, ?, ?)'
+_AT_ONCE = 5000
 
 Rows = dict[str, list[tuple[Any, ...]]]
 """Rows by the run that they are of."""
@@ -52,8 +56,25 @@ def read_indexes(connection: Connection, run_ids: Sequence[str]) -> dict[str, di
 
 def read_points(connection: Connection, run_id: str) -> Iterator[tuple[str, Point]]:
     """Every point of every metric of a run, by key, step, time and value."""
-    for row in connection.execute(f"{_POINTS} (?){_IN_ORDER}", (run_id,)):
-        yield _point(row[1:])
+    if isinstance(connection, ServerConnection):
+        yield from _by_pages(connection, run_id)
+    else:
+        for row in connection.execute(f"{_POINTS} (?){_IN_ORDER}", (run_id,)):
+            yield _point(row[1:])
+
+
+def _by_pages(connection: ServerConnection, run_id: str) -> Iterator[tuple[str, Point]]:
+    """A server's driver has the whole of an answer in memory, and there may be millions."""
+    after = ""
+    values: tuple[object, ...] = (run_id,)
+    while True:
+        query = f"{_POINTS} (?){after}{_IN_ORDER} LIMIT {_AT_ONCE}"
+        rows = connection.execute(query, values).fetchall()
+        for row in rows:
+            yield _point(row[1:])
+        if len(rows) < _AT_ONCE:
+            return
+        after, values = _AFTER, (run_id, *rows[-1][1:])
 
 
 class _Some:

@@ -58,6 +58,12 @@ class Dialect(Protocol):
 
     def executemany(self, connection: Any, statement: str, rows: Sequence[Sequence[object]]) -> None: ...
 
+    def insert_new(
+        self, connection: Any, statement: str, rows: Sequence[Sequence[object]]
+    ) -> list[tuple[object, ...]]:
+        """Carries out an `INSERT INTO table (...) VALUES (...)` for those of the rows whose key is not there
+        yet, and returns them."""
+
     def in_transaction(self, connection: Any) -> bool: ...
 
     def fault(self, error: BaseException) -> Fault | None:
@@ -99,6 +105,11 @@ class ServerConnection:
 
     def _send(self, written: str, rows: Sequence[Sequence[object]], driver: Any) -> None:
         self._dialect.executemany(driver, written, rows)
+
+    def insert_new(self, statement: str, rows: Sequence[Sequence[object]]) -> list[tuple[object, ...]]:
+        """As that of `Dialect`, in a few statements however many rows there are."""
+        written, _ = _written(self._dialect.translated, statement)
+        return self._act(statement, lambda driver: self._dialect.insert_new(driver, written, rows))
 
     def close(self) -> None:
         self._let_go()

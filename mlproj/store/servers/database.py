@@ -22,7 +22,7 @@ _KINDS = {
 }
 """By how a URI begins: what speaks to it, what SQLAlchemy calls that, and the extra that brings it."""
 
-_KEPT, _MORE = 5, 10
+_KEPT, _MORE = 5, 5
 """Connections that stay open, and those that may be opened beside them in a crowd: servers give few."""
 _PATIENCE_S = 30
 

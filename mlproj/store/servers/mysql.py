@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pymysql
@@ -31,6 +32,10 @@ _MODES = (
     "ERROR_FOR_DIVISION_BY_ZERO",
 )
 _UNLESS_THERE = re.compile(r'^(INSERT INTO \w+ \(("?\w+"?).*) ON CONFLICT DO NOTHING$')
+_OVER = re.compile(r" ON CONFLICT \([^)]*\) DO UPDATE SET ")
+_EXCLUDED = re.compile(r'\bexcluded\.("?\w+"?)')
+_TOGETHER = 1000
+"""Rows: so many are one statement, which is carried out or not, whatever the driver makes of more."""
 _GREATEST = sys.float_info.max
 
 _CONFLICTS = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.DUP_ENTRY, 1020}
@@ -71,7 +76,8 @@ class MySQL:
         return connection
 
     def translated(self, statement: str) -> str:
-        return _UNLESS_THERE.sub(r"\1 ON DUPLICATE KEY UPDATE \2 = \2", statement)
+        statement = _UNLESS_THERE.sub(r"\1 ON DUPLICATE KEY UPDATE \2 = \2", statement)
+        return _EXCLUDED.sub(r"VALUES(\1)", _OVER.sub(" ON DUPLICATE KEY UPDATE ", statement))
 
     def execute(self, connection: Any, statement: str, values: Sequence[object]) -> Cursor:
         cursor: Cursor = connection.cursor()
@@ -81,6 +87,22 @@ class MySQL:
     def executemany(self, connection: Any, statement: str, rows: Sequence[Sequence[object]]) -> None:
         with connection.cursor() as cursor:
             cursor.executemany(statement, rows)
+
+    def insert_new(
+        self, connection: Any, statement: str, rows: Sequence[Sequence[object]]
+    ) -> list[tuple[object, ...]]:
+        added: list[tuple[object, ...]] = []
+        with connection.cursor() as cursor:
+            for start in range(0, len(rows), _TOGETHER):
+                some = rows[start : start + _TOGETHER]
+                # One that fails leaves nothing of itself, and the transaction as it was.
+                if _inserted(partial(cursor.executemany, statement, some)):
+                    added += map(tuple, some)
+                else:
+                    added += [
+                        tuple(row) for row in some if _inserted(partial(cursor.execute, statement, row))
+                    ]
+        return added
 
     def in_transaction(self, connection: Any) -> bool:
         status: int = connection.server_status
@@ -92,6 +114,17 @@ class MySQL:
         number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         told = str(error.args[1]) if len(error.args) > 1 and error.args[1] else type(error).__name__
         return Fault(told.partition("\n")[0], _cause(error, number))
+
+
+def _inserted(act: Callable[[], object]) -> bool:
+    """Whether that was inserted; False where there is a row with one of the keys."""
+    try:
+        act()
+    except pymysql.IntegrityError as error:
+        if error.args[0] != ER.DUP_ENTRY:
+            raise
+        return False
+    return True
 
 
 def text_collation(version: str) -> str:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import URL
+from sqlalchemy import URL, Boolean, Float, Integer, LargeBinary, String
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.types import TypeEngine
 
 from mlproj.store.servers.connection import Cursor
 from mlproj.store.servers.faults import Cause, Fault
+from mlproj.store.tables import metadata
 
 PATIENCE_S = 30
 """How long a row is waited for that somebody else holds."""
 _CONNECT_S = 10
 
 _INSTR = re.compile(r"\binstr\((\w+), \?\)")
+_VALUES = re.compile(r"INSERT INTO (\w+) \(([^)]*)\) VALUES \((?:%s(?:, )?)+\)(.*)", re.DOTALL)
+_KINDS: tuple[tuple[type[TypeEngine[Any]], str, Callable[[Any], object]], ...] = (
+    (Boolean, "boolean", bool),
+    (Float, "float8", float),
+    (Integer, "bigint", int),
+    (LargeBinary, "bytea", bytes),
+    (String, "text", str),
+)
 _CONFLICTS = {"40001", "40P01", "55P03", "23505"}
 """Serialization failure, deadlock, a lock that was waited for too long; and a row that somebody else wrote
 in the moment between our look and our insert."""
@@ -61,8 +71,22 @@ class PostgreSQL:
     def executemany(
         self, connection: psycopg.Connection[Any], statement: str, rows: Sequence[Sequence[object]]
     ) -> None:
-        with connection.cursor() as cursor:
-            cursor.executemany(statement.encode(), rows)
+        found = _VALUES.fullmatch(statement)
+        if found is None:
+            with connection.cursor() as cursor:
+                cursor.executemany(statement.encode(), rows)
+        else:
+            connection.execute(*_together(found, rows))
+
+    def insert_new(
+        self, connection: psycopg.Connection[Any], statement: str, rows: Sequence[Sequence[object]]
+    ) -> list[tuple[object, ...]]:
+        if not rows:
+            return []
+        columns = statement[statement.index("(") + 1 : statement.index(")")]
+        found = _VALUES.fullmatch(f"{statement} ON CONFLICT DO NOTHING RETURNING {columns}")
+        assert found is not None, "a statement that inserts values"
+        return connection.execute(*_together(found, rows)).fetchall()
 
     def in_transaction(self, connection: psycopg.Connection[Any]) -> bool:
         return connection.info.transaction_status in (
@@ -75,6 +99,25 @@ class PostgreSQL:
         if not isinstance(error, psycopg.Error):
             return None
         return Fault(str(error).strip().partition("\n")[0] or type(error).__name__, _cause(error))
+
+
+def _together(found: re.Match[str], rows: Sequence[Sequence[object]]) -> tuple[bytes, list[list[object]]]:
+    """One statement that inserts all rows, and their columns: one by one, even in a pipeline, each costs as
+    much as a statement, and the driver is slow to read long ones."""
+    table, columns, tail = found.groups()
+    kinds = [_kind(table, column.strip().strip('"')) for column in columns.split(",")]
+    arrays = ", ".join(f"%s::{name}[]" for name, _ in kinds)
+    cells = [
+        [None if cell is None else made(cell) for cell in column]
+        for (_, made), column in zip(kinds, zip(*rows, strict=True), strict=True)
+    ]
+    return f"INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}){tail}".encode(), cells
+
+
+def _kind(table: str, column: str) -> tuple[str, Callable[[Any], object]]:
+    """What the database calls the type of a column, and what makes a value of it."""
+    kind = metadata.tables[table].columns[column].type
+    return next((name, made) for known, name, made in _KINDS if isinstance(kind, known))
 
 
 def _cause(error: psycopg.Error) -> Cause:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     literal,
     select,
     tuple_,
-    update,
 )
 from sqlalchemy.exc import IntegrityError
 
@@ -27,8 +26,9 @@ from mlproj.errors import UsageError
 from mlproj.model.absent import no_logged_model
 from mlproj.model.logged import LARGEST, Point, Summary, order, summed
 from mlproj.model.tracking import Metric, MetricSummary, Page
+from mlproj.store.servers.connection import ServerConnection
 from mlproj.store.tables import latest_metrics
-from mlproj.store.tracking.engine import storable
+from mlproj.store.tracking.engine import raw, storable
 from mlproj.store.tracking_tables import logged_model_metrics, logged_models, metric_points
 
 Cells = tuple[str, int, int, float, bool]
@@ -46,13 +46,15 @@ _SUMS = select(_SUM.key, _SUM.value, _SUM.step, _SUM.timestamp, _SUM.minimum, _S
     _SUM.run_id == bindparam("run_id")
 )
 _SUMS_OF = _SUMS.where(_SUM.key.in_(bindparam("keys", expanding=True)))
-_CHANGED = ("value", "step", "timestamp", "minimum", "maximum", "count")
-_UPDATE_SUM = (
-    update(latest_metrics)
-    .where(_SUM.run_id == bindparam("of_run"), _SUM.key == bindparam("of_key"))
-    .values({name: bindparam(f"new_{name}") for name in _CHANGED})
+_PUT_SUM = (
+    'INSERT INTO latest_metrics (run_id, "key", value, step, "timestamp", minimum, maximum, "count")'
+    ' VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, "key") DO UPDATE SET value = excluded.value,'
+    ' step = excluded.step, "timestamp" = excluded."timestamp", minimum = excluded.minimum,'
+    ' maximum = excluded.maximum, "count" = excluded."count"'
 )
-_INSERT_SUM = insert(latest_metrics)
+_INSERT_AT_SERVER = (
+    'INSERT INTO metric_points (run, "key", step, "timestamp", value, nan) VALUES (?, ?, ?, ?, ?, ?)'
+)
 _MODEL = select(logged_models.c.model_id).where(
     logged_models.c.model_id == bindparam("model_id"), logged_models.c.deleted == false()
 )
@@ -197,6 +199,11 @@ def _spaced(
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Adds those of the points that are not there, and returns them."""
+    plain = raw(connection)
+    if isinstance(plain, ServerConnection):
+        names = tuple(rows[0]) if rows else ()
+        added = plain.insert_new(_INSERT_AT_SERVER, [tuple(row.values()) for row in rows])
+        return [dict(zip(names, row, strict=True)) for row in added]
     if len(rows) > 1:
         try:
             with connection.begin_nested():
@@ -226,28 +233,13 @@ def _sum_up(connection: Connection, run_id: str, added: dict[str, list[Point]]) 
                 maximum=maximum,
                 count=count,
             )
-    sums = {key: _columns(summed(points, known.get(key))) for key, points in added.items()}
-    new = [{"run_id": run_id, "key": key, **columns} for key, columns in sums.items() if key not in known]
-    if new:
-        connection.execute(_INSERT_SUM, new)
-    changed = [
-        {"of_run": run_id, "of_key": key, **{f"new_{name}": value for name, value in columns.items()}}
-        for key, columns in sums.items()
-        if key in known
-    ]
-    if changed:
-        connection.execute(_UPDATE_SUM, changed)
+    sums = ((key, summed(points, known.get(key))) for key, points in added.items())
+    raw(connection).executemany(_PUT_SUM, [(run_id, key, *_columns(summary)) for key, summary in sums])
 
 
-def _columns(summary: Summary) -> dict[str, float | int | None]:
-    return {
-        "value": None if math.isnan(summary.value) else summary.value,
-        "step": summary.step,
-        "timestamp": summary.timestamp,
-        "minimum": summary.minimum,
-        "maximum": summary.maximum,
-        "count": summary.count,
-    }
+def _columns(summary: Summary) -> tuple[float | int | None, ...]:
+    value = None if math.isnan(summary.value) else summary.value
+    return (value, summary.step, summary.timestamp, summary.minimum, summary.maximum, summary.count)
 
 
 def _cells(metric: Metric) -> Cells:

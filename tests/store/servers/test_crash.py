@@ -5,49 +5,39 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from mlproj.server.app import create_app
 from mlproj.services.verify import verify
-from mlproj.store.artifacts import FolderArtifacts
 from mlproj.store.folder import FolderStore
-from mlproj.store.opening import open_served_store
-from mlproj.store.tracking.opening import open_tracking
 from tests.conftest import need
 from tests.databases import KINDS, Server, present, started
-from tests.server.calling import Caller, calling, served
+from tests.server.calling import Caller, calling
+from tests.store.servers.scene import serving
 
 WRITERS = 4
 AFTER = 40
 """So many points each writes once the database is back."""
 
 
-class Scene:
-    """A server over a database that can be killed."""
+class Killable(msgspec.Struct, frozen=True):
+    """What is served over a database that can be killed."""
 
-    def __init__(self, server: Server, store: FolderStore, address: str) -> None:
-        self.server = server
-        self.store = store
-        self.address = address
+    server: Server
+    store: FolderStore
+    address: str
 
 
 @pytest.fixture(params=KINDS)
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killable]:
     need(request.param, present(request.param))
-    bugs: list[Exception] = []
-    with ExitStack() as stack:
-        server = stack.enter_context(started(request.param, synced=True))
-        store = open_served_store(server.uri(), tmp_path / "beside", create=True)
-        stack.callback(store.close)
-        tracking = open_tracking(store)
-        stack.callback(tracking.close)
-        files = FolderArtifacts(store.root, store.root / "uploads")
-        app = create_app(tracking, files, proxied=True, store=store, unexpected=bugs.append)
-        yield Scene(server, store, stack.enter_context(served(app)))
-    assert not bugs
+    with (
+        started(request.param, synced=True) as server,
+        serving(server.uri(), tmp_path / "beside") as scene,
+    ):
+        yield Killable(server, scene.store, scene.address)
 
 
 class Writer(threading.Thread):
@@ -77,7 +67,7 @@ class Writer(threading.Thread):
             time.sleep(0.02)
 
 
-def test_nothing_acknowledged_is_lost_when_the_database_is_killed(scene: Scene) -> None:
+def test_nothing_acknowledged_is_lost_when_the_database_is_killed(scene: Killable) -> None:
     caller = Caller(scene.address)
     writers = [Writer(scene.address, begun(caller)) for _ in range(WRITERS)]
     for writer in writers:
@@ -115,7 +105,7 @@ def begun(caller: Caller) -> str:
     return run_id
 
 
-def test_a_database_that_stays_away_is_told_and_tried_again(scene: Scene) -> None:
+def test_a_database_that_stays_away_is_told_and_tried_again(scene: Killable) -> None:
     with calling(scene.address) as caller:
         run_id = begun(caller)
         scene.server.database.kill()

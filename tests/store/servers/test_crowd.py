@@ -13,14 +13,12 @@ import pytest
 from mlproj.model.record import EntryKind
 from mlproj.model.search import Search
 from mlproj.model.tracking import Page
-from mlproj.server.app import create_app
 from mlproj.services.verify import verify
-from mlproj.store.artifacts import FolderArtifacts
 from mlproj.store.folder import FolderStore
-from mlproj.store.opening import open_served_store
 from mlproj.store.tracking.opening import open_tracking
 from tests.databases import KINDS, new_uri
-from tests.server.calling import Caller, calling, served
+from tests.server.calling import Caller, calling
+from tests.store.servers.scene import serving
 
 CLIENTS = 6
 ROUNDS = 15
@@ -57,19 +55,10 @@ class Crowd:
 
 @pytest.fixture(params=KINDS)
 def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Crowd]:
-    uri, bugs = new_uri(request.param), list[Exception]()
+    uri = new_uri(request.param)
     with ExitStack() as stack:
-        addresses = []
-        for _ in range(2):
-            store = open_served_store(uri, tmp_path / "beside", create=True)
-            stack.callback(store.close)
-            tracking = open_tracking(store)
-            stack.callback(tracking.close)
-            files = FolderArtifacts(store.root, store.root / "uploads")
-            app = create_app(tracking, files, proxied=True, store=store, unexpected=bugs.append)
-            addresses.append(stack.enter_context(served(app)))
-        yield Crowd(store, addresses)
-    assert not bugs
+        scenes = [stack.enter_context(serving(uri, tmp_path / "beside")) for _ in range(2)]
+        yield Crowd(scenes[0].store, [scene.address for scene in scenes])
 
 
 def test_points_of_one_run_are_all_there_and_none_twice(crowd: Crowd) -> None:

@@ -1,4 +1,4 @@
-"""A database at a server becomes a store's: made once however many come, never another's or a newer one's."""
+"""A database at a server becomes a store once, however many come; never that of another, or a newer one."""
 
 from __future__ import annotations
 
