@@ -92,16 +92,17 @@ def use_lock(cache: Path, key: str) -> Path:
 def limits(environ: Mapping[str, str]) -> Limits:
     """The limits that the variables set, in bytes or with a unit (`64MiB`, `2 GB`). Raises UsageError."""
     chosen = {
-        name: _size(variable, environ[variable])
+        name: size_of(variable, environ[variable])
         for name, variable in VARIABLES.items()
         if environ.get(variable)
     }
     return Limits(**chosen)
 
 
-def _size(variable: str, text: str) -> int:
+def size_of(name: str, text: str) -> int:
+    """A number of bytes as people write it; `name` is what it was given as. Raises UsageError."""
     match = _SIZE.fullmatch(text.strip())
     size = float(match["number"]) * _UNITS[match["unit"].lower()] if match else math.inf
     if not math.isfinite(size):
-        raise UsageError(f"`{variable}` is no size: `{text}`", hint="such as `1000000`, `64MiB` or `2GB`")
+        raise UsageError(f"`{name}` is no size: `{text}`", hint="such as `1000000`, `64MiB` or `2GB`")
     return int(size)
