@@ -32,7 +32,7 @@ COMMANDS: dict[str, str] = {
     "export": "Hand a run over as one file",
     "import": "Bring a run in that somebody handed over",
     "lineage": "Tell what something came from, and what came of it",
-    "models": "Look at models, serve them, and have them predict",
+    "models": "Look at models, serve them, and make images of them",
     "rm": "Hide a run, or bring a hidden one back",
     "gc": "Take away hidden runs, and whatever nothing names",
     "prune": "Take away runs that a rule does not keep",

@@ -14,11 +14,14 @@ from mlproj.cli import options
 from mlproj.cli.documents import print_document
 from mlproj.cli.pages.mlmodel import model_document, model_page
 from mlproj.cli.sheet import print_sheet
-from mlproj.cli.terminal import reporting
+from mlproj.cli.terminal import reporting, say
+from mlproj.cli.words import counted
 from mlproj.errors import StoreError, UsageError
+from mlproj.model.digest import plain
 from mlproj.model.events import Report
 from mlproj.ports import RunStore
 from mlproj.services.found_models import Search, found_model
+from mlproj.services.model_images import build_image
 from mlproj.services.request import RunRequest
 from mlproj.services.serving import Prediction, Terms
 from mlproj.services.serving import predict as predict_file
@@ -26,7 +29,7 @@ from mlproj.services.serving import serve as serve_model
 from mlproj.settings import size_of
 
 app = typer.Typer(
-    help="Look at models, serve them, and have them predict.",
+    help="Look at models, serve them, and make images of them.",
     rich_markup_mode=None,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -133,6 +136,34 @@ def predict(
     return 0
 
 
+@app.command("build-docker")
+def build_docker(
+    model: ModelArgument = None,
+    model_uri: ModelOption = None,
+    name: Annotated[
+        str, typer.Option("--name", "-n", metavar="NAME", help="What to call the image.")
+    ] = "mlproj-model",
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="IMAGE", help="With the model's Python; else `python:VERSION-slim`."),
+    ] = None,
+    env_manager: options.ManagerOption = None,
+    refresh: options.RefreshOption = False,
+    store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
+) -> int:
+    """Make an image that serves a model at port 8080, in its own environment, as `models serve` does."""
+    with reporting(child_to_stderr=True) as report:
+        search = _refreshing(_search(_named(model, model_uri), store, report, env_manager), refresh)
+        made = build_image(search, wiring.image_makers(search.request.environ), name, base)
+    if as_json:
+        print_document({"schema": "mlproj/model-image/1", **plain(made)})
+    else:
+        say(f"the image is `{made.name}` ({counted(made.environment.packages, 'package')}, on `{made.base}`)")
+        say(f"`docker run -p {made.port}:{made.port} {made.name}` serves the model")
+    return 0
+
+
 def _named(argument: str | None, option: str | None) -> str:
     if (argument is None) == (option is None):
         raise UsageError("one model is to be named", hint="such as `models:/NAME/1`, or the path of one")
@@ -163,7 +194,7 @@ def _store(given: str | None) -> RunStore | None:
     """The store here, or None where there is none: a model may lie anywhere."""
     try:
         return wiring.existing_store(given)
-    except StoreError:
+    except StoreError as error:
         if given is not None:
-            raise
+            say(f"note: which run made the model is not known: {error.message}")
         return None

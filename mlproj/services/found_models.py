@@ -19,6 +19,7 @@ from mlproj.model.run import MODEL_FILE, Run
 from mlproj.model.source import Checkout
 from mlproj.ports import RunStore
 from mlproj.services.configured import configured_server
+from mlproj.services.datasets import ShownDataset, datasets_of
 from mlproj.services.own_tracked import Tracked, find_tracked
 from mlproj.services.request import Context, RunRequest, Tools
 from mlproj.services.tracked_data import bring, is_plain, is_tracked
@@ -28,14 +29,16 @@ from mlproj.spec.mlmodel import read_model
 class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model in the folder or file `place`. `description` is that of MLflow's, None for a plain file.
 
-    `run` is the one that made it, as far as the store knows, and `versions` are those that were registered of
-    it there. `digest` and `size` are those of all its content.
+    `run` is the one that made it, as far as the store knows, `datasets` are what its script said that it
+    read, and `versions` those that were registered of the model there. `digest` and `size` are those of all
+    its content.
     """
 
     uri: str
     place: Path
     description: MlModel | None
     run: Run | None
+    datasets: tuple[ShownDataset, ...] = ()
     versions: tuple[ModelVersion, ...]
     digest: Digest
     size: int
@@ -87,6 +90,7 @@ def found_model(search: Search) -> Iterator[FoundModel]:
             place=place,
             description=description,
             run=run,
+            datasets=() if run is None or search.store is None else datasets_of(run, search.store.blobs),
             versions=_versions(search.store, run, tracked, description),
             digest=seen.digest,
             size=seen.size or 0,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlproj.cli.pages.models import registered
+from mlproj.cli.pages.run import dataset_row
 from mlproj.cli.sheet import Row, Section
 from mlproj.cli.words import content, size
 from mlproj.model.digest import plain
@@ -31,7 +32,8 @@ def model_page(found: FoundModel) -> tuple[Section, ...]:
     if found.run is not None:
         sections.append(Section(title="run", rows=tuple(_run(found.run))))
     data = tuple((state.name, state.path, *content(state, "no digest")) for state in found.inputs)
-    return (*sections, Section(title="data", rows=data))
+    sections.append(Section(title="data", rows=data))
+    return (*sections, Section(title="datasets", rows=tuple(map(dataset_row, found.datasets))))
 
 
 def model_document(found: FoundModel) -> dict[str, Any]:
@@ -58,6 +60,7 @@ def model_document(found: FoundModel) -> dict[str, Any]:
         "run_id": run.run_id if run is not None else None if described is None else described.run_id,
         "run": None if run is None else {"run_id": run.run_id, "name": run.name, "record": run.record},
         "inputs": [plain(state) for state in found.inputs],
+        "datasets": [plain(data) for data in found.datasets],
         "versions": [plain(version) for version in found.versions],
     }
 
