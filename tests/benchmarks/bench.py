@@ -21,6 +21,7 @@ from tests.benchmarks import (
     reproducing,
     reusing,
     running,
+    scoring,
     tracking,
     verifying,
 )
@@ -40,11 +41,12 @@ CASES: dict[str, Case] = {
     **reusing.CASES,
     **conda.CASES,
     **tracking.CASES,
+    **scoring.CASES,
     **reproducing.CASES,
     **verifying.CASES,
     **bundle.CASES,
 }
-WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW
+WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW | scoring.WITH_MLFLOW
 
 
 def arguments() -> argparse.Namespace:
