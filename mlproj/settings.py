@@ -103,7 +103,7 @@ def limits(environ: Mapping[str, str]) -> Limits:
 
 
 def size_of(name: str, text: str) -> int:
-    """Bytes of a size, as somebody wrote it for the variable or option of that name. Raises UsageError."""
+    """A number of bytes as people write it; `name` is what it was given as. Raises UsageError."""
     match = _SIZE.fullmatch(text.strip())
     size = float(match["number"]) * _UNITS[match["unit"].lower()] if match else math.inf
     if not math.isfinite(size):

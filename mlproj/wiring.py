@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mlproj.server.auth.entrance import Entrance, OpenEntrance
     from mlproj.server.described import Described
     from mlproj.services.bundle_beside import Suppliers
+    from mlproj.services.model_images import ImageMakers
 
 
 def part(name: str) -> Any:
@@ -127,6 +128,21 @@ def suppliers(environ: Mapping[str, str]) -> Suppliers:
         ),
     )
     return found
+
+
+def image_makers(environ: Mapping[str, str]) -> ImageMakers:
+    """What makes the image of a model."""
+    blobs = part("store.blobs:FolderBlobs")
+    # A run, for which this module is loaded too, has no use for it.
+    made: ImageMakers = part("services.model_images:ImageMakers")(
+        packages=lambda needing, lock, folder, report: part("environments.packages:Bringing")(
+            environ, blobs(folder / "none"), folder, report
+        ).packages(needing, lock),
+        image=lambda context, name, report: part("environments.model_image:build_model_image")(
+            context, name, environ, report
+        ),
+    )
+    return made
 
 
 def pythons(environ: Mapping[str, str]) -> Any:

@@ -138,7 +138,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 class Output(msgspec.Struct, frozen=True, kw_only=True):
     """A declared output after the run. `state` is `written`, `unchanged` (there before, and not written by
     this run) or `missing`; only a written one has a digest and counts as the run's. One that is `served` a
-    tracking server holds: here it has a digest at most."""
+    tracking server holds: here it has a digest at most. `model` is what its author said of it."""
 
     path: str
     state: str
@@ -146,6 +146,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     digest: Digest | None = None
     size: int = 0
     declared: bool = True
+    model: bool = False
 
 
 class MetricPoint(msgspec.Struct, frozen=True, kw_only=True):

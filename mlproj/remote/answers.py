@@ -143,12 +143,13 @@ class Files(msgspec.Struct, frozen=True):
     next_page_token: str | None = None
 
 
-class _ModelInfo(msgspec.Struct, frozen=True):
+class ModelInfo(msgspec.Struct, frozen=True):
     artifact_uri: str = ""
+    name: str = ""
 
 
 class _LoggedModel(msgspec.Struct, frozen=True):
-    info: _ModelInfo
+    info: ModelInfo
 
 
 class OneModel(msgspec.Struct, frozen=True):

@@ -297,7 +297,10 @@ class Attempt:
     def _collect(self, marks: Marks) -> None:
         products, blobs = self._prepared.products, self._store.blobs
         collected = collect(self._directory, products, marks, self._artifacts, blobs, self._report)
-        self._outputs = collected.outputs
+        models = self._prepared.models
+        self._outputs = tuple(
+            replace(output, model=True) if output.path in models else output for output in collected.outputs
+        )
         self._notes += collected.notes
         for path in self._prepared.plan.metrics:
             self._read_metrics(path, marks)

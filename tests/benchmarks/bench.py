@@ -23,6 +23,7 @@ from tests.benchmarks import (
     reproducing,
     reusing,
     running,
+    scoring,
     tracking,
     verifying,
 )
@@ -44,11 +45,12 @@ CASES: dict[str, Case] = {
     **tracking.CASES,
     **hosting.CASES,
     **page.CASES,
+    **scoring.CASES,
     **reproducing.CASES,
     **verifying.CASES,
     **bundle.CASES,
 }
-WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW | hosting.WITH_MLFLOW
+WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW | hosting.WITH_MLFLOW | scoring.WITH_MLFLOW
 
 
 def arguments() -> argparse.Namespace:

@@ -53,7 +53,7 @@ def run_page(
         sections.append(Section(title="tags", rows=outcome.logged.tags))
     if outcome is not None:
         sections.append(_metrics(outcome, series))
-    sections.append(Section(title="datasets", rows=tuple(map(_dataset_row, datasets))))
+    sections.append(Section(title="datasets", rows=tuple(map(dataset_row, datasets))))
     sections += model_sections(models)
     if outcome is not None:
         told = {file.path for model in models[:MOST_SHOWN] for file in model.files}
@@ -127,7 +127,8 @@ def _metric_row(key: str, value: float | str, outcome: Outcome, series: Series) 
     return (key, number(value), f"{told}, {extremes}" if extremes else told, sparkline(series.get(key, ())))
 
 
-def _dataset_row(data: ShownDataset) -> Row:
+def dataset_row(data: ShownDataset) -> Row:
+    """What a script said that it read."""
     counts = ((data.rows, "row"), (data.columns, "column"))
     amount = ", ".join(counted(count, thing) for count, thing in counts if count is not None)
     return (data.name, data.context or "", data.source, amount, f"digest {data.digest}")
