@@ -372,16 +372,21 @@ def _clear_containers(environ: Mapping[str, str]) -> None:
 
 
 def open_served(
-    backend_uri: str | None, destination: str | None, environ: Mapping[str, str], directory: Path
+    backend_uri: str | None,
+    destination: str | None,
+    environ: Mapping[str, str],
+    directory: Path,
+    *,
+    create: bool = True,
 ) -> RunStore:
-    """The store that a server serves, made if need be: that at `backend_uri`, a folder or the URI of a
-    database, else that which commands would use in `directory`. `destination`, a folder or a URL, is where
-    its contents are to lie. Raises StoreError."""
+    """The store that a server serves, made if need be and `create` says so: that at `backend_uri`, a folder
+    or the URI of a database, else that which commands would use in `directory`. `destination`, a folder or a
+    URL, is where its contents are to lie. Raises StoreError."""
     chosen = part("store.served:chosen")(backend_uri, destination, directory)
     if chosen.database is None:
-        return open_store(environ, directory, chosen.folder, create=True, destination=chosen.contents)
+        return open_store(environ, directory, chosen.folder, create=create, destination=chosen.contents)
     opened: RunStore = part("store.opening:open_served_store")(
-        chosen.database, Path(chosen.folder), create=True, destination=chosen.contents
+        chosen.database, Path(chosen.folder), create=create, destination=chosen.contents
     )
     return opened
 
@@ -404,6 +409,11 @@ def open_store(
             address, environ, cache_folder(environ), part("store.blobs:FolderBlobs")
         )
         return far
+    database = part("store.locating:database")(store, environ)
+    if database is not None:
+        named = (environ.get(name) for name in part("store.locating:DESTINATIONS"))
+        destination = destination or next(filter(None, named), None)
+        return open_served(database, destination, environ, directory, create=create)
     path = part("store.locating:locate")(store, environ, directory)
     opened: RunStore = part("store.opening:open_store")(path, create=create, destination=destination)
     return opened

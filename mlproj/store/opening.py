@@ -13,11 +13,11 @@ from mlproj.errors import StoreError
 from mlproj.model.moment import now
 from mlproj.store.connection import Connection
 from mlproj.store.database import FILE, open_readonly, open_writable
-from mlproj.store.destination import choose
+from mlproj.store.destination import choose, destination_of
 from mlproj.store.failures import explained
 from mlproj.store.folder import FolderStore
 from mlproj.store.founding import followed, in_use, make_folder, refuse_network
-from mlproj.store.locating import owned
+from mlproj.store.locating import DESTINATIONS, owned
 from mlproj.store.machine import this_machine
 from mlproj.store.room import has_room
 
@@ -64,13 +64,28 @@ def open_served_store(
                 f"`{root}` holds a store whose database is in it",
                 hint="name another folder for what goes with the database at the server",
             )
-        make_folder(root)
-        held.enter_context(in_use(root))
         server.found(create=create)
         connection = server.connection()
+        _refuse_without_contents(connection, root)
+        make_folder(root)
+        held.enter_context(in_use(root))
         if destination is not None:
             choose(connection, root, destination, os.environ)
         return _store(root, connection, held, writable=True, clock=clock, server=server)
+
+
+def _refuse_without_contents(connection: Connection, root: Path) -> None:
+    """Raises StoreError where the database knows runs whose contents would be in that folder, and it is none:
+    whoever named it, or started the server elsewhere, meant another."""
+    if (root / "blobs").is_dir() or destination_of(connection) is not None:
+        return
+    if connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None:
+        connection.close()
+        raise StoreError(
+            f"the contents of the runs in that database are not in `{root}`",
+            hint="name the folder where they are with `--artifacts-destination`, or, for other commands,"
+            f" in the variable `{DESTINATIONS[0]}`",
+        )
 
 
 def _store(
