@@ -245,10 +245,10 @@ def users_of(store: RunStore) -> Users:
     return users
 
 
-def users_at(store: str | None) -> tuple[Users, Tracking]:
-    """Who may use a server over the store that is there already, and what there is to use. Raises
-    StoreError."""
-    opened = existing_store(store)
+def users_at(store: str | None, *, create: bool = False) -> tuple[Users, Tracking]:
+    """Who may use a server over the store, made if need be and `create` says so, and what there is to use.
+    Raises StoreError."""
+    opened = open_store(os.environ, current_folder(), store, create=create)
     return users_of(opened), tracking_of(opened)
 
 

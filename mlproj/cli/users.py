@@ -42,8 +42,10 @@ def add(
     ] = False,
     store: StoreOption = None,
 ) -> int:
-    """Add a user. The password is asked for, or read from standard input: a line of it."""
-    users, _ = wiring.users_at(store)
+    """Add a user. The password is asked for, or read from standard input: a line of it.
+
+    A store that is not there yet is made: the first user is there before the server."""
+    users, _ = wiring.users_at(store, create=True)
     users.accounts.add(name, password=None if no_password else _password(), admin=admin)
     say(f"added the user {name}")
     return 0
