@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, make_url
@@ -35,13 +36,22 @@ class ServerDatabase:
         self.shown = url.render_as_string(hide_password=True)
         """The URI for people to see, without its password."""
         self.dialect, self._url = _dialect(url)
+        self._lock = threading.Lock()
+        self._engines: dict[bool, Engine] = {}
 
     def connection(self) -> ServerConnection:
         """For plain SQL. Opened when it is first used, and again where it broke."""
         return ServerConnection(self.dialect)
 
     def engine(self, *, reading: bool, **options: Any) -> Engine:
-        """For SQLAlchemy; with `reading`, each transaction sees one state and writes nothing."""
+        """For SQLAlchemy; with `reading`, each transaction sees one state and writes nothing. Whoever asks for
+        one shares the connections with all who did before."""
+        with self._lock:
+            if reading not in self._engines:
+                self._engines[reading] = self._new_engine(reading)
+            return self._engines[reading].execution_options(**options)
+
+    def _new_engine(self, reading: bool) -> Engine:
         return create_engine(
             self._url,
             creator=lambda: self.dialect.connect(reading=reading),
@@ -50,7 +60,6 @@ class ServerDatabase:
             max_overflow=_MORE,
             pool_timeout=_PATIENCE_S,
             pool_use_lifo=True,
-            execution_options=options,
         )
 
     def found(self, *, create: bool) -> None:

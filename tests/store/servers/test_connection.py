@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mlproj.store.database import transaction
+from mlproj.store.opening import open_served_store
 from mlproj.store.servers.connection import ServerConnection
 from mlproj.store.servers.database import ServerDatabase
 from mlproj.store.servers.faults import Cause, Fault
+from mlproj.store.tracking.engine import Database
 from tests.databases import KINDS, new_uri
 
 TAG = 'INSERT INTO tags (run_id, "key", value) VALUES (?, ?, ?)'
@@ -73,3 +77,15 @@ def test_what_a_server_has_against_it_is_told_by_what_it_means(connection: Serve
     causes = [caught.value.cause for caught in (twice, without_run, nonsense)]
     assert causes == [Cause.CONFLICT, Cause.OTHER, Cause.OTHER]
     assert keys(connection) == ["a"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_who_serve_a_store_share_its_connections(kind: str, tmp_path: Path) -> None:
+    with contextlib.closing(open_served_store(new_uri(kind), tmp_path / "store", create=True)) as store:
+        one, other = Database(store), Database(store)
+        with one.reading() as first, other.reading() as second:
+            assert first.engine.pool is second.engine.pool
+        other.close()
+        with one.reading() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        one.close()
