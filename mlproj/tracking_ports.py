@@ -311,6 +311,10 @@ class Artifacts(Protocol):
         """A file, or a folder with all that is in it."""
         ...
 
+    def reach(self) -> None:
+        """Looks at the place where files are kept. Raises StoreError where it is away."""
+        ...
+
 
 class Uploads(Protocol):
     """Artifacts that arrive in parts, each of which is known by a tag that tells its content.

@@ -98,6 +98,10 @@ class FolderArtifacts:
             except (FileNotFoundError, NotADirectoryError):
                 return
 
+    def reach(self) -> None:
+        with explained(self._root):
+            os.stat(self._root / "blobs")
+
     def _check(self, path: str) -> None:
         """Raises UsageError where nothing could be written, as far as that can be told before it is."""
         folders, name = named(path)

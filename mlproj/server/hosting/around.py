@@ -80,5 +80,5 @@ def _told_to_browsers(inner: Application, rules: Rules) -> Application:
 def _checks(opened: Opened) -> dict[str, Callable[[], object]]:
     return {
         "database": lambda: opened.tracking.experiments.get(DEFAULT_EXPERIMENT),
-        "artifacts": lambda: opened.artifacts.list("health"),
+        "artifacts": opened.artifacts.reach,
     }

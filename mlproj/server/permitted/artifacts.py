@@ -41,6 +41,9 @@ class PermittedArtifacts:
         _hold(self._rights, Level.MANAGE, path)
         self._inner.delete(path)
 
+    def reach(self) -> None:
+        self._inner.reach()
+
 
 class PermittedUploads:
     """The `Uploads` of one caller."""

@@ -87,6 +87,9 @@ class StoredArtifacts:
         with self._database.writing() as connection:
             connection.execute(delete(artifacts).where(or_(_at(path), _below(path))))
 
+    def reach(self) -> None:
+        self._blobs.reach()
+
     def _put(self, path: str, cells: dict[str, object]) -> bool:
         """Puts a row in place; False where somebody did at the same moment."""
         try:

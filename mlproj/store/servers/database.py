@@ -44,8 +44,8 @@ class ServerDatabase:
         return ServerConnection(self.dialect)
 
     def engine(self, *, reading: bool, **options: Any) -> Engine:
-        """For SQLAlchemy; with `reading`, each transaction sees one state and writes nothing. Whoever asks for
-        one shares the connections with all who did before."""
+        """For SQLAlchemy; with `reading`, each transaction sees one state and writes nothing. Whoever asks
+        for one shares the connections with all who did before."""
         with self._lock:
             if reading not in self._engines:
                 self._engines[reading] = self._new_engine(reading)
