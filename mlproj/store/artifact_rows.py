@@ -49,6 +49,23 @@ def files_of(connection: Connection, owners: Sequence[str]) -> Iterator[StoredFi
             yield StoredFile(path=path, digest=Digest(digest), size=size)
 
 
+def put_files(connection: Connection, files: Collection[StoredFile], written_ms: int) -> None:
+    """Has the rows say that these files are in place. Expects to be in a transaction."""
+    drop_files(connection, [file.path for file in files])
+    connection.executemany(
+        "INSERT INTO artifacts (place, owner, path, digest, size, written_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (place_of(file.path), owner_of(file.path), file.path, file.digest, file.size, written_ms)
+            for file in files
+        ],
+    )
+
+
+def drop_files(connection: Connection, paths: Collection[str]) -> None:
+    """Takes the files at these paths away. Expects to be in a transaction."""
+    connection.executemany("DELETE FROM artifacts WHERE place = ?", [(place_of(path),) for path in paths])
+
+
 def named_among(connection: Connection, digests: Collection[Digest]) -> frozenset[Digest]:
     """Which of these contents (a few hundred at most) are those of artifacts."""
     rows = connection.execute(_AMONG.format(_marks(digests)), tuple(digests)).fetchall()

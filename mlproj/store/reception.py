@@ -14,13 +14,16 @@ from msgspec.structs import replace
 from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Report, silent
-from mlproj.model.run import Output, Run
+from mlproj.model.moment import milliseconds
+from mlproj.model.run import Run
 from mlproj.model.source import SourceState
 from mlproj.store import far_leases, far_runs, writing
+from mlproj.store.artifact_rows import StoredFile, drop_files, put_files
 from mlproj.store.closing import clear_workspace
 from mlproj.store.connection import Connection
 from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import transaction
+from mlproj.store.destination import destination_of
 from mlproj.store.keeping import ARTIFACTS, keep_artifacts
 from mlproj.store.place import Place
 from mlproj.store.reading import read_experiment_of
@@ -84,6 +87,9 @@ class FolderReception:
         sealed = self._store.seal(complete, report)
         with self._changing(), transaction(self._connection):
             far_runs.unwatch(self._connection, run.run_id)
+            if self._has_rows:
+                written = milliseconds(self._store.clock()) or 0
+                put_files(self._connection, self._brought(run), written)
         clear_workspace(self._store.workspace(run.run_id))
         return sealed
 
@@ -93,22 +99,39 @@ class FolderReception:
         brought = {output.path: output for output in run.outcome.outputs}
         left = keep_artifacts(self._place(report), run.run_id)
         logged = tuple(output for output in left.outputs if output.path not in brought)
-        self._lay_out(run.run_id, brought.values())
+        if self._has_rows:
+            with transaction(self._connection):
+                drop_files(self._connection, [file.path for file in self._brought(run)])
+        else:
+            self._lay_out(run)
         return replace(run, outcome=replace(run.outcome, outputs=(*run.outcome.outputs, *logged)))
 
-    def _lay_out(self, run_id: str, outputs: Collection[Output]) -> None:
+    @property
+    def _has_rows(self) -> bool:
+        """Whether artifacts are rows here, and no files in the store's folder."""
+        return destination_of(self._connection) is not None
+
+    def _lay_out(self, run: Run) -> None:
         """Has clients of tracking find what the runner brought among the run's artifacts."""
-        folder = self._store.workspace(run_id)
-        for output in outputs:
-            path = PurePosixPath(output.path)
-            is_artifact = path.parts[:1] == (ARTIFACTS,) and ".." not in path.parts
-            if not is_artifact or output.digest is None or output.digest not in self._blobs:
-                continue
-            place = folder / path
+        for file in self._brought(run):
+            place = self._store.root / file.path
             with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.unlink(missing_ok=True)
-                shutil.copyfile(self._blobs.path(output.digest), place)
+                shutil.copyfile(self._blobs.path(file.digest), place)
+
+    def _brought(self, run: Run) -> tuple[StoredFile, ...]:
+        """What the runner says is among the run's artifacts, by its path in the store."""
+        assert run.outcome is not None, "a run that is sealed has ended"
+        return tuple(
+            StoredFile(path=f"runs/{run.run_id}/{output.path}", digest=output.digest, size=output.size)
+            for output in run.outcome.outputs
+            if output.kind == "file"
+            and PurePosixPath(output.path).parts[:1] == (ARTIFACTS,)
+            and ".." not in PurePosixPath(output.path).parts
+            and output.digest is not None
+            and output.digest in self._blobs
+        )
 
     def is_open(self, run_id: str) -> bool:
         with self._looking():

@@ -11,9 +11,9 @@ from mlproj.remote.store.store import FarStore
 from mlproj.server.access import Application
 from mlproj.server.app import create_app
 from mlproj.server.auth.entrance import OpenEntrance
-from mlproj.store.artifacts import FolderArtifacts
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.folder import FolderStore
+from mlproj.store.objects.opening import open_artifacts
 from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
 from mlproj.store.users import open_users
@@ -24,13 +24,14 @@ Entrance = Callable[[Application], Application]
 
 @contextlib.contextmanager
 def serving(
-    root: Path, *, port: int = 0, entrance: Entrance | None = None
+    root: Path, *, port: int = 0, entrance: Entrance | None = None, destination: str | None = None
 ) -> Iterator[tuple[str, FolderStore]]:
-    """The address of a server over the store in the folder `root`, and that store."""
-    store = open_store(root, create=True)
+    """The address of a server over the store in the folder `root`, whose contents are at the `destination` if
+    there is one, and that store."""
+    store = open_store(root, create=True, destination=destination)
     tracking = open_tracking(store)
     bugs: list[Exception] = []
-    artifacts = FolderArtifacts(store.root, store.root / "uploads")
+    artifacts = open_artifacts(store)
     app = create_app(tracking, artifacts, proxied=True, store=store, unexpected=bugs.append)
     try:
         with contextlib.closing(open_users(store)) as users:
