@@ -40,6 +40,16 @@ def raw(address: str, sent: bytes) -> bytes:
     return answer
 
 
+def started_for(model: Path) -> psutil.Process:
+    """The program of ours that serves the model. Others may have ended, and nobody asked how."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            found += [child] if str(model) in " ".join(child.cmdline()) else []
+    (only,) = found
+    return only
+
+
 def head(length: int, *, kind: str = "application/json", close: bool = True) -> bytes:
     ending = "Connection: close\r\n" if close else ""
     return (
@@ -141,9 +151,7 @@ def test_a_process_that_dies_has_a_successor(
     client_python: ClientPython, plain_model: Path, tmp_path: Path
 ) -> None:
     with serving(program(client_python("3"), plain_model, "--workers", "2"), tmp_path / "log") as found:
-        (program_,) = (
-            one for one in psutil.Process().children() if str(plain_model) in " ".join(one.cmdline())
-        )
+        program_ = started_for(plain_model)
         before = program_.children()
         assert len(before) == 2
         before[0].send_signal(signal.SIGKILL)
@@ -168,7 +176,7 @@ def test_what_is_being_answered_is_answered_before_the_end(
         body = head(len(ROWS)) + ROWS
         answer = aside.submit(raw, found, body)
         time.sleep(0.4)
-        (child,) = (one for one in psutil.Process().children() if str(model) in " ".join(one.cmdline()))
+        child = started_for(model)
         child.send_signal(signal.SIGTERM)
         assert answer.result(30).startswith(b"HTTP/1.1 200 ")
         assert child.wait(30) == 0
@@ -223,7 +231,7 @@ def test_processes_that_are_left_alone_end(
         contextlib.suppress(AssertionError),
         serving(program(client_python("3"), plain_model, "--workers", "2"), tmp_path / "log"),
     ):
-        (child,) = (one for one in psutil.Process().children() if str(plain_model) in " ".join(one.cmdline()))
+        child = started_for(plain_model)
         workers = child.children()
         child.kill()
         _, alive = psutil.wait_procs(workers, timeout=30)
