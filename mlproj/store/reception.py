@@ -93,7 +93,9 @@ class FolderReception:
         brought = {output.path: output for output in run.outcome.outputs}
         left = keep_artifacts(self._place(report), run.run_id)
         logged = tuple(output for output in left.outputs if output.path not in brought)
-        self._lay_out(run.run_id, brought.values())
+        # What the run does not hold may be here by another's.
+        held = [output for output in brought.values() if output.state == "written"]
+        self._lay_out(run.run_id, [output for output in held if output.digest not in run.outcome.lost])
         return replace(run, outcome=replace(run.outcome, outputs=(*run.outcome.outputs, *logged)))
 
     def _lay_out(self, run_id: str, outputs: Collection[Output]) -> None:
