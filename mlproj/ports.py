@@ -311,6 +311,16 @@ class Tracer(Protocol):
         ...
 
 
+class ReadableBlobs(Protocol):
+    """All of `BlobStore` that is needed by whoever only looks at contents."""
+
+    def __contains__(self, digest: Digest) -> bool: ...
+
+    def path(self, digest: Digest) -> Path:
+        """The file that holds the blob; raises StoreError where there is none."""
+        ...
+
+
 class BlobStore(Protocol):
     """Content by its SHA-256. A blob is there whole or not at all."""
 

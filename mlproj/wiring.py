@@ -285,7 +285,7 @@ def add_pages(app: Described, environ: Mapping[str, str]) -> None:
 
     verbs = part("server.pages.visit:Verbs")(
         lineage=lineage,
-        difference=lambda store, before, after: part("services.diff:diff")(store, before, after),
+        difference=lambda blobs, *runs: part("services.diff:difference_by")(blobs, *runs),
     )
     part("server.pages.adding:add")(app, verbs)
 

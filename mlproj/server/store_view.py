@@ -9,12 +9,13 @@ from typing import NoReturn
 from mlproj.errors import NotAllowed, NotFound, RunNotFound, StoreError
 from mlproj.lineage_ports import Uses
 from mlproj.model.access import Kind, Level
-from mlproj.model.digest import Digest, read_manifest
-from mlproj.model.record import BlobReference, blobs_of
+from mlproj.model.digest import Digest
+from mlproj.model.record import BlobReference
 from mlproj.model.run import Run
 from mlproj.ports import RunQuery, RunStore
 from mlproj.server.desk import Desk
 from mlproj.server.failures import DENIED, NO_ENDPOINT, Failure
+from mlproj.server.held import held_by
 
 _RECENT = 20
 """Of so many runs it is looked at what they name, where somebody wants to know what need not be sent."""
@@ -57,8 +58,11 @@ class View:
         self.write_experiment(self.store.experiment_of(run_id), level)
 
     def write_experiment(self, experiment_id: str, level: Level = Level.EDIT) -> None:
-        if not self.caller.may(level, Kind.EXPERIMENT, experiment_id):
-            _deny("that experiment can only be read by you, or is another's")
+        if self.caller.may(level, Kind.EXPERIMENT, experiment_id):
+            return
+        if level is Level.MANAGE and self.caller.may(Level.EDIT, Kind.EXPERIMENT, experiment_id):
+            _deny("that experiment is not yours to manage, and who manages it deletes its runs")
+        _deny("that experiment can only be read by you, or is another's")
 
     def enter(self, name: str) -> str:
         """The id of the experiment of that name for a run to be put into; made by the caller if need be.
@@ -96,34 +100,22 @@ class View:
         return frozenset(found)
 
     def named(self, run_id: str) -> frozenset[Digest]:
-        """What a sealed run names, with what its lists of files list; nothing of one that may not be read."""
+        """What a sealed run holds, with what its lists of files list; nothing of one that may not be read."""
         with contextlib.suppress(NotFound):
             if self.sees(run_id):
                 run = self.store.find(run_id)
                 if run.run_id == run_id and run.record is not None:
-                    return self.all_named(blobs_of(run))
+                    return held_by(run, self.store.blobs)
         return frozenset()
-
-    def all_named(self, references: Iterable[BlobReference]) -> frozenset[Digest]:
-        found: set[Digest] = set()
-        for reference in references:
-            found.add(reference.digest)
-            if reference.manifest and reference.digest in self.store.blobs:
-                with contextlib.suppress(ValueError):
-                    listed = read_manifest(self.store.blobs.path(reference.digest).read_bytes())
-                    found.update(digest for _, _, digest in listed)
-        return frozenset(found)
 
     def refuse_unknown(self, run: Run, references: Sequence[BlobReference]) -> None:
         """Nobody gets at content by naming it: raises StoreError where the caller never had it, as where it
         is not there at all."""
         if self.caller.admin:
             return
-        lost = frozenset() if run.outcome is None else frozenset(run.outcome.lost)
-        omitted = frozenset() if run.job is None else _omitted(run, self.store)
-        known = self.knows(self.all_named(references), ()) | lost | omitted
+        known = self.knows(held_by(run, self.store.blobs, references), ())
         for reference in references:
-            if not self.all_named((reference,)) <= known:
+            if not held_by(run, self.store.blobs, (reference,)) <= known:
                 raise StoreError(
                     f"run `{run.run_id}` cannot be sealed: the store does not hold its `{reference.part}`"
                 )
@@ -131,18 +123,6 @@ class View:
     def _recent(self) -> tuple[str, ...]:
         query = RunQuery(limit=_RECENT, deleted=True, within=self.within)
         return tuple(run.run_id for run in self.store.search(query))
-
-
-def _omitted(run: Run, store: RunStore) -> frozenset[Digest]:
-    """What the snapshot of a run names and does not hold."""
-    assert run.job is not None
-    source = run.job.source
-    found = {file.digest for file in source.omitted if file.digest is not None}
-    if source.omitted_manifest is not None and source.omitted_manifest in store.blobs:
-        with contextlib.suppress(ValueError):
-            listed = read_manifest(store.blobs.path(source.omitted_manifest).read_bytes())
-            found.update(digest for _, _, digest in listed)
-    return frozenset(found)
 
 
 def _deny(message: str) -> NoReturn:

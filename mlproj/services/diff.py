@@ -13,7 +13,7 @@ from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.environment import LockedPackage
 from mlproj.model.run import Run
 from mlproj.model.tolerance import Allowed, exact
-from mlproj.ports import BlobStore, RunStore
+from mlproj.ports import ReadableBlobs, RunStore
 from mlproj.services.judging import JudgedFile, judge_outputs
 from mlproj.spec.locks import Unreadable, packages_in
 
@@ -42,16 +42,21 @@ class Diff:
 def diff(store: RunStore, before: Run, after: Run, allowed: Allowed = exact) -> Diff:
     """How `after` differs from `before`. Numbers in an output are the same within the tolerance that is
     `allowed` for its path. Raises Altered where a manifest is not what was recorded."""
-    contents = (contents_of(store.blobs, before), contents_of(store.blobs, after))
+    return difference_by(store.blobs, before, after, allowed)
+
+
+def difference_by(blobs: ReadableBlobs, before: Run, after: Run, allowed: Allowed = exact) -> Diff:
+    """As `diff`, by those contents alone."""
+    contents = (contents_of(blobs, before), contents_of(blobs, after))
     difference = compare_runs(before, after, contents)
     return Diff(
         difference=difference,
-        patches=tuple(_patch(store.blobs, change) for change in difference.files),
-        contents=judge_outputs(store.blobs, before, after, allowed),
+        patches=tuple(_patch(blobs, change) for change in difference.files),
+        contents=judge_outputs(blobs, before, after, allowed),
     )
 
 
-def contents_of(blobs: BlobStore, run: Run) -> Contents:
+def contents_of(blobs: ReadableBlobs, run: Run) -> Contents:
     """The files of a run's source and the packages of its lock. Raises Altered."""
     if run.job is None:
         return Contents()
@@ -62,7 +67,7 @@ def contents_of(blobs: BlobStore, run: Run) -> Contents:
     )
 
 
-def _files(blobs: BlobStore, snapshot: Digest, run: Run) -> Mapping[str, File] | None:
+def _files(blobs: ReadableBlobs, snapshot: Digest, run: Run) -> Mapping[str, File] | None:
     if snapshot not in blobs:
         return None
     try:
@@ -76,7 +81,7 @@ def _files(blobs: BlobStore, snapshot: Digest, run: Run) -> Mapping[str, File] |
 
 
 def _packages(
-    blobs: BlobStore, lock_file: Digest | None, lock_format: str | None
+    blobs: ReadableBlobs, lock_file: Digest | None, lock_format: str | None
 ) -> tuple[LockedPackage, ...] | None:
     if lock_file is None or lock_file not in blobs:
         return None
@@ -86,7 +91,7 @@ def _packages(
         return None
 
 
-def _patch(blobs: BlobStore, change: FileChange) -> Patch:
+def _patch(blobs: ReadableBlobs, change: FileChange) -> Patch:
     sides = (change.before, change.after)
     held = [blobs.path(side[1]) for side in sides if side is not None and side[1] in blobs]
     if len(held) < sum(side is not None for side in sides):
@@ -114,7 +119,7 @@ def _mode_change(change: FileChange) -> str | None:
     return f"its mode changed from {change.before[0]:o} to {change.after[0]:o}"
 
 
-def _lines(blobs: BlobStore, side: File | None) -> list[str] | None:
+def _lines(blobs: ReadableBlobs, side: File | None) -> list[str] | None:
     """A file's lines, none for a file that is not there; None for one that is no text."""
     if side is None:
         return []

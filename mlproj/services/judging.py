@@ -14,7 +14,7 @@ from mlproj.errors import Altered
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Output, Run
 from mlproj.model.tolerance import Allowed, Tolerance
-from mlproj.ports import BlobStore
+from mlproj.ports import ReadableBlobs
 
 LARGEST = 64 * 1024 * 1024
 """Of files with more bytes nobody looks into their content."""
@@ -28,7 +28,7 @@ class JudgedFile:
     judgement: Judgement
 
 
-def judge_outputs(blobs: BlobStore, before: Run, after: Run, allowed: Allowed) -> tuple[JudgedFile, ...]:
+def judge_outputs(blobs: ReadableBlobs, before: Run, after: Run, allowed: Allowed) -> tuple[JudgedFile, ...]:
     """Every file among the outputs of both whose bytes differ, by the tolerance for its path. Raises Altered
     for a folder's list of files that is not what was recorded."""
     expected, found = _outputs(before), _outputs(after)
@@ -40,7 +40,9 @@ def judge_outputs(blobs: BlobStore, before: Run, after: Run, allowed: Allowed) -
     )
 
 
-def judge_output(blobs: BlobStore, before: Output, after: Output, allowed: Allowed) -> tuple[JudgedFile, ...]:
+def judge_output(
+    blobs: ReadableBlobs, before: Output, after: Output, allowed: Allowed
+) -> tuple[JudgedFile, ...]:
     """Every file of an output that two runs wrote whose bytes differ, by the tolerance that is `allowed` for
     its path; one of a folder that only one of them wrote differs as well. Raises Altered."""
     return tuple(
@@ -55,7 +57,7 @@ def _outputs(run: Run) -> Mapping[str, Output]:
 
 
 def _differing(
-    blobs: BlobStore, before: Output, after: Output
+    blobs: ReadableBlobs, before: Output, after: Output
 ) -> Iterator[tuple[str, Digest | None, Digest | None]]:
     if before.digest is None or after.digest is None or before.digest == after.digest:
         return
@@ -73,7 +75,7 @@ def _differing(
             yield f"{before.path}/{name}", files[0].get(name), files[1].get(name)
 
 
-def _files(blobs: BlobStore, manifest: Digest, path: str) -> Mapping[str, Digest]:
+def _files(blobs: ReadableBlobs, manifest: Digest, path: str) -> Mapping[str, Digest]:
     if manifest not in blobs:
         return {}
     try:
@@ -87,7 +89,7 @@ def _files(blobs: BlobStore, manifest: Digest, path: str) -> Mapping[str, Digest
 
 
 def _judged(
-    blobs: BlobStore, path: str, before: Digest | None, after: Digest | None, tolerance: Tolerance
+    blobs: ReadableBlobs, path: str, before: Digest | None, after: Digest | None, tolerance: Tolerance
 ) -> Judgement:
     if before is None or after is None:
         only = "only the second run wrote it" if before is None else "only the first run wrote it"

@@ -35,8 +35,8 @@ def bring_run(place: Place, run: Run, payload: bytes, amendments: Sequence[bytes
     connection = place.connection
     close_run(connection, run, EntryKind.RUN, payload, time)
     note_outputs(connection, place.blobs, run)
-    add_history(connection, run, place.blobs)
-    logged = (None if run.outcome is None else run.outcome.logged) or Logged()
+    logged = _held((None if run.outcome is None else run.outcome.logged) or Logged(), run)
+    add_history(connection, run.run_id, logged, place.blobs)
     _add_datasets(connection, run.run_id, logged.datasets, place.blobs)
     _add_models(connection, run.run_id, logged.models)
     added: list[Amendment] = []
@@ -52,6 +52,19 @@ def bring_run(place: Place, run: Run, payload: bytes, amendments: Sequence[bytes
             Amendment(sequence=link.sequence, time=time, kind=document.kind, content=document.content)
         )
     rewrite(connection, run.run_id, index_of(replace(run, amendments=tuple(added))))
+
+
+def _held(logged: Logged, run: Run) -> Logged:
+    """Without what the record says was lost: what is here of that is another's."""
+    lost = () if run.outcome is None else run.outcome.lost
+
+    def kept(digest: Digest | None) -> Digest | None:
+        return None if digest in lost else digest
+
+    datasets = tuple(
+        replace(item, schema=kept(item.schema), profile=kept(item.profile)) for item in logged.datasets
+    )
+    return replace(logged, history=kept(logged.history), datasets=datasets)
 
 
 def _act(connection: Connection, document: AmendmentDocument) -> None:

@@ -209,7 +209,8 @@ class FolderStore:
             with self._changing(), _recordable(run), transaction(self._connection):
                 writing.open_run(self._connection, foreign, self._machine)
                 link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
-                writing.add_history(self._connection, foreign, self._blobs)
+                logged = None if foreign.outcome is None else foreign.outcome.logged
+                writing.add_history(self._connection, foreign.run_id, logged, self._blobs)
                 note_outputs(self._connection, self._blobs, foreign)
         return replace(foreign, record=link.digest, sequence=link.sequence)
 

@@ -126,7 +126,10 @@ class FolderReception:
         return tuple(
             StoredFile(path=f"runs/{run.run_id}/{output.path}", digest=output.digest, size=output.size)
             for output in run.outcome.outputs
-            if output.kind == "file"
+            # What the run does not hold may be here by another's.
+            if output.state == "written"
+            and output.digest not in run.outcome.lost
+            and output.kind == "file"
             and PurePosixPath(output.path).parts[:1] == (ARTIFACTS,)
             and ".." not in PurePosixPath(output.path).parts
             and output.digest is not None

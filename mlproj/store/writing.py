@@ -6,6 +6,7 @@ everything else that recording a run costs. Each function expects to be inside a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -15,7 +16,7 @@ from mlproj.errors import RunNotFound, StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.entries import RemovedPayload, TombstoneDocument
 from mlproj.model.index import DEFAULT_EXPERIMENT, Index, index_of, number_in
-from mlproj.model.logged import Point, order, read_points
+from mlproj.model.logged import Logged, Point, order, read_points
 from mlproj.model.record import EntryKind, encode, link, opening_document
 from mlproj.model.run import Run
 from mlproj.ports import BlobStore
@@ -24,6 +25,9 @@ from mlproj.store.machine import Machine
 
 _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
 _LOGGED = ("dataset_inputs", "run_models", "logged_model_metrics")
+
+_RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,63}", re.ASCII)
+"""It is the name of the run's folder."""
 
 _UNNAMED = 0
 """The experiment of runs that name none, by its id, which is the one that MLflow's clients know it by."""
@@ -45,8 +49,10 @@ def open_run(
     into_deleted: bool = False,
 ) -> None:
     """The row of a run that begins, in the experiment of that name, else its own. Raises StoreError where the
-    id is taken, and where the experiment is deleted, as its runs are hidden and clients log none to it; but
-    not `into_deleted`, for one that was deleted elsewhere."""
+    id is none or taken, and where the experiment is deleted, as its runs are hidden and clients log none to
+    it; but not `into_deleted`, for one that was deleted elsewhere."""
+    if not _RUN_ID.fullmatch(run.run_id):
+        raise StoreError(f"`{run.run_id[:100]}` cannot be the id of a run")
     if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run.run_id,)).fetchone():
         raise StoreError(f"there is a run `{run.run_id}` already")
     index = index_of(run)
@@ -119,12 +125,11 @@ def add_points(connection: Connection, run_id: str, points: Iterable[tuple[str, 
     )
 
 
-def add_history(connection: Connection, run: Run, blobs: BlobStore) -> None:
+def add_history(connection: Connection, run_id: str, logged: Logged | None, blobs: BlobStore) -> None:
     """Brings in the points of metrics that a record from elsewhere names."""
-    logged = None if run.outcome is None else run.outcome.logged
     if logged is not None and logged.history is not None:
         with blobs.path(logged.history).open("rb") as lines:
-            add_points(connection, run.run_id, read_points(lines))
+            add_points(connection, run_id, read_points(lines))
 
 
 def append(connection: Connection, *, kind: EntryKind, run_id: str, time: str, payload: bytes) -> Link:

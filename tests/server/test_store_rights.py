@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +80,28 @@ class Place:
 ADA, BOB = "1", "2"
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    people = {
-        b"Bearer ada": Person("ada", {ADA: Level.MANAGE}),
-        b"Bearer bob": Person("bob", {BOB: Level.MANAGE}),
-        b"Bearer reader": Person("reader", {ADA: Level.READ}),
-    }
-    with serving(tmp_path / "server", entrance=telling(people)) as (uri, store):
+@contextlib.contextmanager
+def served_to(folder: Path, people: Sequence[Person]) -> Iterator[Place]:
+    """A place where those people come in by their names, with an experiment of Ada's and one of Bob's."""
+    shown = {f"Bearer {person.name}".encode(): person for person in people}
+    with serving(folder / "server", entrance=telling(shown)) as (uri, store):
         with transaction(store.connection):
             for name in ("ada", "bob", "reader"):
                 store.connection.execute("INSERT INTO users (name, created) VALUES (?, '')", (name,))
-        place = Place(uri, store, tmp_path / "caches")
+        place = Place(uri, store, folder / "caches")
         for name in ("of ada", "of bob"):
             in_experiment(place.admin, name)
+        yield place
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    people = [
+        Person("ada", {ADA: Level.MANAGE}),
+        Person("bob", {BOB: Level.MANAGE}),
+        Person("reader", {ADA: Level.READ}),
+    ]
+    with served_to(tmp_path, people) as place:
         yield place
 
 

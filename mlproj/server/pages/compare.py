@@ -10,6 +10,7 @@ import msgspec
 
 from mlproj.errors import Altered, UsageError
 from mlproj.model.tracking import TrackedRun
+from mlproj.server.held import HeldBlobs
 from mlproj.server.pages.columns import OF_THE_MACHINE, Details, details
 from mlproj.server.pages.visit import Answer, Difference, Page, Shown, Visit
 
@@ -92,7 +93,7 @@ def _difference(visit: Visit, runs: Sequence[TrackedRun]) -> Difference | None:
     if before is None or after is None or before.job is None or after.job is None:
         return None
     try:
-        return visit.verbs.difference(visit.desk.store, before, after)
+        return visit.verbs.difference(HeldBlobs(visit.desk.store.blobs, before, after), before, after)
     except Altered:
         return None
 

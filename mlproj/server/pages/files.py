@@ -11,8 +11,9 @@ import msgspec
 from mlproj.errors import NotFound
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Run
-from mlproj.ports import BlobStore
+from mlproj.ports import ReadableBlobs
 from mlproj.server import places
+from mlproj.server.held import HeldBlobs
 from mlproj.server.pages.model_files import model_card
 from mlproj.server.pages.previews import LARGEST, Preview, media_type, preview
 from mlproj.server.pages.visit import Answer, Page, Sent, Shown, Visit
@@ -74,7 +75,7 @@ def send_output(visit: Visit) -> Answer:
     return Sent(pieces=pieces(), name=name, media_type=media_type(name), size=found.stat().st_size)
 
 
-def output_digest(run: Run, blobs: BlobStore, path: str) -> Digest:
+def output_digest(run: Run, blobs: ReadableBlobs, path: str) -> Digest:
     """The content of an output, or of a file in a folder that is one. Raises NotFound."""
     for output in () if run.outcome is None else run.outcome.outputs:
         if output.digest is None:
@@ -89,7 +90,7 @@ def output_digest(run: Run, blobs: BlobStore, path: str) -> Digest:
     raise NotFound(f"run `{run.name}` left no file `{path}`")
 
 
-def folder_files(blobs: BlobStore, manifest: Digest) -> Sequence[tuple[str, Digest]]:
+def folder_files(blobs: ReadableBlobs, manifest: Digest) -> Sequence[tuple[str, Digest]]:
     """The files of a folder that is in the store; none where its list is not."""
     if manifest not in blobs:
         return ()
@@ -118,7 +119,7 @@ def _output(visit: Visit) -> tuple[Run, str, Digest, Path]:
     run, path = visit.record(visit.path["run_id"]), visit.path["path"]
     if run is None or visit.desk.store is None:
         raise NotFound(f"this server holds no record of the run, and no output `{path}` of it")
-    blobs = visit.desk.store.blobs
+    blobs = HeldBlobs(visit.desk.store.blobs, run)
     digest = output_digest(run, blobs, path)
     if digest not in blobs:
         raise NotFound(f"the content of `{path}` is not in the store any more")
@@ -175,7 +176,7 @@ def _digest(visit: Visit, root: Root) -> Digest | None:
     if record is None or visit.desk.store is None:
         return None
     try:
-        return output_digest(record, visit.desk.store.blobs, f"{LOGGED}{root.place.path}")
+        return output_digest(record, HeldBlobs(visit.desk.store.blobs, record), f"{LOGGED}{root.place.path}")
     except NotFound:
         return None
 

@@ -11,6 +11,7 @@ import msgspec
 from mlproj.errors import NotFound, StoreError
 from mlproj.logs import KeptStream, Segment, mark, segments, stretches
 from mlproj.model.run import STREAMS, LogFile, Run, Status
+from mlproj.server.held import lost_of
 from mlproj.server.pages.visit import Answer, Page, Sent, Told, Visit
 
 TAIL = 64 * 1024
@@ -116,7 +117,7 @@ def _written(visit: Visit, run: Run, stream: str) -> Path | None:
 
 def _sealed(run: Run, stream: str) -> LogFile | None:
     logs = () if run.outcome is None else run.outcome.logs
-    return next((log for log in logs if log.name == stream), None)
+    return next((log for log in logs if log.name == stream and log.digest not in lost_of(run)), None)
 
 
 def _whole(content: bytes) -> bytes:

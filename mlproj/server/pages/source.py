@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from mlproj.errors import Altered, NotFound
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Job
-from mlproj.ports import BlobStore
+from mlproj.ports import ReadableBlobs
+from mlproj.server.held import HeldBlobs
 from mlproj.server.pages.files import preview_of
 from mlproj.server.pages.previews import LARGEST, Preview
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
@@ -62,15 +63,15 @@ def show_lock(visit: Visit) -> Answer:
     return Shown(template="lock.html", values=values)
 
 
-def _job(visit: Visit) -> tuple[Job, BlobStore, dict[str, object]]:
+def _job(visit: Visit) -> tuple[Job, ReadableBlobs, dict[str, object]]:
     record = visit.record(visit.path["run_id"])
     if record is None or record.job is None or visit.desk.store is None:
         raise NotFound("this run was not started by mlproj: nothing is known of its source")
     values: dict[str, object] = {"title": record.name, "page": f"/runs/{record.run_id}"}
-    return record.job, visit.desk.store.blobs, values
+    return record.job, HeldBlobs(visit.desk.store.blobs, record), values
 
 
-def _files(blobs: BlobStore, job: Job) -> Sequence[tuple[str, int, Digest]]:
+def _files(blobs: ReadableBlobs, job: Job) -> Sequence[tuple[str, int, Digest]]:
     snapshot = job.source.snapshot
     if snapshot not in blobs:
         raise NotFound("the list of this run's source files is not in the store any more")
@@ -81,7 +82,7 @@ def _files(blobs: BlobStore, job: Job) -> Sequence[tuple[str, int, Digest]]:
     return [(readable(path), mode, digest) for path, mode, digest in listed]
 
 
-def _look(blobs: BlobStore, digest: Digest, path: str) -> tuple[Preview, int]:
+def _look(blobs: ReadableBlobs, digest: Digest, path: str) -> tuple[Preview, int]:
     if digest not in blobs:
         raise NotFound(f"the content of `{path}` was not kept: the snapshot names it by its digest alone")
     shown, size = preview_of(blobs.path(digest), path)

@@ -13,7 +13,7 @@ from mlproj.model.access import Kind, Level
 from mlproj.model.lineage import Lineage
 from mlproj.model.run import Run
 from mlproj.model.tracking import TrackedRun
-from mlproj.ports import RunStore
+from mlproj.ports import ReadableBlobs, RunStore
 from mlproj.server.desk import Desk
 
 
@@ -40,12 +40,12 @@ class Difference(Protocol):
 class Verbs(msgspec.Struct, frozen=True, kw_only=True):
     """What pages show that services find out; `wiring` names them, since a server knows of no service.
 
-    `lineage` is asked of a store with what is meant and how many runs to follow, `difference` with the
-    earlier and the later run.
+    `lineage` is asked of a store with what is meant and how many runs to follow, `difference` of contents
+    with the earlier and the later run.
     """
 
     lineage: Callable[[RunStore, str, int], Lineage]
-    difference: Callable[[RunStore, Run, Run], Difference]
+    difference: Callable[[ReadableBlobs, Run, Run], Difference]
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):

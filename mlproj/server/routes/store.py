@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from mlproj import store_wire as wire
 from mlproj.errors import StoreError
+from mlproj.model.access import Level
 from mlproj.model.bundle import ATTACHED
+from mlproj.model.entries import read_amendment
 from mlproj.model.index import index_of
 from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
 from mlproj.model.registry import RunModels
@@ -125,7 +127,7 @@ def experiment(view: View, asked: wire.Numbered) -> str:
 
 def hide(view: View, asked: wire.Hide) -> None:
     for run_id in asked.run_ids:
-        view.write(run_id)
+        view.write(run_id, Level.MANAGE)
     view.store.hide(*asked.run_ids, hidden=asked.hidden)
 
 
@@ -152,11 +154,17 @@ def bring(view: View, asked: wire.Bring) -> Run:
     """What the record itself says counts, and not what is said of it."""
     try:
         run = read_document(asked.payload, name=asked.run.name)
+        added = tuple(blobs_added(map(_amendment, asked.amendments)))
     except ValueError as error:
         raise StoreError(f"run `{asked.run.run_id}` cannot be recorded: {error}") from error
     view.enter(index_of(run).experiment)
-    view.refuse_unknown(run, blobs_of(run))
+    view.refuse_unknown(run, (*blobs_of(run), *added))
     return view.store.bring(run, asked.payload, asked.amendments)
+
+
+def _amendment(content: bytes) -> Amendment:
+    document = read_amendment(content)
+    return Amendment(sequence=0, time="", kind=document.kind, content=document.content)
 
 
 def entries(view: View, asked: wire.Chain) -> tuple[Entry, ...]:
