@@ -10,39 +10,85 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.databases import KINDS, new_uri
 from tests.server.calling import wait_until
+from tests.server.guarded import basic, bearer
 
 MLPROJ = (sys.executable, "-m", "mlproj")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backend:
-    """A database that servers are tried on: `options` tells the server to keep its store there, for which it
-    may use the folder. `folder` says whether all of the store is in the folder's `store`."""
+class Kept:
+    """A store as a server has it: where it is, a folder or the URI of a database, and where its contents are
+    that are not in that folder. Commands on the server's machine find it by `variables`."""
 
-    name: str
-    options: Callable[[Path], Sequence[str]]
-    folder: bool = True
+    store: str
+    contents: str | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        elsewhere = () if self.contents is None else ("--artifacts-destination", self.contents)
+        return ("--backend-store-uri", self.store, *elsewhere)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        elsewhere = {} if self.contents is None else {"MLPROJ_SERVER_ARTIFACTS_DESTINATION": self.contents}
+        return {"MLPROJ_STORE": self.store, **elsewhere}
+
+    def command(self, *arguments: str, said: str = "") -> str:
+        """What a command tells about it, to which `said` is said; it has to succeed."""
+        done = subprocess.run(
+            (*MLPROJ, *arguments),
+            env={**os.environ, **self.variables},
+            input=said,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def kept(backend: str, folder: Path, contents: str | None = None) -> Kept:
+    """A new store over that kind of database, with whatever is not in the database in the folder, but for its
+    `contents` where these are named."""
+    if backend == "sqlite":
+        return Kept(store=str(folder / "store"), contents=contents)
+    return Kept(store=new_uri(backend), contents=contents or str(folder / "contents"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
-    """A way to be let in: what the server is told, what MLflow's client has in its environment, and what a
-    bare request has for headers."""
+class Shown:
+    """What lets a caller in: what MLflow's client has in its environment, and what a bare request has for
+    headers."""
 
-    name: str
-    options: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-BACKENDS = (Backend(name="sqlite", options=lambda folder: ("--backend-store-uri", str(folder / "store"))),)
-ACCESSES = (Access(name="anybody"),)
+BACKENDS = ("sqlite", *KINDS)
+ACCESSES: Mapping[str, Sequence[str]] = {"anybody": (), "password": ("--auth",), "token": ("--auth",)}
+"""Ways to be let in, with what the server is told for each."""
+
+_PASSWORD = "the one of ada"
+
+
+def let_in(access: str, where: Kept) -> Shown:
+    """Adds a user, ada, to the store of a server that asks for one. She manages the experiment of runs that
+    name none, and whatever she makes."""
+    if access == "anybody":
+        return Shown()
+    where.command("users", "add", "ada", said=f"{_PASSWORD}\n")
+    where.command("users", "grant", "ada", "MANAGE", "--experiment", "Default")
+    if access == "password":
+        variables = {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": _PASSWORD}
+        return Shown(variables=variables, headers=basic("ada", _PASSWORD))
+    token = where.command("tokens", "create", "ada").strip()
+    return Shown(variables={"MLFLOW_TRACKING_TOKEN": token}, headers=bearer(token))
 
 
 @dataclass(kw_only=True)
