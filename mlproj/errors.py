@@ -14,6 +14,7 @@
     │   ├── NotFound             what is asked for is not in it
     │   │   └── RunNotFound
     │   ├── AlreadyThere         a name that is taken
+    │   ├── NotAllowed           what others may do or see, and not who asks
     │   ├── Busy                 not now, and perhaps a moment later: nothing was written
     │   │   └── Unanswered           it may have been written, and nobody knows
     │   └── NoRoom               the disk is full
@@ -134,6 +135,10 @@ class RunNotFound(NotFound):
 
 
 class AlreadyThere(StoreError):
+    pass
+
+
+class NotAllowed(StoreError):
     pass
 
 

@@ -36,6 +36,7 @@ KINDS: Mapping[str, type[errors.MlprojError]] = {
         errors.NotFound,
         errors.RunNotFound,
         errors.AlreadyThere,
+        errors.NotAllowed,
         errors.NoRoom,
         errors.Altered,
     )

@@ -138,6 +138,8 @@ def _tell(found: Verification, attested: Sequence[Attested]) -> None:
     wrong = len(found.problems)
     if found.sound:
         say(f"{told}: all are what was recorded")
+        if not found.chain:
+            say("that nothing is missing from the chain is for the server's administrators to check")
     else:
         say(f"{told}: {wrong} {'is' if wrong == 1 else 'are'} not what was recorded")
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import NoReturn
 
-from mlproj.errors import NotFound, RunNotFound, StoreError
+from mlproj.errors import NotAllowed, NotFound, RunNotFound, StoreError
 from mlproj.lineage_ports import Uses
 from mlproj.model.access import Kind, Level
 from mlproj.model.digest import Digest, read_manifest
@@ -146,4 +146,4 @@ def _omitted(run: Run, store: RunStore) -> frozenset[Digest]:
 
 
 def _deny(message: str) -> NoReturn:
-    raise Failure(DENIED, message, cause=StoreError(message))
+    raise Failure(DENIED, message, cause=NotAllowed(message))

@@ -110,13 +110,12 @@ class Attestations:
 
     def __call__(self, store: RunStore, findings: Findings) -> None:
         """As `services.verify.Further`: what is wrong is added to `findings`."""
-        for entry in store.entries(EntryKind.AMENDMENT):
-            if findings.concerns(entry.run_id):
-                try:
-                    self._check(store, entry)
-                except Altered as error:
-                    part = f"{ATTESTED}.{entry.sequence}"
-                    findings.add(entry.run_id, part, f"the attestation cannot be trusted: {error.message}")
+        for entry in store.entries(EntryKind.AMENDMENT, run_id=findings.only):
+            try:
+                self._check(store, entry)
+            except Altered as error:
+                part = f"{ATTESTED}.{entry.sequence}"
+                findings.add(entry.run_id, part, f"the attestation cannot be trusted: {error.message}")
 
     def _check(self, store: RunStore, entry: Entry) -> None:
         digest = _named_by(entry)

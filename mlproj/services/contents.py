@@ -133,6 +133,7 @@ class Contents:
             self._read_here.add(digest)
             self._fresh.read.append(digest)
             # Where it lies: a copy that is at hand says nothing of that.
+            self._blobs.bring((digest,), afresh=True)
             ((_, found),) = self._blobs.digested(one_by_one, [[self._blobs.name(digest)]])
             self._judge(digest, found)
         return None if digest in self._faults else self._blobs.path(digest)

@@ -14,13 +14,17 @@ from mlproj.services.later import Later, digest
 
 
 class Searched:
-    """Holds the tables of a store against the records of its chain."""
+    """Holds the tables of a store against the records of its chain; the name of an experiment where `renames`
+    of it are known."""
 
-    def __init__(self, store: RunStore, later: Later, contents: Contents, findings: Findings) -> None:
+    def __init__(
+        self, store: RunStore, later: Later, contents: Contents, findings: Findings, *, renames: bool = True
+    ) -> None:
         self._store = store
         self._later = later
         self._contents = contents
         self._findings = findings
+        self._renames = renames
 
     def check(self, runs: Sequence[tuple[Entry, Run]]) -> None:
         """Looks at some runs (a few hundred at most) with what was added to them, each with its entry."""
@@ -46,6 +50,8 @@ class Searched:
             "history": history,
         }
         found = {**found, "history": there}
+        if not self._renames:
+            expected["experiment"] = found.get("experiment")
         if found != expected:
             for name, value in expected.items():
                 if found.get(name) != value:

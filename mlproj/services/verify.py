@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mlproj.errors import Altered, StoreError
+from mlproj.errors import Altered, NotAllowed, StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Ended, Progress, Report, Started, silent
 from mlproj.model.record import EntryKind, RecordDocument, blobs_of, decode, read_import, run_of
@@ -26,8 +26,10 @@ _WORTH_A_WALKER = 1500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was checked and what was found. `removed` are the runs that were forgotten, with a tombstone."""
+    """What was checked and what was found. `removed` are the runs that were forgotten, with a tombstone;
+    `chain` says whether others' entries could be read, and so that each follows from the one before it."""
 
+    chain: bool
     entries: int
     runs: int
     blobs: int
@@ -68,9 +70,10 @@ def verify(
     further: Sequence[Further] = (),
 ) -> Verification:
     """Checks the whole chain, and the content of every run or of `run` alone; then what is to be checked
-    `further`.
+    `further`. Of a `run` at a server that shows the chain to others alone, its own entries are checked.
 
-    A damaged database is a problem like another, so this raises nothing for what it finds.
+    A damaged database is a problem like another, so this raises nothing for what it finds; but NotAllowed
+    where the chain is for others to see, and no `run` is named.
     """
     return _Check(store, None if run is None else run.run_id, report, means).everything(further)
 
@@ -90,15 +93,19 @@ class _Check:
         self._runs: set[str] = set()
         self._left: dict[Digest, str] = {}
         self._last = BEGINNING
+        self._alone = False
 
     def everything(self, further: Sequence[Further]) -> Verification:
         self._report(Started(stage="verify"))
         try:
             self._check_all(further)
+        except NotAllowed:
+            raise
         except (StoreError, Altered) as error:
             self._findings.add(None, "database", error.message)
         self._report(Ended(stage="verify"))
         return Verification(
+            chain=not self._alone,
             entries=self._entries,
             runs=len(self._runs),
             blobs=len(self._contents),
@@ -109,22 +116,36 @@ class _Check:
     def _check_all(self, further: Sequence[Further]) -> None:
         with contextlib.ExitStack() as stack:
             parts = self._parts(stack)
-            for fault in self._store.faults():
-                self._findings.add(None, "database", fault)
+            self._check_database()
             rows = self._store.listing()
             self._findings.names = {row.run_id: row.name for row in rows}
-            self._walk = Walk(self._store, self._only)
+            self._walk = Walk(self._store, self._only, alone=self._alone)
             self._removed = tuple(self._walk.tombstones.runs)
             self._contents.read_beside(self._taken(parts), self._means.digester)
-        self._check_end()
+        if not self._alone:
+            self._check_end()
         if not self._contents.sound:
             self._tell_of_contents()
         self._check_rows(rows)
+        if not self._alone:
+            self._check_folders()
+        for check in further:
+            check(self._store, self._findings)
+
+    def _check_database(self) -> None:
+        try:
+            faults = self._store.faults()
+        except NotAllowed as error:
+            if self._only is None:
+                raise NotAllowed(error.message, hint="name a run to have it checked alone") from error
+            self._alone, faults = True, ()
+        for fault in faults:
+            self._findings.add(None, "database", fault)
+
+    def _check_folders(self) -> None:
         whole = self._only is None
         for run_id, message in folder_problems(self._store, self._left, self._contents, whole=whole):
             self._findings.add(run_id, "index.folders", message)
-        for check in further:
-            check(self._store, self._findings)
 
     def _parts(self, stack: contextlib.ExitStack) -> list[_Part]:
         """The chain in parts, the first of which is ours, each other one with its walker, which has begun."""
@@ -195,7 +216,7 @@ class _Check:
 
     def _tell_of_contents(self) -> None:
         """Goes along the chain again, for whose the content is with which something is wrong."""
-        for entry in self._store.entries(EntryKind.RUN, EntryKind.IMPORT):
+        for entry in self._store.entries(EntryKind.RUN, EntryKind.IMPORT, run_id=self._only):
             if entry.payload is None or not self._findings.concerns(entry.run_id):
                 continue
             with contextlib.suppress(ValueError):

@@ -59,23 +59,24 @@ class _Tombstones:
 
 class Walk:
     """Knows what came later in the chain; walks where it is asked to. Content is looked at of the run `only`
-    alone, where one is named."""
+    alone, where one is named; so are entries where it stands `alone`, because others are not ours to read:
+    then that each one follows from the one before it, and how its experiment was renamed, is not known."""
 
-    def __init__(self, store: RunStore, only: str | None) -> None:
+    def __init__(self, store: RunStore, only: str | None, *, alone: bool = False) -> None:
         self._store = store
-        self._only = only
+        self._of = only if alone else None
         self._findings = Findings(only=only)
         self._contents = Contents(store.blobs)
         self._runs: list[str] = []
         self._left: list[tuple[Digest, str]] = []
         self.later = Later()
         self.tombstones = _Tombstones()
-        self._searched = Searched(store, self.later, self._contents, self._findings)
+        self._searched = Searched(store, self.later, self._contents, self._findings, renames=not alone)
         self._read_ahead()
 
     def stretches(self, after: Place = BEGINNING, until: int | None = None) -> Iterator[Stretch]:
         """Goes along the chain from behind one entry to another, or to its end. Raises Altered."""
-        following = self._store.entries(after=after[0] or None)
+        following = self._store.entries(after=after[0] or None, run_id=self._of)
         entries = itertools.takewhile(lambda entry: until is None or entry.sequence <= until, following)
         last = after
         while some := list(itertools.islice(entries, _AT_ONCE)):
@@ -100,7 +101,7 @@ class Walk:
 
     def _read_ahead(self) -> None:
         """Reads what must be known of later entries while the chain is walked."""
-        for entry in self._store.entries(EntryKind.TOMBSTONE, EntryKind.AMENDMENT):
+        for entry in self._store.entries(EntryKind.TOMBSTONE, EntryKind.AMENDMENT, run_id=self._of):
             if entry.payload is None:
                 continue
             # What cannot be read is named when the chain is walked.
@@ -126,7 +127,9 @@ class Walk:
 
     def _check_place(self, entry: Entry, sequence: int, link: Digest) -> None:
         """That the entry follows the one before it, and is named by what it says."""
-        if entry.sequence != sequence + 1:
+        if self._of is not None:
+            pass
+        elif entry.sequence != sequence + 1:
             missing = numbered(sequence + 1, entry.sequence - 1)
             self._findings.add(None, "chain", f"{missing} missing before that of run `{entry.run_id}`")
         elif entry.previous != link:

@@ -146,6 +146,7 @@ def test_a_run_is_done_again_on_a_machine_that_has_nothing(
     assert there("run", project, *LOCAL, "--run-name", "first").code == 0
     shutil.rmtree(project)
     other = There(mlproj, server, tmp_path / "another machine")
+    assert other("verify").code == 0
     again = other("reproduce", "first", "--json")
     assert again.code == 0, again.stderr
     assert again.document["verdict"]["grade"] == "identical"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from mlproj.errors import NotFound, RunNotFound, StoreError
+from mlproj import wiring
+from mlproj.errors import NotAllowed, NotFound, RunNotFound, StoreError
 from mlproj.far_ports import LEASE_S
 from mlproj.model.access import Kind, Level
 from mlproj.model.digest import Digest, folder_manifest
@@ -19,6 +20,7 @@ from mlproj.ports import RunQuery, RunStore
 from mlproj.remote.store.store import FarStore
 from mlproj.server.access import Application, Receive, Scope, Send
 from mlproj.server.callers import CALLER
+from mlproj.services.verify import verify
 from mlproj.store.database import transaction
 from mlproj.store.folder import FolderStore
 from mlproj.store_wire import BELOW
@@ -203,6 +205,51 @@ def test_what_concerns_everybody_is_the_administrator_s(place: Place) -> None:
         with pytest.raises(StoreError, match="administrators"):
             act(place.bob)
     assert len(list(place.admin.entries())) == 2
+
+
+def test_a_run_is_verified_by_whoever_may_read_it(place: Place) -> None:
+    """By its own entries: the chain that they are in shows what others did."""
+    his = in_experiment(place.bob, "of bob", name="his", model=SECRET)
+    hers = in_experiment(place.ada, "of ada", name="hers")
+    place.ada.amend(hers.run_id, "tag", {"key": "reviewed", "value": "yes"})
+    wiring.tracking_of(place.store).experiments.rename(ADA, "called otherwise")
+    found = verify(place.reader, place.reader.find("hers"))
+    assert (found.sound, found.chain, found.runs, found.entries) == (True, False, 1, 2), found.problems
+    assert found.blobs == verify(place.admin, hers).blobs > 5
+    assert verify(place.admin, hers).chain
+    for reader in (place.ada, place.bob, place.reader):
+        with pytest.raises(NotAllowed, match="administrators"):
+            verify(reader)
+    # Of another's run that is asked for all the same, nothing is told.
+    assert verify(place.ada, his).entries == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ("UPDATE entries SET payload = CAST(payload || ' ' AS BLOB) WHERE run_id = ?", "record"),
+        ("UPDATE entries SET time = '2020-01-01T00:00:00.000Z' WHERE run_id = ?", "link"),
+        ("UPDATE runs SET status = 'FAILED' WHERE run_id = ?", "index.status"),
+        ("UPDATE runs SET project = 'another' WHERE run_id = ?", "index.project"),
+        ("DELETE FROM entries WHERE run_id = ?", "record"),
+    ],
+)
+def test_whoever_may_read_a_run_sees_that_it_was_altered(place: Place, change: str, part: str) -> None:
+    in_experiment(place.ada, "of ada", name="hers")
+    hers = place.reader.find("hers")
+    with transaction(place.store.connection):
+        place.store.connection.execute(change, (hers.run_id,))
+    assert part in {problem.part for problem in verify(place.reader, hers).problems}
+
+
+def test_whoever_may_read_a_run_sees_that_a_content_was_altered(place: Place) -> None:
+    in_experiment(place.ada, "of ada", name="hers", model=SECRET)
+    hers = place.reader.find("hers")
+    path = place.store.blobs.path(Digest.of(SECRET))
+    path.chmod(0o600)
+    path.write_bytes(b"what only one of them may sea")
+    (problem,) = verify(place.reader, hers).problems
+    assert problem.part.startswith("outputs.")
 
 
 def test_every_route_of_the_description_answers_of_a_stranger_s_run_as_of_none(place: Place) -> None:

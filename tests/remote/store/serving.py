@@ -34,8 +34,8 @@ def serving(
     app = create_app(tracking, artifacts, proxied=True, store=store, unexpected=bugs.append)
     try:
         with contextlib.closing(open_users(store)) as users:
-            inner = OpenEntrance(users, app) if entrance is None else entrance(app)
-            with served(inner, port) as uri:
+            door = OpenEntrance(users, app)
+            with served(door if entrance is None else entrance(door), port) as uri:
                 yield uri, store
     finally:
         tracking.close()
