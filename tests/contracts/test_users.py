@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,18 @@ from mlproj.access_ports import Users
 from mlproj.errors import AlreadyThere, NotFound, UsageError
 from mlproj.model.access import Deed, Kind, Level, Permission
 from mlproj.model.digest import Digest
-from mlproj.store.opening import open_store
+from mlproj.store.opening import open_served_store, open_store
 from mlproj.store.users import open_users
+from tests.databases import KINDS, new_uri
+
+
+def _at_a_server(kind: str, path: Path) -> Users:
+    return open_users(open_served_store(new_uri(kind), path / "beside", create=True))
+
 
 USERS: dict[str, Callable[[Path], Users]] = {
     "folder": lambda path: open_users(open_store(path / ".mlproj", create=True)),
+    **{kind: partial(_at_a_server, kind) for kind in KINDS},
 }
 PASSWORD = "a long password"
 
