@@ -64,6 +64,7 @@ def test_a_job_s_run_is_done_again_on_a_machine_that_has_nothing(
         assert checked.code == 0 and "all are what was recorded" in checked.stderr, checked.stderr
         whole = desk("verify", **there)
         assert whole.code == 5 and "administrators" in whole.stderr
+        assert desk("doctor", **there).code == 0
         assert desk("show", run_id, "--json", **there).document["metrics"] == ran.document["metrics"]
         again = desk("reproduce", run_id, "--json", **there)
         assert again.code == 0, again.stderr
