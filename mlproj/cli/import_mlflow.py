@@ -61,7 +61,8 @@ def import_mlflow(
     """
     if store is not None and store.startswith(("http://", "https://")):
         raise UsageError(
-            "history is brought in on the machine where the store is", hint="call this there, with its folder"
+            "history is brought in on the machine where the store is",
+            hint="call this there, with the folder or the database that its server was started with",
         )
     caller = wiring.current_folder()
     with (

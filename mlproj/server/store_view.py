@@ -57,12 +57,14 @@ class View:
         self.read(run_id)
         self.write_experiment(self.store.experiment_of(run_id), level)
 
-    def write_experiment(self, experiment_id: str, level: Level = Level.EDIT) -> None:
+    def write_experiment(
+        self, experiment_id: str, level: Level = Level.EDIT, *, hint: str | None = None
+    ) -> None:
         if self.caller.may(level, Kind.EXPERIMENT, experiment_id):
             return
         if level is Level.MANAGE and self.caller.may(Level.EDIT, Kind.EXPERIMENT, experiment_id):
-            _deny("that experiment is not yours to manage, and who manages it deletes its runs")
-        _deny("that experiment can only be read by you, or is another's")
+            _deny("that experiment is not yours to manage, and who manages it deletes its runs", hint)
+        _deny("that experiment can only be read by you, or is another's", hint)
 
     def enter(self, name: str) -> str:
         """The id of the experiment of that name for a run to be put into; made by the caller if need be.
@@ -71,7 +73,7 @@ class View:
         if found is None:
             # Who makes it by way of tracking has the rights to it.
             found = self.desk.tracking.experiments.create(name).experiment_id
-        self.write_experiment(found)
+        self.write_experiment(found, hint="name another with `--experiment-name`, which makes it if need be")
         return found
 
     def seen(self, run_ids: Iterable[str]) -> tuple[str, ...]:
@@ -125,5 +127,5 @@ class View:
         return tuple(run.run_id for run in self.store.search(query))
 
 
-def _deny(message: str) -> NoReturn:
-    raise Failure(DENIED, message, cause=NotAllowed(message))
+def _deny(message: str, hint: str | None = None) -> NoReturn:
+    raise Failure(DENIED, message, cause=NotAllowed(message, hint=hint))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlproj.errors import MlprojError
+from mlproj.errors import MlprojError, NotAllowed
 from mlproj.model.redaction import without_credentials
 from mlproj.ports import RunStore
 from mlproj.process import Completed, ProgramMissing, run
@@ -157,14 +157,18 @@ def _store(open_store: Callable[[], RunStore]) -> Check:
         runs = store.listing()
     except MlprojError as error:
         return Check(name="store", state="missing", detail=error.message, hint=error.hint)
-    taken = store.housekeeper.size()
+    where = without_credentials(store.address)
+    return Check(name="store", state="ok", detail=f"{where}: {len(runs)} runs{_taken(store)}")
+
+
+def _taken(store: RunStore) -> str:
+    """How much a store takes, for the end of a sentence; nothing where that is for others to know."""
+    try:
+        taken = store.housekeeper.size()
+    except NotAllowed:
+        return ""
     megabytes = ", ".join(
         f"{what} {count / 10**6:.1f} MB"
         for what, count in (("database", taken.database), ("blobs", taken.blobs), ("runs", taken.workspaces))
     )
-    where = without_credentials(store.address)
-    return Check(
-        name="store",
-        state="ok",
-        detail=f"{where}: {len(runs)} runs, {taken.total / 10**6:.1f} MB ({megabytes})",
-    )
+    return f", {taken.total / 10**6:.1f} MB ({megabytes})"

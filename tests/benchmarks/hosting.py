@@ -11,14 +11,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.benchmarks.arena import MLPROJ, ROOT
+import platformdirs
+
+from tests.benchmarks.arena import MLPROJ, ROOT, UV
 from tests.benchmarks.contest import Bench, Case, Rows
-from tests.benchmarks.serving import Server, free_port, mlflow_server
+from tests.benchmarks.serving import Server, free_port, mlflow_server, python_of
 from tests.benchmarks.table import NotMeasured, Row, amount
 from tests.benchmarks.tracking import NO_MLFLOW, TIMES_FASTER
+from tests.databases import present, started
 
 START_LIMIT = 1.0
 CLIENTS = 8
@@ -42,17 +45,54 @@ def server(bench: Bench) -> Rows:
         limit=START_LIMIT,
     )
     yield from throughput(bench, "SQLite")
+    yield from _with_postgresql(bench)
 
 
-def throughput(bench: Bench, what: str, ours: Sequence[str] = (), mlflows: Sequence[str] = ()) -> Rows:
-    """Both under the same crowd, in turns; the options name the databases that they keep things in."""
+def _with_postgresql(bench: Bench) -> Rows:
+    """The same crowd where both keep things in a PostgreSQL that really writes."""
+    what = "PostgreSQL"
+    driver = None if bench.mlflow is None else _driver(bench.mlflow)
+    if driver is None or not present("postgresql"):
+        reason = "no PostgreSQL, or no driver of it for mlflow, is there"
+        yield NotMeasured(what=f"{CLIENTS} clients at once, beside mlflow server on {what}", reason=reason)
+        return
+    with started("postgresql", synced=True) as keeper:
+        uri = keeper.uri().replace("postgresql:", "postgresql+psycopg:")
+        yield from throughput(
+            bench,
+            what,
+            ours=("--backend-store-uri", keeper.uri()),
+            mlflows=("--backend-store-uri", uri),
+            variables={"PYTHONPATH": str(driver)},
+        )
+
+
+def _driver(mlflow: str) -> Path | None:
+    """A folder with the driver of PostgreSQL for the Python that has mlflow, which may lack it."""
+    folder = Path(platformdirs.user_cache_dir("mlproj-bench")) / "psycopg"
+    install = (UV, "pip", "install", "--quiet", "--python", str(python_of(mlflow)), "--target", str(folder))
+    done = subprocess.run((*install, "psycopg[binary]"), stdout=sys.stderr)
+    return folder if done.returncode == 0 else None
+
+
+def throughput(
+    bench: Bench,
+    what: str,
+    ours: Sequence[str] = (),
+    mlflows: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Rows:
+    """Both under the same crowd, in turns; the options name the databases that they keep things in, and the
+    variables are mlflow's."""
     if bench.mlflow is None:
         yield NotMeasured(what=f"{CLIENTS} clients at once, beside mlflow server on {what}", reason=NO_MLFLOW)
         return
     folder = bench.arena.folder / f"throughput-{what}"
     with (
         our_server(bench, folder / "ours", *ours) as our,
-        mlflow_server(bench.mlflow, folder / "mlflow", bench.arena.environ, *mlflows) as mlflow,
+        mlflow_server(
+            bench.mlflow, folder / "mlflow", {**bench.arena.environ, **(variables or {})}, *mlflows
+        ) as mlflow,
     ):
         for points, times in ((1, 50), (1000, 3)):
             taken: dict[str, list[float]] = {our.name: [], mlflow.name: []}

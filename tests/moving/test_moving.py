@@ -19,6 +19,8 @@ from mlproj.store.tracking.opening import open_tracking
 from tests.mlflow_clients import LINES, ClientPython
 from tests.mlflow_servers import mlflow_server
 from tests.moving.conftest import Make, Told, call, endpoint, told_by
+from tests.s3_server import S3Server
+from tests.server.hosted import hosted, kept
 
 KINDS = {"database": "sqlite:///mlflow.db", "folder": "./kept"}
 FEW = 6
@@ -74,6 +76,30 @@ def test_a_client_is_told_the_same_here_as_there(
     assert all(counts["new"] == counts["changed"] == 0 for counts in counted)
     assert again["runs"]["same"] == len(there["runs"])
     assert (again["points"], again["files"], again["untaken"]) == (0, 0, [])
+
+
+@pytest.mark.parametrize(("backend", "place"), [("postgresql", "bucket"), ("mariadb", "folder")])
+def test_it_moves_into_the_store_of_a_server(
+    backend: str, place: str, made: Make, client_python: ClientPython, s3: S3Server, tmp_path: Path
+) -> None:
+    """Where the store is; and clients are told it by the server, which runs meanwhile."""
+    python, folder = client_python("3"), made("3", KINDS["database"], FEW)
+    source = f"sqlite:///{folder}/mlflow.db"
+    where = kept(backend, tmp_path, s3.bucket() if place == "bucket" else None)
+    with hosted(tmp_path / "server", *where.options) as server:
+        afar = mlproj("import-mlflow", source, "--store", server.uri, folder=folder)
+        assert afar.returncode == 2 and "where the store is" in afar.stderr
+        moved = json.loads(where.command("import-mlflow", source, "--json"))
+        there = as_here(told_by(python, source, folder, tmp_path / "there"))
+        here = told_by(python, server.uri, folder, tmp_path / "here")
+    if backend == "mariadb":
+        # It keeps no infinity: the greatest number stands for it.
+        there = json.loads(json.dumps(there).replace(str(sys.float_info.max), "inf"))
+    assert here == there
+    assert moved["untaken"] == [] and moved["runs"]["new"] == len(there["runs"])
+    again = json.loads(where.command("import-mlflow", source, "--json"))
+    assert again["runs"] == {"new": 0, "changed": 0, "same": len(there["runs"])}
+    where.command("verify")
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -1,4 +1,4 @@
-"""Clients in processes of their own that log to one run at once: a quarter of the points singly, then more.
+"""Clients in processes of their own that log to one run at once: an eighth of the points singly, then more.
 
 A program of its own, run by the client's Python with `MLFLOW_TRACKING_URI` set, and with nothing of ours:
 
@@ -25,7 +25,7 @@ FIRST_MS = 1_700_000_000_000
 
 def log(run_id: str, number: int, count: int) -> None:
     client, key = MlflowClient(), f"m{number}"
-    alone = count // 4
+    alone = count // 8
     with open(f"client-{number}", "w", buffering=1) as told:
         for step in range(alone):
             client.log_metric(run_id, key, step / 2, timestamp=FIRST_MS + step, step=step)

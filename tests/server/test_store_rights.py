@@ -251,6 +251,13 @@ def test_whoever_may_read_a_run_sees_that_it_was_altered(place: Place, change: s
     assert part in {problem.part for problem in verify(place.reader, hers).problems}
 
 
+def test_who_may_not_begin_in_an_experiment_is_told_what_to_do(place: Place) -> None:
+    for name in ("Default", "of bob"):
+        with pytest.raises(NotAllowed) as refused:
+            in_experiment(place.ada, name)
+        assert "--experiment-name" in (refused.value.hint or "")
+
+
 def test_whoever_may_read_a_run_sees_that_a_content_was_altered(place: Place) -> None:
     in_experiment(place.ada, "of ada", name="hers", model=SECRET)
     hers = place.reader.find("hers")

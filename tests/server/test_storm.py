@@ -1,4 +1,5 @@
-"""Many clients log to one run at once, also while a server is killed: every point is there, none twice."""
+"""Many clients log to one run at once, also while the server or its database is killed: every point is there,
+none twice."""
 
 from __future__ import annotations
 
@@ -13,25 +14,39 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import need
+from tests.databases import KINDS, present, started
 from tests.mlflow_clients import QUIET, ClientPython
 from tests.mlflow_servers import free_port
+from tests.s3_server import S3Server
 from tests.server.calling import ARTIFACTS, Caller, calling, wait_until
-from tests.server.hosted import ACCESSES, BACKENDS, MLPROJ, Access, Backend, hosted
+from tests.server.hosted import ACCESSES, Kept, Shown, hosted, kept, let_in
 
 STORM = Path(__file__).with_name("storm.py")
 CLIENTS, POINTS = 8, 2000
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "8", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
+UNDER_WAY = POINTS // 2
+"""So many points are acknowledged, all clients' together, when something is killed."""
 
-pytestmark = [
-    pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name),
-    pytest.mark.parametrize("access", ACCESSES, ids=lambda access: access.name),
-]
+CASES = (
+    ("sqlite", "password", "folder"),
+    ("postgresql", "token", "bucket"),
+    ("mariadb", "anybody", "folder"),
+)
+"""A database, a way to be let in, and where contents are."""
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def case(request: pytest.FixtureRequest, s3: S3Server, tmp_path: Path) -> tuple[Kept, str]:
+    """A new store, and the way to be let in."""
+    backend, access, place = request.param
+    return kept(backend, tmp_path, s3.bucket() if place == "bucket" else None), access
 
 
 @contextlib.contextmanager
-def storm(python: Path, uri: str, run_id: str, folder: Path, access: Access) -> Iterator[list[Path]]:
+def storm(python: Path, uri: str, run_id: str, folder: Path, shown: Shown) -> Iterator[list[Path]]:
     """Clients that log until they are through, as they have to be; the files that tell how far they are."""
-    environ = {**os.environ, **QUIET, **PATIENCE, **access.variables}
+    environ = {**os.environ, **QUIET, **PATIENCE, **shown.variables}
     environ |= {"MLFLOW_TRACKING_URI": uri, "HOME": str(folder)}
     command = (str(python), str(STORM), run_id, str(CLIENTS), str(POINTS))
     with open(folder / "storm.log", "wb") as log:
@@ -53,63 +68,92 @@ def acknowledged(told: list[Path]) -> int:
     return sum(int(last) for last in lasts if last.isdigit())
 
 
-def assert_all_there(uri: str, run_id: str, access: Access) -> None:
-    with calling(uri, access.headers) as caller:
-        for number in range(CLIENTS):
-            history = caller.done("GET", "metrics/get-history", run_id=run_id, metric_key=f"m{number}")
-            points = history["metrics"]
-            assert [point["step"] for point in points] == list(range(POINTS))
-            assert all(point["value"] == point["step"] / 2 for point in points)
+def assert_all_there(caller: Caller, run_id: str) -> None:
+    for number in range(CLIENTS):
+        history = caller.done("GET", "metrics/get-history", run_id=run_id, metric_key=f"m{number}")
+        points = history["metrics"]
+        assert [point["step"] for point in points] == list(range(POINTS))
+        assert all(point["value"] == point["step"] / 2 for point in points)
 
 
 def test_every_point_is_there_once(
-    backend: Backend, access: Access, client_python: ClientPython, tmp_path: Path
+    case: tuple[Kept, str], client_python: ClientPython, tmp_path: Path
 ) -> None:
-    python = client_python("3")
-    with hosted(tmp_path, *backend.options(tmp_path), *access.options) as server:
-        with calling(server.uri, access.headers) as caller:
+    python, (where, access) = client_python("3"), case
+    with hosted(tmp_path, *where.options, *ACCESSES[access]) as server:
+        shown = let_in(access, where)
+        with calling(server.uri, shown.headers) as caller:
             run_id = begun(caller)
-        with storm(python, server.uri, run_id, tmp_path, access) as told:
-            wait_until(lambda: acknowledged(told) > POINTS, seconds=240)
-            if backend.folder:
-                back_up(tmp_path)
-        assert_all_there(server.uri, run_id, access)
-        with calling(server.uri, access.headers) as caller:
+        with storm(python, server.uri, run_id, tmp_path, shown) as told:
+            wait_until(lambda: acknowledged(told) > UNDER_WAY, seconds=240)
+            if "://" not in where.store:
+                where.command("store", "backup", str(tmp_path / "backup"))
+        with calling(server.uri, shown.headers) as caller:
+            assert_all_there(caller, run_id)
             caller.done("POST", "runs/update", run_id=run_id, status="FINISHED", end_time=1)
         assert not server.events("bug") and not server.events("worker died")
         assert all(event["status"] == 200 for event in server.events("request"))
-    if backend.folder:
-        verify(tmp_path / "store")
-        verify(tmp_path / "backup")
+    where.command("verify")
+    if "://" not in where.store:
+        where.command("verify", "--store", str(tmp_path / "backup"))
 
 
 def test_nothing_that_was_acknowledged_is_lost_with_the_server(
-    backend: Backend, access: Access, client_python: ClientPython, tmp_path: Path
+    case: tuple[Kept, str], client_python: ClientPython, tmp_path: Path
 ) -> None:
-    python, port = client_python("3"), free_port()
-    options = (*backend.options(tmp_path), *access.options)
-    with hosted(tmp_path, *options, port=port) as server, calling(server.uri, access.headers) as caller:
-        run_id, uri = begun(caller), server.uri
-        path = f"{ARTIFACTS}/0/{run_id}/artifacts/cut"
-        assert caller.raw("PUT", f"{path}-not", b"whole")[0] == 200
-        with storm(python, uri, run_id, tmp_path, access) as told:
-            wait_until(lambda: acknowledged(told) > POINTS, seconds=240)
-            stalled = half_sent(port, path, access)
+    """Nor is there anything of an upload that was under way."""
+    python, port, (where, access) = client_python("3"), free_port(), case
+    options = (*where.options, *ACCESSES[access])
+    with hosted(tmp_path, *options, port=port) as server:
+        uri, shown = server.uri, let_in(access, where)
+        with calling(uri, shown.headers) as caller:
+            run_id = begun(caller)
+            path = f"{ARTIFACTS}/0/{run_id}/artifacts/cut"
+            assert caller.raw("PUT", f"{path}-not", b"whole")[0] == 200
+        with storm(python, uri, run_id, tmp_path, shown) as told:
+            wait_until(lambda: acknowledged(told) > UNDER_WAY, seconds=240)
+            stalled = half_sent(port, path, shown)
             server.kill()
             before = acknowledged(told)
-            with hosted(tmp_path, *options, port=port) as again:
-                stalled.close()
+            with (
+                hosted(tmp_path, *options, port=port) as again,
+                contextlib.closing(stalled),
+                calling(uri, shown.headers) as later,
+            ):
                 wait_until(lambda: acknowledged(told) == CLIENTS * POINTS, seconds=240)
                 assert before < CLIENTS * POINTS
-                assert_all_there(uri, run_id, access)
-                with calling(uri, access.headers) as later:
-                    listed = later.done("GET", "artifacts/list", run_id=run_id)["files"]
-                    assert [each["path"] for each in listed] == ["cut-not"]
-                    assert later.raw("GET", path)[0] == 404
-                    later.done("POST", "runs/update", run_id=run_id, status="FINISHED", end_time=1)
+                assert_all_there(later, run_id)
+                listed = later.done("GET", "artifacts/list", run_id=run_id)["files"]
+                assert [each["path"] for each in listed] == ["cut-not"]
+                assert later.raw("GET", path)[0] == 404
+                later.done("POST", "runs/update", run_id=run_id, status="FINISHED", end_time=1)
                 assert not again.events("bug")
-    if backend.folder:
-        verify(tmp_path / "store")
+    where.command("verify")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_that_was_acknowledged_is_lost_with_the_database(
+    kind: str, client_python: ClientPython, tmp_path: Path
+) -> None:
+    """And the server that it came back to is the one that it left."""
+    need(kind, present(kind))
+    python = client_python("3")
+    with started(kind, synced=True) as keeper:
+        where = Kept(store=keeper.uri(), contents=str(tmp_path / "contents"))
+        with hosted(tmp_path, *where.options) as server, calling(server.uri) as caller:
+            run_id, workers = begun(caller), set(server.workers())
+            with storm(python, server.uri, run_id, tmp_path, Shown()) as told:
+                wait_until(lambda: acknowledged(told) > UNDER_WAY, seconds=240)
+                keeper.database.kill()
+                before = acknowledged(told)
+                time.sleep(1)
+                keeper.database.start()
+            assert before < CLIENTS * POINTS
+            assert_all_there(caller, run_id)
+            caller.done("POST", "runs/update", run_id=run_id, status="FINISHED", end_time=1)
+            assert set(server.workers()) == workers and not server.events("bug")
+            assert {event["status"] for event in server.events("request")} <= {200, 503}
+        where.command("verify")
 
 
 def begun(caller: Caller) -> str:
@@ -117,21 +161,11 @@ def begun(caller: Caller) -> str:
     return str(made["run"]["info"]["run_id"])
 
 
-def half_sent(port: int, path: str, access: Access) -> socket.socket:
+def half_sent(port: int, path: str, shown: Shown) -> socket.socket:
     """The connection of an upload whose second half never comes."""
     connection = socket.create_connection(("127.0.0.1", port))
-    told = "".join(f"{name}: {value}\r\n" for name, value in access.headers.items())
+    told = "".join(f"{name}: {value}\r\n" for name, value in shown.headers.items())
     head = f"PUT {path} HTTP/1.1\r\nHost: localhost\r\n{told}Content-Length: 4000000\r\n\r\n"
     connection.sendall(head.encode() + b"x" * 2_000_000)
     time.sleep(0.3)
     return connection
-
-
-def back_up(folder: Path) -> None:
-    """While clients write."""
-    command = (*MLPROJ, "store", "backup", str(folder / "backup"), "--store", str(folder / "store"))
-    subprocess.run(command, check=True, capture_output=True)
-
-
-def verify(store: Path) -> None:
-    subprocess.run((*MLPROJ, "verify", "--store", str(store)), check=True, capture_output=True)
