@@ -44,6 +44,17 @@ class View:
         if not self.caller.admin:
             _deny(f"{what} is for the server's administrators")
 
+    def manage(self, what: str, kind: str, thing: str) -> None:
+        """As `refuse_others`, for what changes something, which is written down."""
+        self.caller.note(kind, thing, changes=True)
+        self.refuse_others(what)
+
+    def send(self) -> None:
+        """Raises Failure for whoever may only read."""
+        self.caller.note("contents", "", changes=True)
+        if not self.caller.may_make():
+            _deny("your token lets you read, and not send anything")
+
     def sees(self, run_id: str) -> bool:
         if self.within is None:
             return True
@@ -60,6 +71,7 @@ class View:
     def write(self, run_id: str, level: Level = Level.EDIT) -> None:
         """As `read`, and Failure where it can be read alone."""
         self.read(run_id)
+        self.caller.note("run", run_id, changes=True)
         self.write_experiment(self.store.experiment_of(run_id), level)
 
     def write_experiment(self, experiment_id: str, level: Level = Level.EDIT) -> None:

@@ -258,6 +258,9 @@ def test_a_fault_of_what_stands_around_the_application_is_told(
 def test_a_path_cannot_forge_a_line() -> None:
     assert "\n" not in json.dumps(shown_path("/x\n2026 info request"))
     assert len(shown_path("/" + "x" * 100_000)) < 1000
+    link = f"/below/l/u.ada/1700000000/{'a' * 64}/api/2.0/mlflow-artifacts/artifacts/x"
+    assert "a" * 64 not in shown_path(link) and "u.ada" in shown_path(link)
+    assert "secret" not in shown_path("/t/secret/api/2.0/mlflow/runs/get")
 
 
 def test_it_is_ready_while_database_and_artifacts_are(store: FolderStore, caller: Caller) -> None:

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from mlproj import wiring
+from mlproj.errors import StoreError
 from mlproj.model.access import Kind, Level
+from mlproj.model.digest import folder_manifest
 from mlproj.server.app import create_app
 from mlproj.store.folder import FolderStore
 from mlproj.store.tracking.opening import open_tracking
+from tests.remote.store.serving import far
 from tests.server.calling import API, calling, served, wait_until
 from tests.server.conftest import files_of
 from tests.server.guarded import Guarded, basic, bearer, guarded
-from tests.store.runs import begun
+from tests.store.runs import begun, ended
 
 SEARCH = f"{API}/experiments/search?max_results=10"
 UNKNOWN = (401, "UNAUTHENTICATED")
@@ -252,3 +255,35 @@ def test_what_is_done_and_what_is_refused_is_written_down(server: Guarded, run: 
     assert server.users.audit.all(limit=1)[0].action.endswith("experiments/permissions/create")
     ada.done("POST", "runs/restore", run_id=run)
     wait_until(lambda: bool(server.users.audit.all(limit=1)[0].action.endswith("restore")))
+
+
+def test_what_is_done_to_whole_runs_is_written_down_too(server: Guarded, tmp_path: Path) -> None:
+    token = server.users.tokens.create("root", label="all")[1]
+    store = far(server.uri, tmp_path / "cache", {"MLPROJ_TOKEN": token})
+    run = begun(store.blobs)
+    with store.begin(run):
+        store.seal(ended(store.blobs, run))
+    store.hide(run.run_id)
+    # What removes something is there before the answer.
+    newest = server.users.audit.all(limit=1)[0]
+    assert (newest.user, newest.kind, newest.thing) == ("root", "run", run.run_id)
+    assert newest.action == "POST /api/2.0/mlproj/store/runs/hide"
+    store.housekeeper.forget([run.run_id], who="somebody else", why="x")
+    newest = server.users.audit.all(limit=1)[0]
+    assert (newest.user, newest.thing, newest.status) == ("root", run.run_id, 200)
+    assert newest.action == "POST /api/2.0/mlproj/store/garbage/forget"
+    store.housekeeper.remove(store.housekeeper.garbage(grace_s=0))
+    assert server.users.audit.all(limit=1)[0].action.endswith("garbage/remove")
+    done = {deed.action.rpartition("store/")[2] for deed in server.users.audit.all()}
+    assert done >= {"runs/begin", "runs/seal", "blobs/send"}
+
+
+def test_a_token_to_read_with_sends_nothing_that_would_be_kept(server: Guarded, tmp_path: Path) -> None:
+    token = server.users.tokens.create("ada", label="r", level=Level.READ)[1]
+    store = far(server.uri, tmp_path / "cache", {"MLPROJ_TOKEN": token})
+    digest = store.blobs.here.add_bytes(b"to fill the disk")
+    with pytest.raises(StoreError, match="lets you read"):
+        store.blobs.send([digest])
+    with pytest.raises(StoreError, match="lets you read"):
+        store.contents.add_folder(folder_manifest([(b"a", digest)]))
+    assert digest not in server.store.blobs
