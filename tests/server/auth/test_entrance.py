@@ -12,7 +12,10 @@ from mlproj import wiring
 from mlproj.errors import StoreError
 from mlproj.model.access import Kind, Level
 from mlproj.model.digest import folder_manifest
+from mlproj.server.addresses import network_of
 from mlproj.server.app import create_app
+from mlproj.server.auth.slowing import Slowing
+from mlproj.server.auth.trail import REFUSALS
 from mlproj.store.folder import FolderStore
 from mlproj.store.tracking.opening import open_tracking
 from tests.remote.store.serving import far
@@ -128,6 +131,40 @@ def test_guessing_is_slowed_for_the_one_who_guesses_alone(server: Guarded) -> No
     # Not even the right one is looked at meanwhile; others are.
     assert server.caller("ada").raw("GET", SEARCH)[0] == 429
     assert server.caller("bob").raw("GET", SEARCH)[0] == 200
+
+
+def test_a_token_is_good_whoever_guesses_beside_it(server: Guarded) -> None:
+    token = server.users.tokens.create("ada", label="ci")[1]
+    codes = [server.by(basic(f"user{number}", "a guess")).raw("GET", SEARCH)[0] for number in range(55)]
+    assert codes == [401] * 50 + [429] * 5
+    assert server.caller("ada").raw("GET", SEARCH)[0] == 429
+    assert server.by(bearer(token)).raw("GET", SEARCH)[0] == 200
+    wrong = f"{token[:-4]}abcd"
+    assert server.by(bearer(wrong)).raw("GET", SEARCH)[0] == 429
+
+
+def test_one_who_has_many_addresses_is_one() -> None:
+    slowing = Slowing(clock=lambda: 0.0)
+    for number in range(5):
+        slowing.failed("ada", f"2001:db8:1:2::{number:x}")
+    assert slowing.wait("ada", "2001:db8:1:2:ffff::1") > 0
+    assert slowing.wait("ada", "2001:db8:1:3::1") == slowing.wait("ada", "192.0.2.1") == 0
+    slowing.succeeded("ada", "2001:db8:1:2:abcd::")
+    assert slowing.wait("ada", "2001:db8:1:2::1") == 0
+    assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
+    assert network_of("fe80::1%eth0") == "fe80::/64" and network_of("a:b") == "a:b"
+
+
+def test_the_audit_is_not_filled_by_whoever_is_refused(server: Guarded) -> None:
+    stranger = server.by({})
+    for number in range(300):
+        stranger.raw("GET", f"/{number}/{'x' * 1000}")
+    wait_until(lambda: sum(deed.times for deed in server.users.audit.all(limit=1000)) >= 300)
+    deeds = server.users.audit.all(limit=1000)
+    assert sum(deed.times for deed in deeds) == 300
+    assert {deed.status for deed in deeds} == {401, 0}
+    seconds = len({deed.time[:19] for deed in deeds}) + 1
+    assert len(deeds) <= (REFUSALS + 1) * seconds
 
 
 def test_a_password_is_kept_as_nothing_that_lets_in(server: Guarded) -> None:
