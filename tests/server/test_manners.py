@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -253,6 +255,17 @@ def test_a_fault_of_what_stands_around_the_application_is_told(
     told = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [(event["event"], event.get("status")) for event in told] == [("bug", None), ("request", 500)]
     assert "RuntimeError: broken" in told[0]["traceback"]
+
+
+def test_a_request_has_one_host(store: FolderStore) -> None:
+    with ruled(store, Rules()) as caller:
+        parts = urlsplit(caller.uri)
+        for hosts in (("127.0.0.1", "evil.example"), ("evil.example", "127.0.0.1")):
+            with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
+                lines = "".join(f"Host: {host}\r\n" for host in hosts)
+                connection.sendall(f"GET {VERSION} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
+                status = connection.makefile("rb").readline().split()[1]
+            assert status in (b"400", b"403"), hosts
 
 
 def test_a_path_cannot_forge_a_line() -> None:

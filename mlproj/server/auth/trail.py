@@ -18,6 +18,7 @@ from mlproj.server.addresses import network_of
 
 EVERY_S = 1.0
 _MOST = 2000
+_NOT_LET_IN = (401, 429)
 REFUSALS = 20
 """So many different requests of one address that are refused in that time are told apart. Of more, as
 somebody can send without end, it is written how many there were."""
@@ -90,7 +91,8 @@ class Trail:
             return deed
         return Deed(
             time=deed.time,
-            user=None,
+            # Whoever was not let in only says who they are.
+            user=None if deed.status in _NOT_LET_IN else deed.user,
             token=None,
             address=address,
             action="…",
