@@ -81,6 +81,8 @@ _STREAMED: tuple[tuple[str, str, Streamed], ...] = (
     ("DELETE", _FILE, streams.remove),
     ("PUT", uploads.PART, streams.upload_part),
 )
+_QUICK = 256 * 1024
+"""Bytes of a body that are read faster than another thread could be asked to."""
 _ALL = Grant()
 _ANYBODY = Anybody()
 _JSON = "application/json"
@@ -208,7 +210,8 @@ async def _asked(request: Request, route: Route) -> msgspec.Struct:
     if request.method == "GET" and (request.scope["query_string"] or in_path):
         return from_query([*in_path.items(), *request.query_params.multi_items()], route.asked)
     body = await _body(request)
-    return from_body_and_path(body, in_path, route.asked) if in_path else from_body(body, route.asked)
+    read = partial(from_body_and_path, body, in_path) if in_path else partial(from_body, body)
+    return read(route.asked) if len(body) <= _QUICK else await run_in_threadpool(read, route.asked)
 
 
 async def _body(request: Request) -> bytes:
@@ -259,8 +262,11 @@ def _add_pages(app: Described, maker: _Maker) -> None:
         experiment_id = headers.get("x-mlflow-experiment-id")
         if not experiment_id:
             raise invalid("Missing value for required header 'x-mlflow-experiment-id'.")
-        body = unpacked(await _body(request), headers.get("content-encoding", "").lower())
-        found = spans_by_trace(_grant(request).cleaned(body), as_json=kind == _JSON)
+        body, encoding = await _body(request), headers.get("content-encoding", "").lower()
+        # On the loop a small body could hold up everybody: it may be much once it is unpacked.
+        found = await run_in_threadpool(
+            lambda: spans_by_trace(_grant(request).cleaned(unpacked(body, encoding)), as_json=kind == _JSON)
+        )
         await run_in_threadpool(again.act, traces.add_spans, maker.desk(request), experiment_id, found)
         return Response(b"", media_type=_PROTOBUF)
 

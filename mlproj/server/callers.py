@@ -27,6 +27,10 @@ class Caller(Protocol):
         """Whether they may do that with an experiment (by id) or a registered model (by name)."""
         ...
 
+    def may_make(self) -> bool:
+        """Whether they may make things, and send what is to be kept."""
+        ...
+
     def visible(self, kind: Kind) -> frozenset[str] | None:
         """Of all experiments or registered models those that they may read; None for every one."""
         ...
@@ -55,6 +59,9 @@ class Anybody:
     admin = True
 
     def may(self, level: Level, kind: Kind, thing: str) -> bool:
+        return True
+
+    def may_make(self) -> bool:
         return True
 
     def visible(self, kind: Kind) -> frozenset[str] | None:

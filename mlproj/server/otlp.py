@@ -24,6 +24,7 @@ from mlproj.server.protobuf import (
     one_of,
     text,
 )
+from mlproj.server.reading import refuse_crowded
 
 Span = dict[str, Any]
 
@@ -132,6 +133,7 @@ def _spans(content: Mapping[str, Any]) -> Iterator[Span]:
 
 def _from_json(body: bytes) -> dict[str, Any]:
     """OpenTelemetry's JSON spells fields in camel case and ids in hexadecimal digits."""
+    refuse_crowded(body)
     content = _plain(json.loads(body))
     if not isinstance(content, dict):
         raise ValueError("it is no object")

@@ -6,13 +6,16 @@ The protobuf package is 1.5 MiB for one message that one route takes.
 from __future__ import annotations
 
 import base64
+import itertools
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 _DEEPEST = 64
+MOST_FIELDS = 1_000_000
+"""Of one message with all in it: two bytes may be a field, and take hundreds where they are read."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -74,13 +77,19 @@ def messages(name: str, kind: str) -> Field:
     return Field(name, message=kind, repeated=True)
 
 
-def read(body: bytes, kind: str, known: Messages, depth: int = 0) -> dict[str, Any]:
+def read(body: bytes, kind: str, known: Messages) -> dict[str, Any]:
     """The message as JSON. Unknown fields are passed over. Raises Malformed."""
+    return _read(body, kind, known, 0, itertools.count(1))
+
+
+def _read(body: bytes, kind: str, known: Messages, depth: int, counted: Iterator[int]) -> dict[str, Any]:
     if depth > _DEEPEST:
         raise Malformed("it is nested too deeply")
     found: dict[str, Any] = {}
     position = 0
     while position < len(body):
+        if next(counted) > MOST_FIELDS:
+            raise Malformed("it has too many fields")
         tag, position = _varint(body, position)
         value, position = _value(body, position, tag & 7)
         field = known[kind].get(tag >> 3)
@@ -90,7 +99,7 @@ def read(body: bytes, kind: str, known: Messages, depth: int = 0) -> dict[str, A
             found[field.name] = field.read(value)
         else:
             assert isinstance(value, bytes)
-            inner = read(value, field.message, known, depth + 1)
+            inner = _read(value, field.message, known, depth + 1, counted)
             if field.repeated:
                 found.setdefault(field.name, []).append(inner)
             else:

@@ -27,11 +27,13 @@ _WRONG = re.compile(r"(?P<why>.*?) - at `\$\.?(?P<path>.*)`")
 _SEE = " See the API docs for more information about request parameters."
 _UNDERSCORE = re.compile(r"_([a-z0-9])")
 _DEEPEST = 100
+_MOST_VALUES = 2_000_000
 
 
 def from_body(body: bytes, kind: type[Asked]) -> Asked:
     """The request that a body holds; an empty one is a request without fields. Raises Failure."""
     body = body or b"{}"
+    refuse_crowded(body)
     # Most requests have no capitals, which is quicker to see than each name that is not there.
     if body.islower() or not any(name in body for name in _camel_names(kind)):
         # Rare forms cost a second look: nulls, `NaN`, a body that was encoded twice.
@@ -40,8 +42,15 @@ def from_body(body: bytes, kind: type[Asked]) -> Asked:
     return from_fields(_spelt(_lenient(body), kind), kind)
 
 
+def refuse_crowded(body: bytes) -> None:
+    """Raises Failure for JSON of so many values that reading it would take the memory of hundreds of it."""
+    if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise invalid(f"The request holds more than {_MOST_VALUES} values.{_SEE}")
+
+
 def from_body_and_path(body: bytes, in_path: Mapping[str, str], kind: type[Asked]) -> Asked:
     """As `from_body`, with fields that the path names; it outranks the body."""
+    refuse_crowded(body)
     content = _spelt(_lenient(body or b"{}"), kind)
     return from_fields({**content, **in_path} if isinstance(content, dict) else content, kind)
 

@@ -132,6 +132,7 @@ def _sending(make_desk: MakeDesk) -> Callable[[Request], Any]:
 def _receive(desk: Desk, pieces: Iterator[bytes]) -> tuple[Digest, ...]:
     with _told(desk):
         view = View(desk)
+        view.send()
         try:
             came = unpack(pieces, view.store.blobs, view.store.root / "uploads")
         except ValueError as error:

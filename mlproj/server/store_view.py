@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from typing import NoReturn
 
@@ -14,11 +15,15 @@ from mlproj.model.record import BlobReference
 from mlproj.model.run import Run
 from mlproj.ports import RunQuery, RunStore
 from mlproj.server.desk import Desk
-from mlproj.server.failures import DENIED, NO_ENDPOINT, Failure
+from mlproj.server.failures import DENIED, NO_ENDPOINT, Failure, invalid
 from mlproj.server.held import held_by
 
 _RECENT = 20
 """Of so many runs it is looked at what they name, where somebody wants to know what need not be sent."""
+
+
+_AT_ONCE = 100_000
+"""Runs that one request may name: each is looked up."""
 
 
 class View:
@@ -39,6 +44,17 @@ class View:
         if not self.caller.admin:
             _deny(f"{what} is for the server's administrators")
 
+    def manage(self, what: str, kind: str, thing: str) -> None:
+        """As `refuse_others`, for what changes something, which is written down."""
+        self.caller.note(kind, thing, changes=True)
+        self.refuse_others(what)
+
+    def send(self) -> None:
+        """Raises Failure for whoever may only read."""
+        self.caller.note("contents", "", changes=True)
+        if not self.caller.may_make():
+            _deny("your token lets you read, and not send anything")
+
     def sees(self, run_id: str) -> bool:
         if self.within is None:
             return True
@@ -55,6 +71,7 @@ class View:
     def write(self, run_id: str, level: Level = Level.EDIT) -> None:
         """As `read`, and Failure where it can be read alone."""
         self.read(run_id)
+        self.caller.note("run", run_id, changes=True)
         self.write_experiment(self.store.experiment_of(run_id), level)
 
     def write_experiment(
@@ -77,7 +94,10 @@ class View:
         return found
 
     def seen(self, run_ids: Iterable[str]) -> tuple[str, ...]:
-        return tuple(run_id for run_id in run_ids if self.sees(run_id))
+        named = tuple(dict.fromkeys(run_ids))
+        if len(named) > _AT_ONCE:
+            raise invalid(f"at most {_AT_ONCE} runs are asked for at once, and not {len(named)}")
+        return tuple(run_id for run_id in named if self.sees(run_id))
 
     def seen_runs(self, runs: Sequence[Run]) -> tuple[Run, ...]:
         return tuple(run for run in runs if self.sees(run.run_id))
@@ -95,7 +115,7 @@ class View:
         if self.caller.admin:
             return frozenset(wanted)
         found = wanted & self.store.reception.sent(self.caller.name or "")
-        for run_id in dict.fromkeys((*runs, *self._recent())):
+        for run_id in dict.fromkeys((*itertools.islice(runs, _AT_ONCE), *self._recent())):
             if found == wanted:
                 break
             found |= wanted & self.named(run_id)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlproj.errors import StoreError
+from mlproj.model.redaction import without_credentials
 
 FOLDER = ".mlproj"
 DATABASE = "store.db"
@@ -49,7 +50,7 @@ def locate(explicit: str | None, environ: Mapping[str, str], directory: Path) ->
         return _nearest(directory) or directory / FOLDER
     if "://" in chosen:
         raise StoreError(
-            f"runs are kept in a folder or at a server, not in `{chosen}`",
+            f"runs are kept in a folder or at a server, not in `{without_credentials(chosen)}`",
             hint="name a folder, the `http://` address of what `mlproj server` started, or a database's URI",
         )
     return Path(os.path.abspath(directory / Path(chosen).expanduser()))

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from mlproj.errors import StoreError
+from mlproj.model.redaction import without_credentials
 from mlproj.store.database import FILE
 
 BESIDE = "mlproj-server"
@@ -59,7 +60,7 @@ def _folder(place: str) -> str:
         return os.path.expanduser(place)
     split = urlsplit(place)
     if split.scheme != "file" or split.netloc not in ("", "localhost"):
-        raise StoreError(f"files cannot be kept at `{place}`", hint="name a folder")
+        raise StoreError(f"files cannot be kept at `{without_credentials(place)}`", hint="name a folder")
     return unquote(split.path)
 
 

@@ -56,6 +56,42 @@ def test_what_leads_out_of_a_folder_stays_there(tmp_path: Path) -> None:
     verify(tmp_path / "store", tmp_path)
 
 
+def test_a_folder_that_somebody_prepared_has_nothing_of_ours_read(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "key").write_text("of somebody")
+    place = experiment(tmp_path / "mlruns")
+    folder = run(place)
+    for name in ("artifacts", "tags", "params"):
+        (folder / name).rmdir()
+        (folder / name).symlink_to(private)
+    for number, uri in enumerate(
+        (private.as_uri(), str(private), f"local://{private}", "local:///{}/artifacts")
+    ):
+        run_id = str(number) * 32
+        odd = run(place, run_id, artifact_uri=uri.format(run_id))
+        (odd / "artifacts").rmdir()
+    (run(place, "a" * 32) / "meta.yaml").unlink()
+    (place / ("a" * 32) / "meta.yaml").symlink_to(folder / "meta.yaml")
+    letters = zip("abcdefgh", "bcdefghi", strict=True)
+    lines = (f"{each}: &{each} [{', '.join([f'*{before}'] * 9)}]\n" for before, each in letters)
+    bomb = f"a: &a [x, x]\n{''.join(lines)}"
+    (run(place, "b" * 32) / "meta.yaml").write_text(f"{bomb}name: *i\nrun_name: *i\n")
+    moved = move("mlruns", tmp_path / "store", folder=tmp_path)
+    assert moved["files"] == 0 and moved["runs"]["new"] == 5
+    untaken = {each["what"]: each["why"] for each in moved["untaken"]}
+    assert all("is not where MLflow keeps files" in untaken[f"files of run {str(n) * 32}"] for n in range(3))
+    assert "at no place that artifacts are taken from" in untaken[f"files of run {'3' * 32}"]
+    assert any("a" * 32 in what and "it is a link" in what for what in untaken)
+    assert any("b" * 32 in what and "by aliases" in what for what in untaken)
+    store = open_store(tmp_path / "store", create=False)
+    assert "of somebody" not in repr([store.index(each.run_id) for each in store.listing()])
+    assert not any(
+        b"of somebody" in store.blobs.path(digest).read_bytes() for digest in store.blobs.digests()
+    )
+    store.close()
+
+
 def test_what_cannot_be_taken_is_named_and_the_rest_is_taken(tmp_path: Path) -> None:
     place = experiment(tmp_path / "mlruns")
     folder = run(place)

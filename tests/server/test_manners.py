@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -255,9 +257,23 @@ def test_a_fault_of_what_stands_around_the_application_is_told(
     assert "RuntimeError: broken" in told[0]["traceback"]
 
 
+def test_a_request_has_one_host(store: FolderStore) -> None:
+    with ruled(store, Rules()) as caller:
+        parts = urlsplit(caller.uri)
+        for hosts in (("127.0.0.1", "evil.example"), ("evil.example", "127.0.0.1")):
+            with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
+                lines = "".join(f"Host: {host}\r\n" for host in hosts)
+                connection.sendall(f"GET {VERSION} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
+                status = connection.makefile("rb").readline().split()[1]
+            assert status in (b"400", b"403"), hosts
+
+
 def test_a_path_cannot_forge_a_line() -> None:
     assert "\n" not in json.dumps(shown_path("/x\n2026 info request"))
     assert len(shown_path("/" + "x" * 100_000)) < 1000
+    link = f"/below/l/u.ada/1700000000/{'a' * 64}/api/2.0/mlflow-artifacts/artifacts/x"
+    assert "a" * 64 not in shown_path(link) and "u.ada" in shown_path(link)
+    assert "secret" not in shown_path("/t/secret/api/2.0/mlflow/runs/get")
 
 
 def test_it_is_ready_while_database_and_artifacts_are(store: FolderStore, caller: Caller) -> None:

@@ -141,3 +141,13 @@ def test_a_body_may_be_compressed_and_not_without_bound() -> None:
     ):
         with pytest.raises(Failure):
             unpacked(body, encoding)
+
+
+def test_a_small_body_does_not_become_more_than_a_server_bears() -> None:
+    """Two bytes may be an event: fifteen million of them are some hundred KB, compressed."""
+    span = field(1, b"a" * 16) + field(2, b"b" * 8) + field(11, b"") * 1_100_000
+    with pytest.raises(Failure):
+        spans_by_trace(field(1, field(2, field(2, span))), as_json=False)
+    crowded = b'{"resourceSpans":[' + b"[]," * 2_100_000 + b"[]]}"
+    with pytest.raises(Failure, match="values"):
+        spans_by_trace(crowded, as_json=True)

@@ -127,3 +127,13 @@ def test_the_path_outranks_the_body() -> None:
         b'{"model_id": "other"}', {"model_id": "m", "tag_key": "t"}, DeleteLoggedModelTag
     )
     assert read == DeleteLoggedModelTag(model_id="m", tag_key="t")
+
+
+def test_more_values_than_a_server_bears_are_refused() -> None:
+    crowded = b'{"experimentIds": [' + b"[]," * 2_100_000 + b"[]]}"
+    with pytest.raises(Failure, match="more than 2000000 values"):
+        from_body(crowded, SearchRuns)
+    with pytest.raises(Failure, match="more than 2000000 values"):
+        from_body_and_path(crowded, {}, SearchRuns)
+    many = from_body(b'{"experiment_ids": [' + b'"1",' * 600_000 + b'"2"]}', SearchRuns)
+    assert len(many.experiment_ids) == 600_001

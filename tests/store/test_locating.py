@@ -57,3 +57,10 @@ def test_a_network_file_system_is_recognized(tmp_path: Path, kind: str, told: st
     )
     assert network_file_system(tmp_path, mounts) == told
     assert network_file_system(tmp_path, tmp_path / "missing") is None
+
+
+def test_a_password_is_in_no_message(tmp_path: Path) -> None:
+    for uri in ("postgresqlx://joe:hidden@host/db", "s3://joe:hidden@host/db"):
+        with pytest.raises(StoreError, match="not in") as refused:
+            locate(uri, {}, tmp_path)
+        assert "hidden" not in refused.value.message

@@ -128,7 +128,7 @@ class DatabaseHistory:
         return versions_in(self._rows, name)
 
     def files(self, kind: str, name: str, uri: str) -> Files:
-        return files_at(uri, self._proxied, self._beside)
+        return files_at(uri, name, self._proxied, self._beside)
 
     def unknown(self) -> Iterator[str]:
         for table, words in _UNKNOWN.items():

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -19,13 +19,25 @@ from mlproj.remote.history.names import is_inside
 
 _PIECE = 1 << 20
 _EXTRAS = {"s3": "s3", "gs": "gs", "abfs": "azure", "abfss": "azure", "wasbs": "azure"}
+_FAR = frozenset(
+    (
+        *("s3", "s3a", "r2", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs", "dbfs"),
+        *("hdfs", "webhdfs", "ftp", "sftp", "oss", "oci", "b2"),
+    )
+)
+"""Where MLflow keeps artifacts. Of what fsspec knows beside, some is this machine, or whatever it reaches."""
+_ARTIFACTS = "artifacts"
 PROXIED = "mlflow-artifacts"
 """The scheme of addresses that mean a folder which only the server knows."""
 
 
-def files_at(uri: str, proxied: str | None, beside: Path = Path()) -> Files:
-    """The files at an address. `proxied` is what `mlflow-artifacts:` stands for, if anybody said so; what is
-    relative is so to the folder `beside`. Raises DataError."""
+def files_at(uri: str, name: str, proxied: str | None, beside: Path = Path()) -> Files:
+    """The files of the thing of that name at an address. `proxied` is what `mlflow-artifacts:` stands for, if
+    anybody said so; what is relative is so to the folder `beside`.
+
+    Raises DataError, also for an address that MLflow gives no thing of that name: whoever prepared a history
+    could have us read any folder of this machine, and any place that we have the keys to.
+    """
     scheme = urlsplit(uri).scheme
     if scheme == PROXIED:
         if proxied is None:
@@ -33,10 +45,17 @@ def files_at(uri: str, proxied: str | None, beside: Path = Path()) -> Files:
                 f"`{uri}` is in a folder that only its server knows",
                 hint="say which with `--artifacts-destination`, as it is said to `mlflow server`",
             )
-        return files_at(f"{proxied.rstrip('/')}/{unquote(urlsplit(uri).path).strip('/')}", None, beside)
+        inside = unquote(urlsplit(uri).path).strip("/")
+        if not is_inside(inside):
+            raise DataError(f"`{uri}` leads out of the folder that its server keeps")
+        return files_at(f"{proxied.rstrip('/')}/{inside}", name, None, beside)
+    if PurePosixPath(unquote(urlsplit(uri).path)).parts[-2:] != (name, _ARTIFACTS):
+        raise DataError(f"`{uri}` is not where MLflow keeps files: that ends with `{name}/{_ARTIFACTS}`")
     if scheme in ("", "file"):
         path = unquote(urlsplit(uri).path) if scheme else uri
         return FolderFiles(beside / path)
+    if scheme not in _FAR:
+        raise DataError(f"`{uri}` is at no place that artifacts are taken from: {', '.join(sorted(_FAR))}")
     return FarFiles(uri)
 
 
@@ -47,6 +66,8 @@ class FolderFiles:
         self._folder = folder
 
     def listed(self) -> Iterator[tuple[str, int]]:
+        if self._folder.is_symlink() or self._folder.parent.is_symlink():
+            return
         for inside, folders, names in os.walk(self._folder, onerror=_fail):
             folders.sort()
             for name in sorted(names):

@@ -98,7 +98,7 @@ class FolderHistory:
                 own = place / below / name / "artifacts"
                 if own.is_dir():
                     return FolderFiles(own)
-        return files_at(uri, self._proxied)
+        return files_at(uri, name, self._proxied)
 
     def unknown(self) -> Iterator[str]:
         yield from self._unread

@@ -13,6 +13,8 @@ import yaml
 from mlproj.errors import DataError
 
 META = "meta.yaml"
+_MOST_ALIASES = 20
+"""A few of them, one in another, are enough for more than a memory holds."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -20,12 +22,21 @@ def read_meta(folder: Path, name: str = META) -> Mapping[str, Any]:
     """What the YAML file in a folder says. Raises DataError."""
     path = folder / name
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
+        if path.is_symlink():
+            raise ValueError("it is a link, and links are not followed")
+        text = path.read_text(encoding="utf-8")
+        if "&" in text and "*" in text and _aliases(text) > _MOST_ALIASES:
+            raise ValueError("it says things over and over by aliases, as MLflow does not")
+        found = yaml.load(text, _LOADER)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise DataError(f"`{path}` cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
         raise DataError(f"`{path}` describes nothing")
     return found
+
+
+def _aliases(text: str) -> int:
+    return sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _LOADER))
 
 
 def folders_in(folder: Path) -> Iterator[Path]:
@@ -50,7 +61,9 @@ def texts_in(folder: Path) -> dict[str, str]:
 
 
 def files_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The regular files below a folder, by path."""
+    """The regular files below a folder, by path; none where it is a link."""
+    if folder.is_symlink():
+        return
     for inside, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):

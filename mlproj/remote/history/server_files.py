@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +32,7 @@ def server_files(connection: Connection, kind: str, name: str, uri: str, proxied
     place = (place_of_model if kind == MODELS else place_of_run)(name, uri)
     if scheme in (PROXIED, "", "file"):
         return _ServedFiles(connection, place)
-    return _ElseFar(_ServedFiles(connection, place), uri, proxied)
+    return _ElseFar(_ServedFiles(connection, place), partial(files_at, uri, name, proxied))
 
 
 class _ServedFiles:
@@ -103,16 +104,15 @@ class _TraceFiles:
 class _ElseFar:
     """Files that the server may hand on from elsewhere; if not, we go there ourselves."""
 
-    def __init__(self, served: _ServedFiles, uri: str, proxied: str | None) -> None:
+    def __init__(self, served: _ServedFiles, elsewhere: Callable[[], Files]) -> None:
         self._served: Files = served
-        self._uri = uri
-        self._proxied = proxied
+        self._elsewhere = elsewhere
 
     def listed(self) -> Iterator[tuple[str, int]]:
         try:
             found = list(self._served.listed())
         except DataError:
-            self._served = files_at(self._uri, self._proxied)
+            self._served = self._elsewhere()
             found = list(self._served.listed())
         yield from found
 

@@ -44,7 +44,7 @@ FREE = frozenset({"/health", "/ready", "/version"})
 """What anybody is told: nothing that is anybody's."""
 
 _RUN = re.compile(r"/t/(?P<token>[^/]*)(?P<rest>/.*)?", re.DOTALL)
-_REMOVES = re.compile(r"/delete(?:[-/]|$)|/abort/")
+_REMOVES = re.compile(r"/delete(?:[-/]|$)|/abort/|/store/(?:runs/hide|garbage/)")
 _OF_RIGHTS = ("/mlflow/users/", "/permissions/")
 _ASK = (b"www-authenticate", b'Basic realm="mlproj", charset="UTF-8"')
 

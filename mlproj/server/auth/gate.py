@@ -95,11 +95,12 @@ class Gate:
         return _of_user(known.user, kept)
 
     def _by_token(self, shown: ByToken, address: str) -> Identity:
-        self._refuse_hurry(shown.id, address)
+        # Nobody guesses one of these: who has a good one does not wait because of others behind the address.
         known = self._users.tokens.known(shown.id)
         digest = "" if known is None else known.digest
         same = hmac.compare_digest(digest, Digest.of(shown.whole.encode()))
         if known is None or not same or not _is_good(known):
+            self._refuse_hurry(shown.id, address)
             self._slowing.failed(shown.id, address)
             raise _unknown()
         if known.token.run_id is None and _is_long_ago(known.token.used):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 
 import msgspec
 
+from mlproj.server.addresses import network_of
+
 FREE = 5
 """So many failures cost nothing: people mistype."""
 FREE_OF_ADDRESS = 50
@@ -35,10 +37,12 @@ class Slowing:
 
     def wait(self, name: str, address: str) -> float:
         """Seconds until the next attempt is looked at; 0 where it is at once."""
+        address = network_of(address)
         with self._lock:
             return max(self._left((name, address), FREE), self._left(address, FREE_OF_ADDRESS))
 
     def failed(self, name: str, address: str) -> None:
+        address = network_of(address)
         with self._lock:
             for key in ((name, address), address):
                 count = self._counts.setdefault(key, _Count())
@@ -51,7 +55,7 @@ class Slowing:
     def succeeded(self, name: str, address: str) -> None:
         """Forgets what this user got wrong from there; what others did from there stays."""
         with self._lock:
-            self._counts.pop((name, address), None)
+            self._counts.pop((name, network_of(address)), None)
 
     def _left(self, key: Hashable, free: int) -> float:
         count = self._counts.get(key)

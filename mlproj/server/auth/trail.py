@@ -7,15 +7,21 @@ alike as one with a count. Whoever changes rights, removes something or is refus
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from mlproj.access_ports import Audit
 from mlproj.model.access import Deed
+from mlproj.server.addresses import network_of
 
 EVERY_S = 1.0
 _MOST = 2000
+_NOT_LET_IN = (401, 429)
+REFUSALS = 20
+"""So many different requests of one address that are refused in that time are told apart. Of more, as
+somebody can send without end, it is written how many there were."""
 
 
 class Trail:
@@ -25,6 +31,7 @@ class Trail:
         self._audit = audit
         self._unexpected = unexpected
         self._gathered: dict[Deed, Deed] = {}
+        self._refused: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._over = False
@@ -42,8 +49,9 @@ class Trail:
 
     def gather(self, deed: Deed) -> None:
         """Has it written within a second or so."""
-        alike = replace(deed, time="")
         with self._lock:
+            deed = self._of_many(deed)
+            alike = replace(deed, time="")
             known = self._gathered.get(alike)
             self._gathered[alike] = deed if known is None else replace(known, times=known.times + 1)
             full = len(self._gathered) >= _MOST
@@ -73,10 +81,31 @@ class Trail:
                 self._put_back(deeds)
                 self._unexpected(error)
 
+    def _of_many(self, deed: Deed) -> Deed:
+        """The deed, without what is its own where too many are being refused."""
+        if deed.status < 400 or replace(deed, time="") in self._gathered:
+            return deed
+        address = network_of(deed.address or "")
+        self._refused[address] += 1
+        if self._refused[address] <= REFUSALS:
+            return deed
+        return Deed(
+            time=deed.time,
+            # Whoever was not let in only says who they are.
+            user=None if deed.status in _NOT_LET_IN else deed.user,
+            token=None,
+            address=address,
+            action="…",
+            kind=None,
+            thing=None,
+            status=0,
+        )
+
     def _taken(self) -> tuple[Deed, ...]:
         with self._lock:
             deeds = tuple(self._gathered.values())
             self._gathered.clear()
+            self._refused.clear()
         return deeds
 
     def _put_back(self, deeds: tuple[Deed, ...]) -> None:

@@ -47,6 +47,9 @@ class Gate:
         host, origin = b"", None
         for name, value in scope["headers"]:
             if name == b"host":
+                if host:
+                    # Whoever goes by the other one would go by what nobody looked at.
+                    return Failure(DENIED, _WRONG_HOST)
                 host = value
             elif name == b"origin":
                 origin = value

@@ -17,7 +17,8 @@ from mlproj.model.moment import now
 from mlproj.model.redaction import MASK, without_credentials
 
 _STANDARD_ERROR = 2
-_TOKEN = re.compile(r"/t/[^/\s]+")
+_TOKEN = re.compile(r"(?P<place>/t/|/l/[^/]+/[0-9]+/)[^/\s]+")
+"""Of a run, and of a link that lets in by itself."""
 _LONGEST_PATH = 500
 _BARE = re.compile(r"[\w.,:/@+*\-]+", re.ASCII)
 
@@ -56,7 +57,7 @@ class Log:
 
 def shown_path(path: str) -> str:
     """A path for the log: without the token that may be in it, and not longer than a line bears."""
-    return _TOKEN.sub(f"/t/{MASK}", path)[:_LONGEST_PATH]
+    return _TOKEN.sub(rf"\g<place>{MASK}", path)[:_LONGEST_PATH]
 
 
 def _shown(value: str | int | float) -> str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from mlproj.server.access import Application, Receive, Refusal, Scope, Send
+from mlproj.server.addresses import network_of
 from mlproj.server.failures import TOO_MANY, Failure
 from mlproj.server.hosting.notes import notes_of
 from mlproj.server.hosting.rules import Rate
@@ -73,7 +74,8 @@ class Paced:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         notes = notes_of(scope)
-        wait = self._ledger.wait_s(f"user {notes.user}" if notes.user else f"address {notes.address}")
+        caller = f"user {notes.user}" if notes.user else f"address {network_of(notes.address or '')}"
+        wait = self._ledger.wait_s(caller)
         if not wait:
             await self._inner(scope, receive, send)
             return

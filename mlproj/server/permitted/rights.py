@@ -21,6 +21,9 @@ from mlproj.server.auth.known import KnownCaller
 from mlproj.server.failures import DENIED, Failure
 from mlproj.tracking_ports import Tracking
 
+_FEW = 100
+"""So many things are looked up one by one, and more of them by a list of all."""
+
 
 class Rights:
     """One caller's rights to what is in `inner`.
@@ -86,8 +89,11 @@ class Rights:
 
     def readable(self, experiment_ids: Sequence[str]) -> tuple[str, ...]:
         """Those of some experiments that they may read; the others are passed over as if they were not."""
-        may = self._caller.may
-        return tuple(each for each in experiment_ids if may(Level.READ, Kind.EXPERIMENT, each))
+        may, named = self._caller.may, tuple(dict.fromkeys(experiment_ids))
+        if len(named) > _FEW:
+            seen = self._caller.visible(Kind.EXPERIMENT)
+            named = named if seen is None else tuple(each for each in named if self.key(each) in seen)
+        return tuple(each for each in named if may(Level.READ, Kind.EXPERIMENT, each))
 
     def among(self, kind: Kind, within: Collection[str] | None) -> Collection[str] | None:
         """What a search may find of those that it is `within`; None for everything."""

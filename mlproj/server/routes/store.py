@@ -37,6 +37,7 @@ class StoreRoute(msgspec.Struct, frozen=True):
 
 def begin(view: View, asked: wire.Begin) -> wire.Begun:
     view.enter(index_of(asked.run).experiment)
+    view.caller.note("run", asked.run.run_id, changes=True)
     experiment_id = view.store.reception.open(asked.run)
     users = view.desk.users
     token = users.run_token(asked.run.run_id, view.caller.name) if asked.logs and users is not None else None
@@ -158,6 +159,7 @@ def bring(view: View, asked: wire.Bring) -> Run:
     except ValueError as error:
         raise StoreError(f"run `{asked.run.run_id}` cannot be recorded: {error}") from error
     view.enter(index_of(run).experiment)
+    view.caller.note("run", run.run_id, changes=True)
     view.refuse_unknown(run, (*blobs_of(run), *added))
     return view.store.bring(run, asked.payload, asked.amendments)
 

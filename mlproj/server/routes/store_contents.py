@@ -54,6 +54,7 @@ def files(view: View, asked: wire.Named) -> tuple[tuple[bytes, Digest], ...]:
 
 
 def add_folder(view: View, asked: wire.Folder) -> None:
+    view.send()
     view.store.contents.add_folder(asked.manifest)
 
 

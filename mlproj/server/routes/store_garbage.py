@@ -19,7 +19,7 @@ _DIGESTS_AT_ONCE = 10_000
 
 
 def forget(view: View, asked: wire.Forget) -> None:
-    view.refuse_others("forgetting runs")
+    view.manage("forgetting runs", "run", ", ".join(asked.run_ids))
     # Who it was is known here, where there are users.
     view.store.housekeeper.forget(asked.run_ids, who=view.caller.name or asked.who, why=asked.why)
 
@@ -31,7 +31,7 @@ def garbage(view: View, asked: wire.Sweep) -> Garbage:
 
 def remove(view: View, asked: wire.Refuse) -> Removed:
     """Only what is garbage by our own look goes, whatever else is named."""
-    view.refuse_others(_TIDYING)
+    view.manage(_TIDYING, "contents", "")
     now = view.store.housekeeper.garbage(grace_s=0)
     blobs = {digest: used for digest, used in asked.garbage.blobs.items() if digest in now.blobs}
     leftovers = tuple(path for path in asked.garbage.leftovers if path in set(now.leftovers))

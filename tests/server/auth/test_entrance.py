@@ -9,14 +9,20 @@ from pathlib import Path
 import pytest
 
 from mlproj import wiring
+from mlproj.errors import StoreError
 from mlproj.model.access import Kind, Level
+from mlproj.model.digest import folder_manifest
+from mlproj.server.addresses import network_of
 from mlproj.server.app import create_app
+from mlproj.server.auth.slowing import Slowing
+from mlproj.server.auth.trail import REFUSALS
 from mlproj.store.folder import FolderStore
 from mlproj.store.tracking.opening import open_tracking
+from tests.remote.store.serving import far
 from tests.server.calling import API, calling, served, wait_until
 from tests.server.conftest import files_of
 from tests.server.guarded import Guarded, basic, bearer, guarded
-from tests.store.runs import begun
+from tests.store.runs import begun, ended
 
 SEARCH = f"{API}/experiments/search?max_results=10"
 UNKNOWN = (401, "UNAUTHENTICATED")
@@ -125,6 +131,40 @@ def test_guessing_is_slowed_for_the_one_who_guesses_alone(server: Guarded) -> No
     # Not even the right one is looked at meanwhile; others are.
     assert server.caller("ada").raw("GET", SEARCH)[0] == 429
     assert server.caller("bob").raw("GET", SEARCH)[0] == 200
+
+
+def test_a_token_is_good_whoever_guesses_beside_it(server: Guarded) -> None:
+    token = server.users.tokens.create("ada", label="ci")[1]
+    codes = [server.by(basic(f"user{number}", "a guess")).raw("GET", SEARCH)[0] for number in range(55)]
+    assert codes == [401] * 50 + [429] * 5
+    assert server.caller("ada").raw("GET", SEARCH)[0] == 429
+    assert server.by(bearer(token)).raw("GET", SEARCH)[0] == 200
+    wrong = f"{token[:-4]}abcd"
+    assert server.by(bearer(wrong)).raw("GET", SEARCH)[0] == 429
+
+
+def test_one_who_has_many_addresses_is_one() -> None:
+    slowing = Slowing(clock=lambda: 0.0)
+    for number in range(5):
+        slowing.failed("ada", f"2001:db8:1:2::{number:x}")
+    assert slowing.wait("ada", "2001:db8:1:2:ffff::1") > 0
+    assert slowing.wait("ada", "2001:db8:1:3::1") == slowing.wait("ada", "192.0.2.1") == 0
+    slowing.succeeded("ada", "2001:db8:1:2:abcd::")
+    assert slowing.wait("ada", "2001:db8:1:2::1") == 0
+    assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
+    assert network_of("fe80::1%eth0") == "fe80::/64" and network_of("a:b") == "a:b"
+
+
+def test_the_audit_is_not_filled_by_whoever_is_refused(server: Guarded) -> None:
+    stranger = server.by({})
+    for number in range(300):
+        stranger.raw("GET", f"/{number}/{'x' * 1000}")
+    wait_until(lambda: sum(deed.times for deed in server.users.audit.all(limit=1000)) >= 300)
+    deeds = server.users.audit.all(limit=1000)
+    assert sum(deed.times for deed in deeds) == 300
+    assert {deed.status for deed in deeds} == {401, 0}
+    seconds = len({deed.time[:19] for deed in deeds}) + 1
+    assert len(deeds) <= (REFUSALS + 1) * seconds
 
 
 def test_a_password_is_kept_as_nothing_that_lets_in(server: Guarded) -> None:
@@ -252,3 +292,35 @@ def test_what_is_done_and_what_is_refused_is_written_down(server: Guarded, run: 
     assert server.users.audit.all(limit=1)[0].action.endswith("experiments/permissions/create")
     ada.done("POST", "runs/restore", run_id=run)
     wait_until(lambda: bool(server.users.audit.all(limit=1)[0].action.endswith("restore")))
+
+
+def test_what_is_done_to_whole_runs_is_written_down_too(server: Guarded, tmp_path: Path) -> None:
+    token = server.users.tokens.create("root", label="all")[1]
+    store = far(server.uri, tmp_path / "cache", {"MLPROJ_TOKEN": token})
+    run = begun(store.blobs)
+    with store.begin(run):
+        store.seal(ended(store.blobs, run))
+    store.hide(run.run_id)
+    # What removes something is there before the answer.
+    newest = server.users.audit.all(limit=1)[0]
+    assert (newest.user, newest.kind, newest.thing) == ("root", "run", run.run_id)
+    assert newest.action == "POST /api/2.0/mlproj/store/runs/hide"
+    store.housekeeper.forget([run.run_id], who="somebody else", why="x")
+    newest = server.users.audit.all(limit=1)[0]
+    assert (newest.user, newest.thing, newest.status) == ("root", run.run_id, 200)
+    assert newest.action == "POST /api/2.0/mlproj/store/garbage/forget"
+    store.housekeeper.remove(store.housekeeper.garbage(grace_s=0))
+    assert server.users.audit.all(limit=1)[0].action.endswith("garbage/remove")
+    done = {deed.action.rpartition("store/")[2] for deed in server.users.audit.all()}
+    assert done >= {"runs/begin", "runs/seal", "blobs/send"}
+
+
+def test_a_token_to_read_with_sends_nothing_that_would_be_kept(server: Guarded, tmp_path: Path) -> None:
+    token = server.users.tokens.create("ada", label="r", level=Level.READ)[1]
+    store = far(server.uri, tmp_path / "cache", {"MLPROJ_TOKEN": token})
+    digest = store.blobs.here.add_bytes(b"to fill the disk")
+    with pytest.raises(StoreError, match="lets you read"):
+        store.blobs.send([digest])
+    with pytest.raises(StoreError, match="lets you read"):
+        store.contents.add_folder(folder_manifest([(b"a", digest)]))
+    assert digest not in server.store.blobs

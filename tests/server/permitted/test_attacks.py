@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from mlproj.model.access import Kind, Level
 from tests.server.calling import ARTIFACTS, Caller
 from tests.server.guarded import Guarded, guarded
 from tests.server.permitted.world import PROXY, TRACES, seen, settle
+from tests.server.test_otlp import varint
 
 DENIED = (403, "PERMISSION_DENIED")
 MISSING = (404, "RESOURCE_DOES_NOT_EXIST")
@@ -343,3 +347,41 @@ def test_a_reader_registers_a_model_and_writes_nothing_else_to_it(between: Betwe
     emptied = [{"key": "mlflow.modelVersions", "value": "[]"}]
     assert between.bob.refused("PATCH", path, tags=emptied) == DENIED
     between.ada.done("DELETE", f"{path}/mlflow.modelVersions")
+
+
+def test_a_request_that_is_dear_to_read_holds_up_nobody(between: Between) -> None:
+    """It is refused, or read in a thread: the loop that answers everybody goes on meanwhile."""
+    own, other = between.server.caller("bob"), between.server.caller("ada")
+    span = b"\x0a\x10" + b"a" * 16 + b"\x12\x08" + b"b" * 8 + b"\x5a\x00" * 10_000_000
+    content = span
+    for tag in (b"\x12", b"\x12", b"\x0a"):
+        content = tag + varint(len(content)) + content
+    headers = {
+        "content-type": "application/x-protobuf",
+        "content-encoding": "gzip",
+        "x-mlflow-experiment-id": between.his["experiment_id"],
+    }
+    answers: list[int] = []
+    sending = threading.Thread(
+        target=lambda: answers.append(own.raw("POST", "/v1/traces", gzip.compress(content, 1), headers)[0])
+    )
+    longest = 0.0
+    sending.start()
+    while sending.is_alive():
+        began = time.monotonic()
+        assert other.raw("GET", "/version")[0] == 200
+        longest = max(longest, time.monotonic() - began)
+    assert answers == [400]
+    assert longest < 2
+
+
+def test_very_many_experiments_are_looked_for_together(between: Between) -> None:
+    names = [
+        *map(str, range(10**6, 10**6 + 100_000)),
+        between.his["experiment_id"],
+        between.hers["experiment_id"],
+    ]
+    began = time.monotonic()
+    found = between.bob.done("POST", "runs/search", experiment_ids=names)
+    assert {run["info"]["experiment_id"] for run in found["runs"]} == {between.his["experiment_id"]}
+    assert time.monotonic() - began < 10
