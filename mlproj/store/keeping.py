@@ -104,7 +104,8 @@ def _taken_in(place: Place, kind: str, names: Sequence[str], shown: str) -> Left
     """The artifacts of runs, models or traces that are rows, each listed under its owner's name, but those of
     a run, which are listed as its own."""
     outputs = []
-    for file in files_of(place.connection, [owner_of(f"{kind}/{name}") for name in names]):
+    owners = [owner_of(f"{kind}/{name}") for name in names if _is_name(name)]
+    for file in files_of(place.connection, owners):
         _, name, *inside = file.path.split("/", 2)
         if not inside:
             continue  # no artifact of a run is called like the run
@@ -118,11 +119,12 @@ def _taken_in(place: Place, kind: str, names: Sequence[str], shown: str) -> Left
 
 def _folders(root: Path, names: Iterable[str], shown: str) -> list[tuple[Path, str]]:
     """The artifact folder of everything that is named, and what it is listed as."""
-    return [
-        (root / name / ARTIFACTS, f"{shown}{name}")
-        for name in names
-        if name == os.path.basename(name) and name not in ("", ".", "..")
-    ]
+    return [(root / name / ARTIFACTS, f"{shown}{name}") for name in names if _is_name(name)]
+
+
+def _is_name(name: str) -> bool:
+    """Whether it is a folder's: clients choose the ids of traces, which could lead to another's files."""
+    return name == os.path.basename(name) and name not in ("", ".", "..")
 
 
 def _models(place: Place, run_id: str) -> tuple[str, ...]:

@@ -373,3 +373,17 @@ def test_what_stays_on_this_machine_is_bounded(
     assert limited.blobs.path(Digest.of(contents[0])).read_bytes() == contents[0]
     limited.close()
     monkeypatch.undo()
+
+
+def test_the_id_of_a_trace_leads_to_no_files_of_another(
+    store: FolderStore, tracking: Tracking, artifacts: Artifacts
+) -> None:
+    """Clients choose ids: one that begins with another's and a slash would belong to that."""
+    theirs, own = client_run(tracking), client_run(tracking)
+    for trace_id, run_id in (("tr-theirs", theirs), ("tr-theirs/x", own)):
+        tracking.traces.add(trace_id, "0", b'{"trace_metadata":{"mlflow.sourceRun":"%s"}}' % run_id.encode())
+    artifacts.write("traces/tr-theirs/artifacts/traces.json", iter([b"of somebody"]))
+    for run_id, count in ((own, 0), (theirs, 1)):
+        tracking.runs.update(run_id, status=RunStatus.FINISHED, ended=10)
+        outcome = store.find(run_id).outcome
+        assert outcome is not None and len(outcome.outputs) == count
