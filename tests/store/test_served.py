@@ -11,7 +11,7 @@ import pytest
 
 from mlproj.errors import StoreError
 from mlproj.store.opening import open_store
-from mlproj.store.served import Chosen, chosen
+from mlproj.store.served import BESIDE, Chosen, chosen
 from mlproj.wiring import artifacts_of, open_served, tracking_of
 from tests.databases import KINDS, new_uri
 
@@ -41,10 +41,8 @@ def test_a_store_is_chosen(
 @pytest.mark.parametrize(
     ("backend", "destination", "told"),
     [
-        ("runs", "elsewhere", "keeps its files in that folder"),
         ("sqlite:///runs/tracking.db", None, "is not the database of a store"),
         ("sqlite://", None, "is not the database of a store"),
-        (POSTGRESQL, "gopher://host/files", "cannot be kept at"),
         ("file://host/runs", None, "cannot be kept at"),
     ],
 )
@@ -53,6 +51,15 @@ def test_what_cannot_be_a_store_is_refused(
 ) -> None:
     with pytest.raises(StoreError, match=told):
         chosen(backend, destination, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("backend", "destination", "folder"),
+    [("runs", "elsewhere", "runs"), (POSTGRESQL, "s3://bucket/team", BESIDE)],
+)
+def test_contents_may_be_elsewhere(backend: str, destination: str, folder: str, tmp_path: Path) -> None:
+    found = chosen(backend, destination, tmp_path)
+    assert (found.folder, found.contents) == (str(tmp_path / folder), destination)
 
 
 def test_mlflows_own_database_is_told_apart(tmp_path: Path) -> None:
