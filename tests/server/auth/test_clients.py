@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlproj.model.access import Kind, Level
-from tests.mlflow_clients import LINES, QUIET, ClientPython
+from tests.mlflow_clients import QUIET, ClientPython
 from tests.server.guarded import PASSWORDS, Guarded, guarded
 from tests.server.test_clients import FURTHER, FURTHER_PARTS, go_through
 
@@ -31,14 +31,11 @@ def shown(server: Guarded, way: str) -> dict[str, str]:
     if way == "password":
         return {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": PASSWORDS["ada"]}
     token = server.users.tokens.create("ada", label="client")[1]
-    if way == "token":
-        return {"MLFLOW_TRACKING_TOKEN": token}
     return {"MLFLOW_TRACKING_USERNAME": "ci", "MLFLOW_TRACKING_PASSWORD": token}
 
 
-@pytest.mark.parametrize(
-    ("line", "way"), [*((line, "password") for line in LINES), ("3", "token"), ("2.22", "beside")]
-)
+# Passwords and tokens of further lines: `tests/server/test_server.py`.
+@pytest.mark.parametrize(("line", "way"), [("2.22", "password"), ("2.22", "beside")])
 def test_a_user_goes_through_all_that_a_client_can(
     line: str, way: str, client_python: ClientPython, server: Guarded, tmp_path: Path
 ) -> None:
