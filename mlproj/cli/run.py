@@ -246,7 +246,7 @@ def run(
         say("note: `-c` means nothing to this project's environment, and is ignored")
     if dry_run:
         return _dry_run(request, tools, store, as_json)
-    return _run(request, tools, as_json)
+    return _run(request, tools, store, as_json)
 
 
 def _isolation(context: typer.Context, isolated: bool, allow_network: bool) -> Isolation | None:
@@ -291,7 +291,7 @@ def _dry_run(request: RunRequest, tools: Tools, store: str | None, as_json: bool
     return 0
 
 
-def _run(request: RunRequest, tools: Tools, as_json: bool) -> int:
+def _run(request: RunRequest, tools: Tools, store: str | None, as_json: bool) -> int:
     told: list[Reused] = []
 
     with reporting(child_to_stderr=as_json) as report:
@@ -301,7 +301,7 @@ def _run(request: RunRequest, tools: Tools, as_json: bool) -> int:
         reuse = {"reuse": reuse_document(told[0])} if told else {}
         print_document({**whole_document(finished, tools.open_store()), **reuse})
     else:
-        for line in run_summary(finished, told[0] if told else None):
+        for line in run_summary(finished, told[0] if told else None, store):
             say(line)
     return exit_code(finished)
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError, InsecureRequestWarning, SSLError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, ProtocolError, SSLError
 
 from mlproj.errors import MlprojError, NotFound, StoreError, UsageError
 from mlproj.model.redaction import without_credentials
@@ -31,6 +31,11 @@ MOST = 8
 
 _JSON = "application/json"
 _RETRIED = (429, 502, 503, 504)
+_LIMITED = {
+    413: "who keeps it may allow larger requests (`mlproj server --max-request`, and a proxy before it)",
+    429: "wait a while, and try again",
+}
+"""What is to be done about answers that speak of limits of the server, and not of what was asked."""
 _PIECE = 1 << 20
 _MISSING = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND", "NOT_FOUND")
 _LONGEST = 300
@@ -191,6 +196,11 @@ class Connection:
             return NotFound(f"the {self._manner.called} `{self._shown}` does not hold that{told}")
         if answer.status in (404, 405):
             return self._stranger()
+        if answer.status in _LIMITED:
+            return StoreError(
+                f"the {self._manner.called} `{self._shown}` refuses ({answer.status}){told}",
+                hint=_LIMITED[answer.status],
+            )
         if 400 <= answer.status < 500:
             return UsageError(f"the {self._manner.called} `{self._shown}` refuses ({answer.status}){told}")
         return StoreError(f"the {self._manner.called} `{self._shown}` failed ({answer.status}){told}")
@@ -209,6 +219,8 @@ class Connection:
             hint = "`MLFLOW_TRACKING_SERVER_CERT_PATH` names the certificate of whoever vouches for it"
         elif isinstance(reason, (SSLError, ssl.SSLError)):
             hint = "is it `http://`?"
+        elif isinstance(reason, ProtocolError) and self._shown.startswith("http:"):
+            hint = "check that the server runs; is it `https://`?"
         else:
             hint = "check the address, and that the server runs"
         cause = reason.__context__

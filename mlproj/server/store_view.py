@@ -75,13 +75,20 @@ class View:
         self.write_experiment(self.store.experiment_of(run_id), level)
 
     def write_experiment(
-        self, experiment_id: str, level: Level = Level.EDIT, *, hint: str | None = None
+        self,
+        experiment_id: str,
+        level: Level = Level.EDIT,
+        name: str | None = None,
+        *,
+        hint: str = "who manages it lets you in: `mlproj users grant USER EDIT --experiment NAME`",
     ) -> None:
+        """Raises Failure where the caller may not; `name` is what they called it by."""
         if self.caller.may(level, Kind.EXPERIMENT, experiment_id):
             return
+        shown = "that experiment" if name is None else f"the experiment `{name}`"
         if level is Level.MANAGE and self.caller.may(Level.EDIT, Kind.EXPERIMENT, experiment_id):
-            _deny("that experiment is not yours to manage, and who manages it deletes its runs", hint)
-        _deny("that experiment can only be read by you, or is another's", hint)
+            _deny(f"{shown} is not yours to manage, and who manages it deletes its runs", hint)
+        _deny(f"{shown} can only be read by you, or is another's", hint)
 
     def enter(self, name: str) -> str:
         """The id of the experiment of that name for a run to be put into; made by the caller if need be.
@@ -90,7 +97,10 @@ class View:
         if found is None:
             # Who makes it by way of tracking has the rights to it.
             found = self.desk.tracking.experiments.create(name).experiment_id
-        self.write_experiment(found, hint="name another with `--experiment-name`, which makes it if need be")
+        hint = (
+            "name another with `--experiment-name`, or have who manages it let you in: `mlproj users grant`"
+        )
+        self.write_experiment(found, name=name, hint=hint)
         return found
 
     def seen(self, run_ids: Iterable[str]) -> tuple[str, ...]:

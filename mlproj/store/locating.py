@@ -48,6 +48,11 @@ def locate(explicit: str | None, environ: Mapping[str, str], directory: Path) ->
     chosen = explicit or environ.get("MLPROJ_STORE")
     if not chosen:
         return _nearest(directory) or directory / FOLDER
+    if _AT_A_SERVER.match(chosen):
+        raise StoreError(
+            "that is for a store in a folder, and the one that is named has its database at a server",
+            hint="copy it with what the database has (`pg_dump`, `mariadb-dump`), and the contents after it",
+        )
     if "://" in chosen:
         raise StoreError(
             f"runs are kept in a folder or at a server, not in `{without_credentials(chosen)}`",

@@ -113,6 +113,27 @@ def test_what_a_server_says_is_not_told_at_length(stub: Stub) -> None:
     assert SECRET not in caught.value.message and len(caught.value.message) < 500
 
 
+@pytest.mark.parametrize(("status", "hint"), [(413, "--max-request"), (429, "try again")])
+def test_a_limit_of_the_server_is_no_fault_of_the_command(stub: Stub, status: int, hint: str) -> None:
+    stub.answers = [(status, in_form("LIMIT", "no more than that"))] * 5
+    with pytest.raises(StoreError, match=rf"refuses \({status}\): no more than that") as caught:
+        connected(stub.uri).post("runs/create")
+    assert caught.value.hint is not None and hint in caught.value.hint
+
+
+def test_a_server_that_hangs_up_on_http_may_speak_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+
+        def hang_up() -> None:
+            for _ in range(2):
+                rude.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(Away) as caught:
+            connected(f"http://127.0.0.1:{rude.getsockname()[1]}").get("experiments/get")
+    assert caught.value.hint == "check that the server runs; is it `https://`?"
+
+
 def test_a_busy_server_is_asked_again(stub: Stub) -> None:
     stub.answers = [(503, b""), (429, b""), (200, b'{"run": 1}')]
     assert connected(stub.uri).post("runs/create") == {"run": 1}

@@ -158,8 +158,9 @@ def test_nobody_changes_what_they_may_only_read_or_not_even_that(place: Place) -
         with pytest.raises(StoreError, match="can only be read"):
             change(place.reader)
     for store in (place.bob, place.reader):
-        with pytest.raises(StoreError, match="is another's"):
+        with pytest.raises(NotAllowed, match=r"the experiment `of ada` .* is another's") as refused:
             in_experiment(store, "of ada")
+        assert refused.value.hint is not None and "mlproj users grant" in refused.value.hint
     assert place.store.find(hers.run_id).amendments == ()
     place.ada.rename(hers.run_id, "mine")
     assert place.store.find("mine").run_id == hers.run_id

@@ -32,9 +32,12 @@ def test_what_is_named_comes_first(tmp_path: Path) -> None:
     assert locate("/given", environ, tmp_path) == Path("/given")
 
 
-def test_a_database_uri_is_not_taken_for_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="postgresql"):
-        locate("postgresql://host/db", {}, tmp_path)
+@pytest.mark.parametrize("uri", ["postgresql://ada:secret@host/runs", "mysql://ada:secret@host/runs"])
+def test_a_database_uri_is_not_taken_for_a_folder(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(StoreError, match="has its database at a server") as refused:
+        locate(uri, {}, tmp_path)
+    assert refused.value.hint is not None and "pg_dump" in refused.value.hint
+    assert "secret" not in f"{refused.value}{refused.value.hint}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")

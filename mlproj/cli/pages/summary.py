@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from mlproj.cli.words import counted, duration, number, short, size
@@ -10,8 +11,8 @@ from mlproj.model.notes import undeclared
 from mlproj.model.run import Run, Status, models_among
 
 
-def run_summary(run: Run, reused: Reused | None = None) -> Iterator[str]:
-    """The lines said at the end of a run, or of one that is `reused`."""
+def run_summary(run: Run, reused: Reused | None = None, store: str | None = None) -> Iterator[str]:
+    """The lines said at the end of a run, or of one that is `reused`; `store` is what the caller named."""
     outcome = run.outcome
     if outcome is None:
         return
@@ -36,4 +37,5 @@ def run_summary(run: Run, reused: Reused | None = None) -> Iterator[str]:
             f"read and not declared: {undeclared(outcome.reads)};"
             " declare data under `inputs:` of the entry point, or by `--input`"
         )
-    yield f"hint: `mlproj show {run.run_id[:8]}` tells everything that is known of it"
+    there = "" if store is None else f" --store {shlex.quote(store)}"
+    yield f"hint: `mlproj show {run.run_id[:8]}{there}` tells everything that is known of it"

@@ -67,6 +67,7 @@ def show(visit: Visit) -> Answer:
         "files": listed(visit, places.Place(kind="runs", name=run.run_id)),
         "outputs": _outputs(record),
         "logs": () if record is None else _logs(visit, record),
+        "printed": record is not None and record.job is not None,
         "models": _models(visit, run),
         "versions": _versions(visit, run),
         "parent": _seen(visit, tags.get(PARENT)),

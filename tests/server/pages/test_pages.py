@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from mlproj import wiring
-from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun
+from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun, RunStatus
 from mlproj.server.access import Receive, Scope, Send
 from mlproj.server.app import create_app
 from mlproj.server.pages.adding import add
@@ -150,6 +150,24 @@ def test_empty_places_say_what_to_do(store: FolderStore, visitor: Caller) -> Non
         ("/?name=nothing", b"Show all that are active"),
     ):
         assert words in visitor.raw("GET", path)[1]
+
+
+def test_of_a_run_that_began_elsewhere_nobody_knows_what_it_printed(
+    store: FolderStore, visitor: Caller, tracking: Tracking
+) -> None:
+    quiet = begun(store.blobs)
+    with store.begin(quiet):
+        done = ended(store.blobs, quiet)
+        assert done.outcome is not None
+        store.seal(replace(done, outcome=replace(done.outcome, logs=())))
+    far = tracking.runs.create(NewRun(experiment_id="0", name="far", user="ada", started=1))
+    tracking.runs.update(far.run_id, status=RunStatus.FINISHED, ended=2)
+    said = {
+        run_id: visitor.whole("GET", f"/runs/{run_id}", headers=HTML)[1]
+        for run_id in (quiet.run_id, far.run_id)
+    }
+    assert b"It printed nothing." in said[quiet.run_id]
+    assert b"It was not started by mlproj, so what it printed is not known." in said[far.run_id]
 
 
 def test_files_of_the_pages_are_kept_by_browsers(visitor: Caller) -> None:
