@@ -35,6 +35,16 @@ class Digest(str):
     def hex(self) -> str:
         return self[7:]
 
+    @property
+    def name(self) -> bytes:
+        """Where content with this digest lies below the place of all contents."""
+        return f"sha256/{self[7:9]}/{self[9:]}".encode()
+
+    @classmethod
+    def of_name(cls, name: bytes) -> Digest:
+        """The digest whose `name` that is; raises ValueError for what is none."""
+        return cls.from_hex(name.decode().removeprefix("sha256/").replace("/", ""))
+
     @classmethod
     def of(cls, content: bytes) -> Digest:
         return super().__new__(cls, "sha256:" + hashlib.sha256(content).hexdigest())

@@ -97,9 +97,7 @@ class View:
         if found is None:
             # Who makes it by way of tracking has the rights to it.
             found = self.desk.tracking.experiments.create(name).experiment_id
-        hint = (
-            "name another with `--experiment-name`, or have who manages it let you in: `mlproj users grant`"
-        )
+        hint = "name another with `--experiment-name`, or be let in by who manages it: `mlproj users grant`"
         self.write_experiment(found, name=name, hint=hint)
         return found
 

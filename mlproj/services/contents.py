@@ -95,7 +95,7 @@ class Contents:
     def read_beside(self, steps: Iterable[object], digester: Digester) -> None:
         """Goes through `steps`, during which content is named, and reads meanwhile what was."""
         for name, found in self._blobs.digested(digester, map(self._take, steps)):
-            self._judge(Digest.from_hex(name.decode().removeprefix("sha256/").replace("/", "")), found)
+            self._judge(Digest.of_name(name), found)
 
     def add(self, run: Run, references: Iterable[BlobReference]) -> None:
         """Has everything read that `references` of the run name."""
@@ -176,8 +176,6 @@ class Contents:
             yield readable(path), digest
 
     def _take(self, _: object) -> Sequence[bytes]:
-        # What is at a server is read there, and not in a copy.
-        self._blobs.bring(self._waiting, afresh=True)
         names = [self._blobs.name(digest) for digest in self._waiting]
         self._waiting = []
         return names

@@ -45,7 +45,7 @@ class FolderBlobs:
         return self._root
 
     def name(self, digest: Digest) -> bytes:
-        return f"sha256/{digest[7:9]}/{digest[9:]}".encode()
+        return digest.name
 
     def __contains__(self, digest: Digest) -> bool:
         return os.path.exists(self._place(digest))

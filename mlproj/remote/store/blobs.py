@@ -55,7 +55,12 @@ class FarBlobs:
     def digested(
         self, digester: Digester, names: Iterable[Sequence[bytes]]
     ) -> Iterator[tuple[bytes, Digest | str]]:
-        return self._here.digested(digester, names)
+        return self._here.digested(digester, map(self._brought_anew, names))
+
+    def _brought_anew(self, names: Sequence[bytes]) -> Sequence[bytes]:
+        """What is at a server is read there, and not in a copy."""
+        self.bring([Digest.of_name(name) for name in names], afresh=True)
+        return names
 
     def note_run(self, run_id: str) -> None:
         """Remembers a run that was looked at: what it names may be asked for next."""

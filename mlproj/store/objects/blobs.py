@@ -54,7 +54,7 @@ class ObjectBlobs:
         return self._fetched.folder
 
     def name(self, digest: Digest) -> bytes:
-        return f"sha256/{digest[7:9]}/{digest[9:]}".encode()
+        return digest.name
 
     def __contains__(self, digest: Digest) -> bool:
         return self._find(digest) is not None
@@ -281,7 +281,7 @@ class ObjectBlobs:
             return False
 
     def _look(self, name: bytes) -> Digest | str:
-        digest = Digest.from_hex(name.decode().removeprefix("sha256/").replace("/", ""))
+        digest = Digest.of_name(name)
         hasher = hashlib.sha256()
         try:
             found = self._found(digest)
