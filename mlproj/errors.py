@@ -14,6 +14,8 @@
     │   ├── NotFound             what is asked for is not in it
     │   │   └── RunNotFound
     │   ├── AlreadyThere         a name that is taken
+    │   ├── Busy                 not now, and perhaps a moment later: nothing was written
+    │   │   └── Unanswered           it may have been written, and nobody knows
     │   └── NoRoom               the disk is full
     ├── OutputError          5   standard output cannot be written
     ├── NotReproduced        6
@@ -132,6 +134,14 @@ class RunNotFound(NotFound):
 
 
 class AlreadyThere(StoreError):
+    pass
+
+
+class Busy(StoreError):
+    pass
+
+
+class Unanswered(Busy):
     pass
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from mlproj.far_ports import Reception
 from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
 from mlproj.model.environment import (
@@ -315,10 +316,17 @@ class BlobStore(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where the blobs lie, each at its `name`."""
+        """Where the blobs lie that are at hand, each at its `name`."""
         ...
 
     def name(self, digest: Digest) -> bytes: ...
+
+    def digested(
+        self, digester: Digester, names: Iterable[Sequence[bytes]]
+    ) -> Iterator[tuple[bytes, Digest | str]]:
+        """Of each of `names` the digest of the blob as it is now, or why it has none, in words: as `digester`
+        does it, by which those are read that lie in a folder."""
+        ...
 
     def __contains__(self, digest: Digest) -> bool: ...
 
@@ -343,6 +351,19 @@ class BlobStore(Protocol):
 
     def digests(self) -> Iterator[Digest]: ...
 
+    def missing(self, digests: Iterable[Digest]) -> tuple[Digest, ...]:
+        """Those that are not there. The others count as wanted just now."""
+        ...
+
+    def sizes(self, digests: Collection[Digest]) -> Mapping[Digest, int]:
+        """The size in bytes of each that is there."""
+        ...
+
+    def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
+        """Has what is kept elsewhere at hand, where `path` and `folder` have it: many at once take less time
+        than one by one. What nobody has stays away; with `afresh` a copy that is at hand is none."""
+        ...
+
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """A comparison on a run: `field` is `metrics.<key>`, `params.<key>`, `tags.<key>` or an attribute
@@ -355,12 +376,16 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which runs to list, newest first unless `sort` names a field (a leading `-` for descending)."""
+    """Which runs to list, newest first unless `sort` names a field (a leading `-` for descending).
+
+    With `within`, only those in the experiments with these ids.
+    """
 
     conditions: tuple[Condition, ...] = ()
     sort: str | None = None
     limit: int | None = 20
     deleted: bool = False
+    within: frozenset[str] | None = None
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -463,16 +488,37 @@ class RunStore(Protocol):
     """Where runs are recorded. Content once sealed is never rewritten."""
 
     @property
-    def root(self) -> Path: ...
+    def root(self) -> Path:
+        """The folder where it is, or what it keeps on this machine."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """What `--store` takes for it."""
+        ...
 
     @property
     def blobs(self) -> BlobStore: ...
+
+    @property
+    def reception(self) -> Reception:
+        """For runs of other machines. Raises StoreError where it takes none."""
+        ...
 
     @property
     def housekeeper(self) -> Housekeeper: ...
 
     @property
     def contents(self) -> Contents: ...
+
+    def close(self) -> None:
+        """Lets go of what it holds open. May be called twice; nothing else may be, after it."""
+        ...
+
+    def script_uri(self, run_id: str) -> str | None:
+        """Where the script of a run that goes on logs to, with a secret at its end; None where that is an
+        endpoint of this process."""
+        ...
 
     def workspace(self, run_id: str) -> Path:
         """The run's own folder in the store, made if need be: its logs while it runs, its output folder."""
@@ -488,8 +534,9 @@ class RunStore(Protocol):
         is closed as it ended at the next look that finds some."""
         ...
 
-    def find(self, reference: str) -> Run:
-        """By id, unique prefix of it, name, or `last`; raises RunNotFound (with near names as a hint)."""
+    def find(self, reference: str, within: frozenset[str] | None = None) -> Run:
+        """By id, unique prefix of it, name, or `last`; raises RunNotFound (with near names as a hint). With
+        `within`, only in the experiments with these ids."""
         ...
 
     def search(self, query: RunQuery) -> tuple[Run, ...]: ...

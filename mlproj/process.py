@@ -43,6 +43,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that ask mlproj, and what it runs, to stop."""
 
 
+ATTENDED_PATIENCE_S = 15.0
+"""So long a program that is attended may take to end what it does."""
+
+
 class ProgramMissing(Exception):
     """The program is not on this machine. Whoever called it tells a person what it was wanted for."""
 
@@ -112,6 +116,40 @@ def run(
         stop(process)
         raise
     return Completed(command=arguments, code=process.returncode, stdout=stdout, stderr=stderr)
+
+
+def attend(
+    command: Sequence[str | Path],
+    *,
+    directory: Path,
+    environ: Mapping[str, str],
+    descriptors: tuple[int, ...] = (),
+    is_fed: bool = False,
+) -> int:
+    """Runs a program that has our own streams until it ends, and returns its exit code.
+
+    Its standard input is ours where `is_fed`, else a pipe that ends when we do, however that comes. An
+    exception in here (an interrupt, too) has it end what it does first. Raises ProgramMissing.
+    """
+    arguments = tuple(os.fspath(argument) for argument in command)
+    try:
+        process = subprocess.Popen(
+            arguments,
+            cwd=directory,
+            env=dict(environ),
+            stdin=None if is_fed else subprocess.PIPE,
+            pass_fds=descriptors,
+        )
+    except FileNotFoundError as error:
+        raise ProgramMissing(f"`{arguments[0]}` is not installed") from error
+    try:
+        return process.wait()
+    except BaseException:
+        stop(process, patience=ATTENDED_PATIENCE_S)
+        raise
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def stop(process: subprocess.Popen[bytes], *, patience: float = 2.0) -> None:

@@ -25,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     `bundle` is for all that one holds, and `bundle_files` a number: one that is larger is not read.
     `log` is for each of the two streams, `file` for one file of a snapshot, `snapshot` for all of one;
+    `fetched` for all contents that stay on this machine once they were fetched from where a store keeps them;
     `served` for one artifact that a tracking server holds, and `all_served` for all of a run's: what is
     beyond is not read for its digest; nor is what is beyond `reads` of data that nobody declared.
     """
@@ -37,6 +38,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     served: int = 256 * _MIB
     all_served: int = 1024 * _MIB
     reads: int = 4096 * _MIB
+    fetched: int = 4096 * _MIB
 
 
 VARIABLES = {
@@ -48,6 +50,7 @@ VARIABLES = {
     "served": "MLPROJ_SERVED_FILE_LIMIT",
     "all_served": "MLPROJ_SERVED_LIMIT",
     "reads": "MLPROJ_READS_LIMIT",
+    "fetched": "MLPROJ_FETCHED_LIMIT",
 }
 """The variable that sets each of the limits."""
 
@@ -92,16 +95,17 @@ def use_lock(cache: Path, key: str) -> Path:
 def limits(environ: Mapping[str, str]) -> Limits:
     """The limits that the variables set, in bytes or with a unit (`64MiB`, `2 GB`). Raises UsageError."""
     chosen = {
-        name: _size(variable, environ[variable])
+        name: size_of(variable, environ[variable])
         for name, variable in VARIABLES.items()
         if environ.get(variable)
     }
     return Limits(**chosen)
 
 
-def _size(variable: str, text: str) -> int:
+def size_of(name: str, text: str) -> int:
+    """A number of bytes as people write it; `name` is what it was given as. Raises UsageError."""
     match = _SIZE.fullmatch(text.strip())
     size = float(match["number"]) * _UNITS[match["unit"].lower()] if match else math.inf
     if not math.isfinite(size):
-        raise UsageError(f"`{variable}` is no size: `{text}`", hint="such as `1000000`, `64MiB` or `2GB`")
+        raise UsageError(f"`{name}` is no size: `{text}`", hint="such as `1000000`, `64MiB` or `2GB`")
     return int(size)

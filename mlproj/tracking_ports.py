@@ -2,12 +2,13 @@
 
 All of them raise NotFound for what is not there, AlreadyThere for a name that is taken, UsageError for what
 cannot be meant, and StoreError where the store cannot be written to. What was answered is written.
-Searches give a page and the token of the next one, None after the last.
+Searches give a page and the token of the next one, None after the last. Where they take `within`, nothing
+is found but what is among these: experiments by their ids, registered models by their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -53,7 +54,12 @@ class Experiments(Protocol):
     def delete_tag(self, experiment_id: str, key: str) -> None: ...
 
     def search(
-        self, search: Search, page: Page, *, lifecycle: Lifecycle | None = Lifecycle.ACTIVE
+        self,
+        search: Search,
+        page: Page,
+        *,
+        lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
+        within: Collection[str] | None = None,
     ) -> tuple[Sequence[Experiment], str | None]:
         """The newest first where the search does not say; `lifecycle` None means all."""
         ...
@@ -69,6 +75,10 @@ class TrackedRuns(Protocol):
     def create(self, run: NewRun) -> TrackedRun: ...
 
     def get(self, run_id: str) -> TrackedRun: ...
+
+    def experiment_of(self, run_id: str) -> str:
+        """The id of the experiment that the run is under now."""
+        ...
 
     def update(
         self,
@@ -148,6 +158,10 @@ class LoggedModels(Protocol):
 
     def get(self, model_id: str) -> LoggedModel: ...
 
+    def experiment_of(self, model_id: str) -> str:
+        """The id of its experiment; of a deleted one too."""
+        ...
+
     def finalize(self, model_id: str, status: str) -> LoggedModel: ...
 
     def delete(self, model_id: str) -> None: ...
@@ -176,7 +190,9 @@ class Registry(Protocol):
 
     def delete(self, name: str) -> None: ...
 
-    def search(self, search: Search, page: Page) -> tuple[Sequence[RegisteredModel], str | None]: ...
+    def search(
+        self, search: Search, page: Page, *, within: Collection[str] | None = None
+    ) -> tuple[Sequence[RegisteredModel], str | None]: ...
 
     def set_tag(self, name: str, key: str, value: str) -> None: ...
 
@@ -219,15 +235,31 @@ class Registry(Protocol):
         """The newest version of each of these stages, of all where none is named."""
         ...
 
-    def search_versions(self, search: Search, page: Page) -> tuple[Sequence[ModelVersion], str | None]: ...
+    def search_versions(
+        self, search: Search, page: Page, *, within: Collection[str] | None = None
+    ) -> tuple[Sequence[ModelVersion], str | None]: ...
 
 
 class Traces(Protocol):
-    """Traces, kept as the documents they came in."""
+    """Traces, kept as the documents they came in.
 
-    def add(self, trace_id: str, experiment_id: str, info: bytes, spans: bytes | None = None) -> None: ...
+    What is added to a trace that is there already changes it. With `within` that raises AlreadyThere where it
+    is in another experiment than one of these.
+    """
 
-    def add_spans(self, trace_id: str, experiment_id: str, spans: bytes) -> None: ...
+    def add(
+        self,
+        trace_id: str,
+        experiment_id: str,
+        info: bytes,
+        spans: bytes | None = None,
+        *,
+        within: Collection[str] | None = None,
+    ) -> None: ...
+
+    def add_spans(
+        self, trace_id: str, experiment_id: str, spans: bytes, *, within: Collection[str] | None = None
+    ) -> None: ...
 
     def update(self, trace_id: str, change: Callable[[bytes], bytes]) -> bytes:
         """Puts what `change` makes of the info in its place, with nobody writing between; the new info."""
@@ -235,6 +267,10 @@ class Traces(Protocol):
 
     def get(self, trace_id: str) -> tuple[bytes, bytes | None]:
         """The trace's info and its spans, each JSON."""
+        ...
+
+    def experiment_of(self, trace_id: str) -> str:
+        """The id of the experiment that the trace is in."""
         ...
 
     def search(

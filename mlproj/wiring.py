@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlproj.errors import ProjectError, RunNotFound, SourceError
+from mlproj.access_ports import Users
+from mlproj.errors import ProjectError, RunNotFound, SourceError, StoreError
+from mlproj.model.access import Level
 from mlproj.model.environment import (
     Activation,
     CondaSpec,
@@ -23,13 +25,19 @@ from mlproj.model.environment import (
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
+from mlproj.moving_ports import Arrivals, History
 from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, Observer, RunStore, Source
 from mlproj.services.request import Tools
 from mlproj.settings import Limits, cache_folder, limits, user_name
 from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
+    from mlproj.model.lineage import Lineage
+    from mlproj.server.access import Application
+    from mlproj.server.auth.entrance import Entrance, OpenEntrance
+    from mlproj.server.described import Described
     from mlproj.services.bundle_beside import Suppliers
+    from mlproj.services.model_images import ImageMakers
 
 
 def part(name: str) -> Any:
@@ -48,6 +56,7 @@ def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) ->
         environments=lambda spec: environment_for(spec, environ, cache),
         executor=lambda activation: executor_for(activation, environ, chosen, cache),
         open_store=lambda: open_store(environ, caller, store, create=True),
+        far=part("store.locating:address")(store, environ),
         endpoint=partial(endpoint_for, outer_secrets(environ)),
         enclosure=lambda container, run_id, called: part("execution.enclosure:enclosed")(
             container, run_id, cache / _WATCHES, environ, called=called
@@ -121,6 +130,21 @@ def suppliers(environ: Mapping[str, str]) -> Suppliers:
     return found
 
 
+def image_makers(environ: Mapping[str, str]) -> ImageMakers:
+    """What makes the image of a model."""
+    blobs = part("store.blobs:FolderBlobs")
+    # A run, for which this module is loaded too, has no use for it.
+    made: ImageMakers = part("services.model_images:ImageMakers")(
+        packages=lambda needing, lock, folder, report: part("environments.packages:Bringing")(
+            environ, blobs(folder / "none"), folder, report
+        ).packages(needing, lock),
+        image=lambda context, name, report: part("environments.model_image:build_model_image")(
+            context, name, environ, report
+        ),
+    )
+    return made
+
+
 def pythons(environ: Mapping[str, str]) -> Any:
     """The Pythons that are here for environments, as `services.doctor.Pythons`."""
     own = part("environments.system:SystemEnvironment")(cache_folder(environ), environ).python(Path("/"))
@@ -168,10 +192,17 @@ def endpoint_for(
         except RunNotFound:
             return False
 
+    uri = store.script_uri(run_id)
+    if uri is not None and reach is None:
+        straight: Endpoint = part("remote.store.straight:StraightEndpoint")(uri)
+        return straight
+    # Only a store at a server has a relay: who cannot call that calls us.
+    relay = None if uri is None else partial(getattr(store, "relay"), run_id)  # noqa: B009
     endpoint: Endpoint = part("server.endpoint:Endpoint")(
         run_id,
         lambda: tracking_of(store),
         lambda: artifacts_of(store),
+        relay=relay,
         owns=is_step,
         movable=movable,
         secrets=secrets,
@@ -195,15 +226,82 @@ def server_of(uri: str, environ: Mapping[str, str], given: str | None) -> Server
 
 
 def tracking_of(store: RunStore) -> Tracking:
-    """What a store tracks, for whoever logs to its runs."""
+    """What a store tracks, for whoever logs to its runs. Raises StoreError for one at a server."""
+    _refuse_far(store.address, "what scripts log to a store at a server goes there by MLflow's protocol")
     tracking: Tracking = part("store.tracking.opening:open_tracking")(store)
     return tracking
 
 
 def artifacts_of(store: RunStore) -> Artifacts:
-    """The files that clients log to the runs of a store."""
-    artifacts: Artifacts = part("store.artifacts:FolderArtifacts")(store.root, store.root / "uploads")
+    """The files that clients log to the runs of a store. As `tracking_of`."""
+    _refuse_far(store.address, "what scripts log to a store at a server goes there by MLflow's protocol")
+    artifacts: Artifacts = part("store.objects.opening:open_artifacts")(store)
     return artifacts
+
+
+def users_of(store: RunStore) -> Users:
+    """Who may use a server over the store."""
+    users: Users = part("store.users:open_users")(store)
+    return users
+
+
+def users_at(store: str | None) -> tuple[Users, Tracking]:
+    """Who may use a server over the store that is there already, and what there is to use. Raises
+    StoreError."""
+    opened = existing_store(store)
+    return users_of(opened), tracking_of(opened)
+
+
+def entrance_for(
+    store: RunStore,
+    app: Application,
+    *,
+    default: Level = Level.NONE,
+    unexpected: Callable[[Exception], None] = lambda error: None,
+) -> Entrance:
+    """The door of a server that asks who calls; what nobody said anything of is at the level `default`.
+
+    Once it is called the process is not forked. `unexpected` hears of what could not be written down.
+    """
+    entrance: Entrance = part("server.auth.entrance:Entrance")(
+        users_of(store), app, default=default, unexpected=unexpected
+    )
+    return entrance
+
+
+def open_entrance_for(store: RunStore, app: Application) -> OpenEntrance:
+    """The door of a server that asks nobody, but for the tokens of runs, which stand in the path."""
+    entrance: OpenEntrance = part("server.auth.entrance:OpenEntrance")(users_of(store), app)
+    return entrance
+
+
+def add_pages(app: Described, environ: Mapping[str, str]) -> None:
+    """Has a server's application show its pages, too."""
+
+    def lineage(store: RunStore, of: str, depth: int) -> Lineage:
+        looking = {"observer": observer(environ), "caller": Path("/")}
+        found: Lineage = part("services.lineage:lineage")(store, of, depth=depth, **looking)
+        return found
+
+    verbs = part("server.pages.visit:Verbs")(
+        lineage=lineage,
+        difference=lambda store, before, after: part("services.diff:diff")(store, before, after),
+    )
+    part("server.pages.adding:add")(app, verbs)
+
+
+def arrivals_of(store: RunStore) -> Arrivals:
+    """What takes history from elsewhere into a store."""
+    arrivals: Arrivals = part("store.tracking.arriving:StoredArrivals")(store)
+    return arrivals
+
+
+def history_at(source: str, environ: Mapping[str, str], directory: Path, artifacts: str | None) -> History:
+    """What MLflow kept at an address: that of a server, of a database, or of a folder. `artifacts` is where
+    the files are that only its server knows the place of. Raises StoreError and UsageError."""
+    open_history = part("remote.history.opening:open_history")
+    history: History = open_history(source, environ, directory, artifacts=artifacts)
+    return history
 
 
 def current_folder() -> Path:
@@ -218,6 +316,16 @@ def current_folder() -> Path:
 
 def existing_store(store: str | None) -> RunStore:
     """The store that is there already, for commands that only look. Raises StoreError."""
+    return open_store(os.environ, current_folder(), store, create=False)
+
+
+def store_here(store: str | None) -> RunStore:
+    """The same, made if there is none. Raises StoreError."""
+    return open_store(os.environ, current_folder(), store, create=True)
+
+
+def named_store(store: str) -> RunStore:
+    """Another store, by the address of its server or its folder. Raises StoreError."""
     return open_store(os.environ, current_folder(), store, create=False)
 
 
@@ -241,8 +349,16 @@ def move(store: str | None, destination: Path, report: Report, *, wait: bool) ->
 
 
 def _located(store: str | None) -> Path:
+    address = part("store.locating:address")(store, os.environ)
+    if address is not None:
+        _refuse_far(address, "a store at a server is backed up, restored and moved where that runs")
     path: Path = part("store.locating:locate")(store, os.environ, current_folder())
     return path
+
+
+def _refuse_far(address: str, why: str) -> None:
+    if "://" in address:
+        raise StoreError(f"this cannot be done to `{without_credentials(address)}`: {why}")
 
 
 _WATCHES = "containers"
@@ -255,8 +371,49 @@ def _clear_containers(environ: Mapping[str, str]) -> None:
         part("execution.containers:sweep_left")(left, environ)
 
 
-def open_store(environ: Mapping[str, str], directory: Path, store: str | None, *, create: bool) -> RunStore:
+def open_served(
+    backend_uri: str | None,
+    destination: str | None,
+    environ: Mapping[str, str],
+    directory: Path,
+    *,
+    create: bool = True,
+) -> RunStore:
+    """The store that a server serves, made if need be and `create` says so: that at `backend_uri`, a folder
+    or the URI of a database, else that which commands would use in `directory`. `destination`, a folder or a
+    URL, is where its contents are to lie. Raises StoreError."""
+    chosen = part("store.served:chosen")(backend_uri, destination, directory)
+    if chosen.database is None:
+        return open_store(environ, directory, chosen.folder, create=create, destination=chosen.contents)
+    opened: RunStore = part("store.opening:open_served_store")(
+        chosen.database, Path(chosen.folder), create=create, destination=chosen.contents
+    )
+    return opened
+
+
+def open_store(
+    environ: Mapping[str, str],
+    directory: Path,
+    store: str | None,
+    *,
+    create: bool,
+    destination: str | None = None,
+) -> RunStore:
+    """The store that is named, else the one that is found from `directory` upward, made there if need be and
+    `create` says so; with `destination`, a folder or a URL, its contents are to lie there. Raises StoreError;
+    of a store at a server nobody is asked yet whether it is there."""
     _clear_containers(environ)
+    address = part("store.locating:address")(store, environ)
+    if address is not None:
+        far: RunStore = part("remote.store.opening:open_far_store")(
+            address, environ, cache_folder(environ), part("store.blobs:FolderBlobs")
+        )
+        return far
+    database = part("store.locating:database")(store, environ)
+    if database is not None:
+        named = (environ.get(name) for name in part("store.locating:DESTINATIONS"))
+        destination = destination or next(filter(None, named), None)
+        return open_served(database, destination, environ, directory, create=create)
     path = part("store.locating:locate")(store, environ, directory)
-    opened: RunStore = part("store.opening:open_store")(path, create=create)
+    opened: RunStore = part("store.opening:open_store")(path, create=create, destination=destination)
     return opened

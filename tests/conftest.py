@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 
 from mlproj.process import stop
+from tests.s3_server import S3Server, s3_server
 
 REQUIRED = frozenset(filter(None, os.environ.get("MLPROJ_TEST_REQUIRE", "").split(",")))
 """What must be there on this machine: with it, a test that would be skipped for lack of it fails."""
+
+AT_THE_END = contextlib.ExitStack()
+"""What is started once for many tests, and has to be ended after the last."""
 
 ProjectMaker = Callable[..., Path]
 
@@ -84,6 +88,13 @@ def isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+@pytest.fixture(scope="session", autouse=True)
+def the_end(isolation: Path) -> Iterator[None]:
+    """Ends what was started for many tests."""
+    with AT_THE_END:
+        yield
+
+
 @pytest.fixture(autouse=True)
 def guard(isolation: Path) -> Iterator[None]:
     """Fails a test that leaves a file in the home folder or a changed environment variable behind."""
@@ -98,6 +109,13 @@ def guard(isolation: Path) -> Iterator[None]:
     for path in left:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert not left, f"the test wrote to the home folder: {left}"
+
+
+@pytest.fixture(scope="session")
+def s3(isolation: Path) -> Iterator[S3Server]:
+    """A server that speaks S3."""
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture

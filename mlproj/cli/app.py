@@ -31,19 +31,28 @@ COMMANDS: dict[str, str] = {
     "reproduce": "Do a recorded run again, and tell whether the same came of it",
     "export": "Hand a run over as one file",
     "import": "Bring a run in that somebody handed over",
+    "push": "Have runs of this store at a server, too",
+    "pull": "Have runs of a server in this store, too",
+    "import-mlflow": "Bring in what MLflow kept: runs, models and all",
     "lineage": "Tell what something came from, and what came of it",
+    "ui": "Show the store in a browser",
+    "models": "Look at models, serve them, and make images of them",
     "rm": "Hide a run, or bring a hidden one back",
     "gc": "Take away hidden runs, and whatever nothing names",
     "prune": "Take away runs that a rule does not keep",
     "env": "List, build, lock and take away environments",
     "store": "Back up, restore or move the store",
+    "server": "Keep one history for several people, as a tracking server",
+    "users": "Say who may use a server over the store, and what they may do",
+    "tokens": "Make tokens for programs that use a server over the store",
+    "audit": "List what was done at a server over the store, and by whom",
     "attest": "Sign what was recorded of a run, or where the chain ends",
     "key": "Make keys to sign with, and look at them",
     "verify": "Check that what was recorded is still what was recorded",
     "doctor": "Tell what this machine can do for mlproj",
 }
 ALIASES = {"ls": "runs"}
-_MODULES = {"import": "importing"}
+_MODULES = {"import": "importing", "import-mlflow": "import_mlflow"}
 """Where a command is whose own name a module cannot have."""
 
 

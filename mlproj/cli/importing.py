@@ -33,11 +33,8 @@ def import_bundle(
     and the command ends with 7. No code of it is run.
     """
     chosen = limits(os.environ)
-    caller = wiring.current_folder()
     with reporting() as report:
-        brought = bring_in(
-            bundle, lambda: wiring.open_store(os.environ, caller, store, create=True), chosen, report
-        )
+        brought = bring_in(bundle, lambda: wiring.store_here(store), chosen, report)
     run = brought.run
     if as_json:
         document = {

@@ -44,9 +44,9 @@ StoreOption = Annotated[
     str | None,
     typer.Option(
         "--store",
-        metavar="DIR",
+        metavar="DIR|URL",
         envvar="MLPROJ_STORE",
-        help="The store to use; else the nearest `.mlproj/` upward, else a new one here.",
+        help="The store: a folder or a server; else the nearest `.mlproj/` upward, else a new one here.",
     ),
 ]
 RunArgument = Annotated[

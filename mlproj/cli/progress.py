@@ -29,6 +29,8 @@ LABELS = {
     "verify": "verifying",
     "export": "writing the bundle",
     "import": "bringing in",
+    "pass": "passing on",
+    "send": "sending",
     "save": "saving the image",
     "packages": "bringing packages",
     "copy": "copying the store",

@@ -89,7 +89,7 @@ def verify(
     records = wiring.existing_store(store)
     with reporting() as report:
         run = None if what is None else records.find(what)
-        found = check_records(records, run, report, means(records.root), further)
+        found = check_records(records, run, report, means(records.address), further)
     if as_json:
         document = {"sound": found.sound, "verification": found, "attestations": attestations.found}
         print_document({"schema": "mlproj/verify/1", **document})
@@ -109,12 +109,13 @@ def _keys(named: Sequence[Path]) -> Sequence[Verifier]:
     return keys
 
 
-def means(store: Path) -> Means:
-    """What checks the store in a folder beside us, on the other cores."""
+def means(store: str) -> Means:
+    """What checks the store in a folder beside us, on the other cores; one at a server is waited for."""
+    is_far = "://" in store
     return Means(
         digester=wiring.part("provenance.contents:digest_files"),
-        walkers=min(wiring.part("provenance.readers:others")(), MOST),
-        walker=partial(WalkerBeside, store),
+        walkers=0 if is_far else min(wiring.part("provenance.readers:others")(), MOST),
+        walker=partial(WalkerBeside, Path(store)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers, times and curves in the form in which people read them."""
+"""Times, contents and curves in the form in which people read them on a terminal; beside `mlproj.words`."""
 
 from __future__ import annotations
 
@@ -6,29 +6,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mlproj.model.digest import Digest
+from mlproj.words import counted, duration, number, size
+
+__all__ = ["age", "content", "counted", "duration", "number", "short", "shortened", "size", "sparkline"]
 
 BARS = "▁▂▃▄▅▆▇█"
-
-
-def size(count: int) -> str:
-    """`1.5 MB` for a number of bytes."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
-
-
-def duration(seconds: float) -> str:
-    """`0.42 s`, `3 min 5 s`, `2 h 4 min` for a length of time."""
-    if seconds < 60:
-        return f"{seconds:.2f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
 
 
 def age(seconds: float) -> str:
@@ -39,11 +21,6 @@ def age(seconds: float) -> str:
             break
         amount, unit = amount / length, larger
     return f"{int(amount)} {unit}"
-
-
-def counted(number: int, thing: str, things: str | None = None) -> str:
-    """`1 file`, `2 files`."""
-    return f"{number} {thing if number == 1 else things or thing + 's'}"
 
 
 class Content(Protocol):
@@ -71,10 +48,6 @@ def shortened(name: str, length: int = 16) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def number(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"
-
-
 def sparkline(values: Sequence[float | str], width: int = 40) -> str:
     """The course of a metric in one line of bars; empty for fewer than two numbers."""
     numbers = [value for value in values if not isinstance(value, str)]
@@ -82,6 +55,8 @@ def sparkline(values: Sequence[float | str], width: int = 40) -> str:
         return ""
     if len(numbers) > width:
         numbers = [numbers[i * (len(numbers) - 1) // (width - 1)] for i in range(width)]
+    # In halves: the greatest number less the least is none.
+    numbers = [value / 2 for value in numbers]
     low, high = min(numbers), max(numbers)
     span = (high - low) or 1.0
     return "".join(BARS[int((value - low) / span * (len(BARS) - 1))] for value in numbers)

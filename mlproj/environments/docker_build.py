@@ -98,6 +98,12 @@ def with_code(spec: DockerSpec, project: Path, base: ImageState) -> Recipe:
     )
 
 
+def laid_out(context: Path, title: str) -> Recipe:
+    """What a folder of ours holds, all of it, with a Dockerfile at its top."""
+    files = (os.path.relpath(path, context) for path in context.rglob("*"))
+    return Recipe(title=title, context=context, files=tuple(sorted(files)), dockerfile="Dockerfile")
+
+
 def built(
     client: APIClient, recipe: Recipe, report: Report, *, refresh: bool, make: bool
 ) -> ImageState | None:

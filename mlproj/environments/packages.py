@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import yaml
@@ -25,13 +25,25 @@ from mlproj.model.digest import Digest
 from mlproj.model.environment import Interpreter
 from mlproj.model.events import Ended, Note, Progress, Report, Started
 from mlproj.model.redaction import without_credentials
-from mlproj.model.run import Job
+from mlproj.model.run import EnvironmentState
 from mlproj.ports import BlobStore, Package
 from mlproj.spec.conda_lock import conda_packages, parted
 
 _AT_ONCE = 8
 _PATIENCE = 60.0
 _PIECE = 1 << 20
+
+
+class Needing(Protocol):
+    """What an environment was decided for: a job, or a model."""
+
+    @property
+    def environment(self) -> EnvironmentState: ...
+
+    @property
+    def directory(self) -> str:
+        """What paths in its lock are relative to."""
+        ...
 
 
 class Bringing:
@@ -45,7 +57,7 @@ class Bringing:
         self._report = report
         self._credentials = dict(_credentials(environ))
 
-    def packages(self, job: Job, lock: bytes) -> tuple[Package, ...]:
+    def packages(self, job: Needing, lock: bytes) -> tuple[Package, ...]:
         """The files that the environment of a job is built from here, each with the hash that is locked.
 
         Raises EnvironmentFailed where one cannot be had or is another one, and where the lock is of another
@@ -70,7 +82,7 @@ class Bringing:
         self._report(Ended(stage="packages"))
         return tuple(found)
 
-    def _wanted(self, job: Job, lock: bytes) -> tuple[Wanted, ...]:
+    def _wanted(self, job: Needing, lock: bytes) -> tuple[Wanted, ...]:
         environment = job.environment
         if environment.kind == "conda":
             parts = parted(lock.decode())
@@ -96,7 +108,7 @@ class Bringing:
                 )
         return files
 
-    def _brought(self, wanted: Wanted, job: Job) -> Package:
+    def _brought(self, wanted: Wanted, job: Needing) -> Package:
         if wanted.sha256 is None:
             raise EnvironmentFailed(f"the lock tells no SHA-256 of `{wanted.name}`, so it is not taken along")
         digest = Digest.from_hex(wanted.sha256)
@@ -114,7 +126,7 @@ class Bringing:
             )
         return Package(name=wanted.name, digest=digest, path=path)
 
-    def _local(self, wanted: Wanted, job: Job) -> Path | None:
+    def _local(self, wanted: Wanted, job: Needing) -> Path | None:
         """Where the file is, if it is on this machine."""
         parts = urlsplit(wanted.place)
         if parts.scheme == "file":
@@ -136,7 +148,7 @@ class Bringing:
             told = without_credentials(str(getattr(error, "reason", None) or error))
             raise EnvironmentFailed(
                 f"`{wanted.name}` cannot be downloaded from `{without_credentials(wanted.place)}`: {told}",
-                hint="look at the network, or export without `environment`",
+                hint="look at the network; a run may be exported without `environment`",
             ) from error
         return target
 

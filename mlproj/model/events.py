@@ -9,10 +9,10 @@ import msgspec
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
     """A stage began: `fetch`, `lock`, `build`, `run`, `collect`, `read` (what a server holds), `seal`, or
-    those of the commands about a store, `verify`, `look`, `remove`, `copy`, `sync`, `export` and `import`;
-    or, within one of these, what takes its time: `clone`, `checkout`, `download`, `unpack`, `resolve`,
-    `create`, `install`, `pull`, `image` (one that is built), `save` (one into a file) and `packages` (into
-    files)."""
+    those of the commands about a store, `verify`, `look`, `remove`, `copy`, `sync`, `export`, `import` and
+    `pass` (on to another store); or, within one of these, what takes its time: `clone`, `checkout`,
+    `download`, `unpack`, `resolve`, `create`, `install`, `pull`, `image` (one that is built), `save` (one
+    into a file) and `packages` (into files)."""
 
     stage: str
     detail: str = ""

@@ -55,7 +55,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int | None = None
     ended_ms: int | None = None
     logged_status: str | None = None
-    """What a client set after the seal."""
+    """What a client set after the seal, or elsewhere for a run of which nobody knows an end."""
     params: dict[str, tuple[str, str]]
     metrics: dict[str, Cells]
     tags: dict[str, str]
@@ -77,6 +77,9 @@ def index_of(run: Run) -> Index:
     job, outcome = run.job, run.outcome
     logged = (None if outcome is None else outcome.logged) or Logged()
     started, ended = (None, None) if outcome is None else (outcome.started, outcome.ended)
+    endless = None if run.imported is None else run.imported.status
+    if endless is not None:
+        ended = None
     index = Index(
         status=run.status.value if outcome is None else outcome.status.value,
         created=run.created,
@@ -98,6 +101,7 @@ def index_of(run: Run) -> Index:
         snapshot=None if job is None else job.source.snapshot,
         started_ms=milliseconds(started or run.created),
         ended_ms=milliseconds(ended),
+        logged_status=endless,
         params=_params(run, logged),
         metrics={} if outcome is None else {key: sums.cells for key, sums in outcome.summaries.items()},
         tags=_tags(run, logged),

@@ -46,13 +46,15 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A command with its declarations. `inputs`, `outputs` and `metrics` are templates, as the command is."""
+    """A command with its declarations. `inputs`, `outputs` and `metrics` are templates, as the command is;
+    `models` are those of the outputs that are models."""
 
     name: str
     command: str
     parameters: tuple[Parameter, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     timeout: float | None = None
     tolerances: tuple[Named, ...] = ()

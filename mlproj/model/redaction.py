@@ -14,12 +14,18 @@ SECRET_NAME = re.compile(
 )
 """Part of a variable's or a query field's name that says its value is nobody's business."""
 
-ENDPOINT = re.compile(r"(?P<place>\bhttp://127\.0\.0\.1:\d{1,5}/t/)(?P<token>[A-Za-z0-9_-]{32})(?![\w-])")
-"""The address that a run's script logs to, its own or that of the run which began it."""
+ENDPOINT = re.compile(
+    r"(?P<place>\bhttp://127\.0\.0\.1:\d{1,5}/t/|\bhttps?://[^\s'\"<>]{1,300}?/t/(?=mlproj_))"
+    r"(?P<token>(?:mlproj_[0-9a-f]{16}_)?[A-Za-z0-9_-]{32})(?![\w-])"
+)
+"""The address that a run's script logs to, its own or that of the run which began it; at a server, too."""
 
 OUTER_SECRETS = "MLPROJ_SECRETS"
 """The variable that holds, as a JSON list, what of the addresses of the runs that a process is in nobody is
 shown: its own run's, and those of the runs around that one."""
+
+STORE_TOKEN = "MLPROJ_TOKEN"
+"""The variable with the token that lets us in at a store at a server."""
 
 SECRET_VARIABLES = "MLPROJ_SECRET_VARIABLES"
 """The variable that names, with commas between, those that a person gave as secrets by `--env-file`."""
@@ -36,6 +42,12 @@ def outer_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     except ValueError:
         return ()
     return tuple(item for item in found if item and isinstance(item, str)) if isinstance(found, list) else ()
+
+
+def login_of(uri: str) -> str | None:
+    """User and password in an address, which are nobody's business; None where there are none."""
+    netloc = uri.partition("://")[2].partition("/")[0]
+    return netloc.rpartition("@")[0] or None
 
 
 def without_credentials(text: str) -> str:

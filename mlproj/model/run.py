@@ -138,7 +138,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 class Output(msgspec.Struct, frozen=True, kw_only=True):
     """A declared output after the run. `state` is `written`, `unchanged` (there before, and not written by
     this run) or `missing`; only a written one has a digest and counts as the run's. One that is `served` a
-    tracking server holds: here it has a digest at most."""
+    tracking server holds: here it has a digest at most. `model` is what its author said of it."""
 
     path: str
     state: str
@@ -146,6 +146,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     digest: Digest | None = None
     size: int = 0
     declared: bool = True
+    model: bool = False
 
 
 class MetricPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,10 +245,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """Where history came from that was not made here; `document` names the foreign bytes, kept verbatim."""
+    """Where history came from that was not made here; `document` names the foreign bytes, kept verbatim.
+
+    `status` is the one that the run had there, in MLflow's terms, where nobody there knew an end of it: the
+    outcome's `ended` is then when it was brought in.
+    """
 
     origin: str
     document: Digest
+    status: str | None = None
 
 
 class Amendment(msgspec.Struct, frozen=True, kw_only=True):

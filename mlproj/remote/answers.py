@@ -106,6 +106,7 @@ class _Experiment(msgspec.Struct, frozen=True):
     lifecycle_stage: str = "active"
     creation_time: int = 0
     last_update_time: int = 0
+    tags: tuple[Pair, ...] = ()
 
 
 class OneExperiment(msgspec.Struct, frozen=True):
@@ -142,12 +143,13 @@ class Files(msgspec.Struct, frozen=True):
     next_page_token: str | None = None
 
 
-class _ModelInfo(msgspec.Struct, frozen=True):
+class ModelInfo(msgspec.Struct, frozen=True):
     artifact_uri: str = ""
+    name: str = ""
 
 
 class _LoggedModel(msgspec.Struct, frozen=True):
-    info: _ModelInfo
+    info: ModelInfo
 
 
 class OneModel(msgspec.Struct, frozen=True):
@@ -163,7 +165,10 @@ def read_answer(answer: Any, kind: type[T]) -> T:
 
 
 def experiment_of(answer: Any) -> Experiment:
-    found = read_answer(answer, OneExperiment).experiment
+    return told_experiment(read_answer(answer, OneExperiment).experiment)
+
+
+def told_experiment(found: _Experiment) -> Experiment:
     return Experiment(
         experiment_id=found.experiment_id,
         name=found.name,
@@ -171,11 +176,15 @@ def experiment_of(answer: Any) -> Experiment:
         lifecycle=_lifecycle(found.lifecycle_stage),
         created=found.creation_time,
         updated=found.last_update_time,
+        tags=pairs(found.tags),
     )
 
 
 def run_of(answer: Any) -> TrackedRun:
-    found = read_answer(answer, OneRun).run
+    return told_run(read_answer(answer, OneRun).run)
+
+
+def told_run(found: _Run) -> TrackedRun:
     info, tags = found.info, pairs(found.data.tags)
     return TrackedRun(
         run_id=info.id,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import ssl
 import urllib.request
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+import msgspec
 import urllib3
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, SSLError
 
@@ -24,6 +26,10 @@ CONNECT, FIRST, LATER = 4.0, 15.0, 60.0
 """Seconds: one that is there is found at once, and answers a first, easy question soon; later it may have
 more to work on."""
 
+MOST = 8
+"""Connections that are kept open for several threads."""
+
+_JSON = "application/json"
 _RETRIED = (429, 502, 503, 504)
 _PIECE = 1 << 20
 _MISSING = ("RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND", "NOT_FOUND")
@@ -34,16 +40,41 @@ class Away(StoreError):
     """Nobody answers, or not to the end."""
 
 
+class Stranger(StoreError):
+    """Whoever answers does not speak as a server of that kind does, or knows less than was asked for."""
+
+
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server is spoken of: what it is `called`, what lets one in, and what its address looks like.
+    `known` reads an error that it tells in terms of our own, if it does; one with a code among `strange` is
+    that of a server of another kind."""
+
+    called: str = "tracking server"
+    let_in: str = "set `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`"
+    address: str = "give the address that MLflow's page has, without what comes after `#`"
+    known: Callable[[bytes], MlprojError | None] = lambda data: None
+    strange: tuple[str, ...] = ()
+
+
+_MLFLOWS = Manner()
+
+
 class Connection:
     """To the server at `uri`, as clients are given it. `environ` says which proxy there is; for the first
-    answer there are `patience` seconds.
+    answer there are `patience` seconds. May be used from several threads.
 
     Every failure is told without the credentials: StoreError where nobody answers (Away), lets us in or knows
     what to do, NotFound for what is not there, UsageError for what is refused.
     """
 
     def __init__(
-        self, uri: str, credentials: Credentials, environ: Mapping[str, str], *, patience: float = FIRST
+        self,
+        uri: str,
+        credentials: Credentials,
+        environ: Mapping[str, str],
+        *,
+        patience: float = FIRST,
+        manner: Manner = _MLFLOWS,
     ) -> None:
         parts = urlsplit(uri)
         self._base = parts._replace(
@@ -54,6 +85,7 @@ class Connection:
             self._headers["Authorization"] = credentials.authorization
         self._shown = without_credentials(self._base)
         self._patience = patience
+        self._manner = manner
         self._pool = _pool(self._base, credentials, environ)
 
     def get(self, path: str, /, **query: str | None) -> Any:
@@ -64,6 +96,40 @@ class Connection:
     def post(self, path: str, /, **body: Any) -> Any:
         with self._answer("POST", self._url(path, {}), json.dumps(body).encode()) as answer:
             return self._read(answer)
+
+    def send(self, method: str, path: str, body: bytes | Iterator[bytes], kind: str) -> bytes:
+        """The bytes that a request answers with whose body is of that media type."""
+        with self._answer(method, self._url(path, {}), body, kind) as answer:
+            return answer.read()
+
+    def raw(
+        self, method: str, path: str, headers: Mapping[str, str], body: IO[bytes]
+    ) -> tuple[int, list[tuple[str, str]], Iterator[bytes]]:
+        """Status, headers and content of whatever is answered, for somebody else: with the headers that are
+        given, and none of ours. Raises Away."""
+        size = body.seek(0, os.SEEK_END)
+        body.seek(0)
+        own = {"Content-Length": str(size)} if size or method not in ("GET", "HEAD") else {}
+        try:
+            answer = self._pool.request(
+                method,
+                self._base + path,
+                body=body if own else None,
+                headers={**headers, **own, "Accept-Encoding": "identity"},
+                timeout=urllib3.Timeout(connect=CONNECT, read=LATER),
+                preload_content=False,
+                redirect=False,
+                retries=False,
+            )
+        except (HTTPError, OSError, ValueError) as error:
+            raise self._away(error) from error
+        return answer.status, list(answer.headers.items()), answer.stream(_PIECE)
+
+    @contextlib.contextmanager
+    def sent(self, path: str, body: bytes, kind: str) -> Iterator[Iterator[bytes]]:
+        """As `send` by POST; the answer as it comes."""
+        with self._answer("POST", self._url(path, {}), body, kind) as answer:
+            yield answer.stream(_PIECE)
 
     @contextlib.contextmanager
     def pieces(self, path: str, /, **query: str | None) -> Iterator[Iterator[bytes]]:
@@ -77,8 +143,10 @@ class Connection:
         return self._base + quote(where) + (f"?{urlencode(given)}" if given else "")
 
     @contextlib.contextmanager
-    def _answer(self, method: str, url: str, body: bytes | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
-        headers = {**self._headers, "Content-Type": "application/json"} if body else self._headers
+    def _answer(
+        self, method: str, url: str, body: bytes | Iterator[bytes] | None = None, kind: str = _JSON
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        headers = {**self._headers, "Content-Type": kind} if body else self._headers
         try:
             answer = self._pool.request(
                 method,
@@ -107,26 +175,30 @@ class Connection:
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse) -> MlprojError:
         """What an answer means that is no success."""
+        known = self._manner.known(answer.data)
+        if known is not None:
+            return known
         code, said = _complaint(answer.data)
         told = f": {said}" if said else ""
         if answer.status in (401, 403):
             return StoreError(
-                f"the tracking server `{self._shown}` does not let us in ({answer.status}){told}",
-                hint="set `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or"
-                " `MLFLOW_TRACKING_TOKEN`",
+                f"the {self._manner.called} `{self._shown}` does not let us in ({answer.status}){told}",
+                hint=self._manner.let_in,
             )
+        if code in self._manner.strange:
+            return self._stranger()
         if code in _MISSING:
-            return NotFound(f"the tracking server `{self._shown}` does not hold that{told}")
-        if answer.status == 404:
+            return NotFound(f"the {self._manner.called} `{self._shown}` does not hold that{told}")
+        if answer.status in (404, 405):
             return self._stranger()
         if 400 <= answer.status < 500:
-            return UsageError(f"the tracking server `{self._shown}` refuses ({answer.status}){told}")
-        return StoreError(f"the tracking server `{self._shown}` failed ({answer.status}){told}")
+            return UsageError(f"the {self._manner.called} `{self._shown}` refuses ({answer.status}){told}")
+        return StoreError(f"the {self._manner.called} `{self._shown}` failed ({answer.status}){told}")
 
-    def _stranger(self) -> StoreError:
-        return StoreError(
-            f"`{self._shown}` does not answer as a tracking server does",
-            hint="give the address that MLflow's page has, without what comes after `#`",
+    def _stranger(self) -> Stranger:
+        return Stranger(
+            f"`{self._shown}` does not answer as a {self._manner.called} does",
+            hint=self._manner.address,
         )
 
     def _away(self, error: Exception) -> Away:
@@ -141,11 +213,14 @@ class Connection:
             hint = "check the address, and that the server runs"
         cause = reason.__context__
         told = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(reason)
-        return Away(f"the tracking server `{self._shown}` cannot be reached: {_in_short(told)}", hint=hint)
+        return Away(
+            f"the {self._manner.called} `{self._shown}` cannot be reached: {_in_short(told)}", hint=hint
+        )
 
 
 def _pool(base: str, credentials: Credentials, environ: Mapping[str, str]) -> urllib3.PoolManager:
     options: dict[str, Any] = {
+        "maxsize": MOST,
         # What may have been done is not done twice; a server that says it is busy has done nothing.
         "retries": urllib3.Retry(
             total=None,

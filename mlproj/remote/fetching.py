@@ -1,4 +1,4 @@
-"""Brings data here that is named by where a server tracks it: `runs:/<id>/…`, or `mlflow-artifacts:/…`."""
+"""Brings data here that is named by where a server tracks it: `runs:/`, `models:/`, `mlflow-artifacts:/`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,75 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from mlproj.errors import DataError, MlprojError
-from mlproj.remote.answers import Files, read_answer, run_of
+from mlproj.errors import DataError, MlprojError, NotFound
+from mlproj.remote.answers import Files, ModelInfo, OneModel, read_answer, run_of
 from mlproj.remote.connection import Connection
+from mlproj.remote.registered import DownloadUri, OneVersion, Versions
+from mlproj.spec.model_uri import SCHEME, ModelUri, read_model_uri
 
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts"
 _DEEPEST = 50
+_MOST_STEPS = 100
+"""A version may be made of another one, and that of a third."""
 
 
 def address_of(connection: Connection, uri: str) -> str:
-    """Where the artifact is that `uri` names: below the folder of artifacts of its run."""
-    parts = urlsplit(uri)
-    if parts.scheme != "runs":
-        return uri
-    run_id, _, path = parts.path.strip("/").partition("/")
+    """Where the artifact is that `uri` names: a run's, or a model's. Raises UsageError for one that names no
+    model, NotFound."""
+    for _ in range(_MOST_STEPS):
+        if uri.startswith(SCHEME):
+            uri = _model_address(connection, read_model_uri(uri))
+        elif uri.startswith("runs:"):
+            return _run_address(connection, uri)
+        else:
+            return uri
+    raise DataError(f"`{uri}` leads from one version of a model to another, and to no files")
+
+
+def _run_address(connection: Connection, uri: str) -> str:
+    """Below the artifacts of the run; else, from MLflow 3 on, of a model that it logged under that name."""
+    run_id, _, path = urlsplit(uri).path.strip("/").partition("/")
     run = run_of(connection.get("runs/get", run_id=run_id, run_uuid=run_id))
+    first, _, below = path.partition("/")
+    if run.model_outputs and not _lists(connection, run_id, first):
+        for output in reversed(run.model_outputs):
+            model = _logged(connection, output.model_id)
+            if model.name == first:
+                return f"{model.artifact_uri.rstrip('/')}/{below}".rstrip("/")
     return f"{run.artifact_uri.rstrip('/')}/{path}".rstrip("/")
+
+
+def _lists(connection: Connection, run_id: str, name: str) -> bool:
+    """Whether the run's own artifacts have a file or folder of that name at their top."""
+    listed = read_answer(connection.get("artifacts/list", run_id=run_id), Files)
+    return any(file.path == name for file in listed.files)
+
+
+def _model_address(connection: Connection, asked: ModelUri) -> str:
+    """One step on the way to a model's files."""
+    if asked.model_id is not None:
+        return _logged(connection, asked.model_id).artifact_uri
+    version = str(asked.version) if asked.version is not None else _newest(connection, asked)
+    answer = connection.get("model-versions/get-download-uri", name=asked.name, version=version)
+    return read_answer(answer, DownloadUri).artifact_uri
+
+
+def _newest(connection: Connection, asked: ModelUri) -> str:
+    """The number of the version that an alias or a stage stands for, or of the latest."""
+    if asked.alias is not None:
+        answer = connection.get("registered-models/alias", name=asked.name, alias=asked.alias)
+        return read_answer(answer, OneVersion).model_version.version
+    stages = {} if asked.stage is None else {"stages": [asked.stage.value]}
+    answer = connection.post("registered-models/get-latest-versions", name=asked.name, **stages)
+    found = read_answer(answer, Versions).model_versions
+    if not found:
+        told = "no version" if asked.stage is None else f"no version in the stage {asked.stage.value}"
+        raise NotFound(f"the registered model `{asked.name}` has {told}")
+    return max((each.version for each in found), key=int)
+
+
+def _logged(connection: Connection, model_id: str) -> ModelInfo:
+    return read_answer(connection.get(f"logged-models/{model_id}"), OneModel).model.info
 
 
 def fetch(connection: Connection, address: str, folder: Path) -> Path:

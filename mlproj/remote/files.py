@@ -23,7 +23,7 @@ _MOST = 100_000
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts/"
 
 
-class _Place(msgspec.Struct, frozen=True, kw_only=True):
+class ServedPlace(msgspec.Struct, frozen=True, kw_only=True):
     """A tree of files below `root`: where it is listed and read, and under which name it is told of."""
 
     name: str
@@ -50,7 +50,7 @@ def served_files(
     would make more than `altogether`, is listed without a digest."""
     left = altogether
     for place in _places(connection, run):
-        for file in _listed(connection, place, "", 0):
+        for file in listed_files(connection, place):
             path = f"{place.name}/{file.path}"
             if not is_text(path):
                 continue
@@ -61,29 +61,40 @@ def served_files(
             yield ServedFile(path=path, size=size, digest=digest)
 
 
-def _places(connection: Connection, run: TrackedRun) -> Iterator[_Place]:
-    yield _Place(
+def _places(connection: Connection, run: TrackedRun) -> Iterator[ServedPlace]:
+    yield place_of_run(run.run_id, run.artifact_uri)
+    for model in run.model_outputs:
+        found = read_answer(connection.get(f"logged-models/{model.model_id}"), OneModel)
+        yield place_of_model(model.model_id, found.model.info.artifact_uri)
+
+
+def place_of_run(run_id: str, root: str) -> ServedPlace:
+    return ServedPlace(
         name="artifacts",
-        root=run.artifact_uri,
+        root=root,
         listing="artifacts/list",
         listed_by="path",
         content="/get-artifact",
         read_by="path",
-        owner=run.run_id,
+        owner=run_id,
     )
-    for model in run.model_outputs:
-        found = read_answer(connection.get(f"logged-models/{model.model_id}"), OneModel)
-        yield _Place(
-            name=f"models/{model.model_id}",
-            root=found.model.info.artifact_uri,
-            listing=f"logged-models/{model.model_id}/artifacts/directories",
-            listed_by="artifact_directory_path",
-            content=f"/ajax-api/2.0/mlflow/logged-models/{model.model_id}/artifacts/files",
-            read_by="artifact_file_path",
-        )
 
 
-def _listed(connection: Connection, place: _Place, folder: str, depth: int) -> Iterator[ListedFile]:
+def place_of_model(model_id: str, root: str) -> ServedPlace:
+    return ServedPlace(
+        name=f"models/{model_id}",
+        root=root,
+        listing=f"logged-models/{model_id}/artifacts/directories",
+        listed_by="artifact_directory_path",
+        content=f"/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files",
+        read_by="artifact_file_path",
+    )
+
+
+def listed_files(
+    connection: Connection, place: ServedPlace, folder: str = "", depth: int = 0
+) -> Iterator[ListedFile]:
+    """Every file of a place, with its path below it."""
     token: str | None = None
     for _ in range(_MOST):
         query = {place.listed_by: folder or None, "page_token": token}
@@ -93,13 +104,15 @@ def _listed(connection: Connection, place: _Place, folder: str, depth: int) -> I
             if not file.is_dir:
                 yield file
             elif depth < _DEEPEST:
-                yield from _listed(connection, place, file.path, depth + 1)
+                yield from listed_files(connection, place, file.path, depth + 1)
         token = page.next_page_token
         if not token:
             return
 
 
-def _digest(connection: Connection, place: _Place, file: ListedFile, most: int) -> tuple[Digest | None, int]:
+def _digest(
+    connection: Connection, place: ServedPlace, file: ListedFile, most: int
+) -> tuple[Digest | None, int]:
     """The digest and size of what the server sends; no digest where it sends none, or more than it said."""
     hasher, size = hashlib.sha256(), 0
     route, query = place.source(file.path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,17 @@ GRANT = "mlproj.grant"
 
 PREFIX = "mlproj.prefix"
 """Where a request's scope holds what came before its path: what tells who the caller is."""
+
+USERS = "mlproj.users"
+"""Where it holds the users of the server's store."""
+
+VIEW = "mlproj.view"
+"""Where it holds what makes of the ports those by which its caller sees no more than they may."""
+
+LINK = "mlproj.link"
+"""Where it holds what makes of a method and a path one by which that request is let in without more."""
+ROOT = "mlproj.root"
+"""Where a request's scope holds what a proxy in front of this server has paths begin with."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -110,7 +121,7 @@ class Guard:
 
     def _admitted(self, scope: Scope) -> Scope:
         for name, value in scope["headers"]:
-            if name == b"host" and _host_name(value) not in self._hosts:
+            if name == b"host" and host_name(value) not in self._hosts:
                 raise Failure(DENIED, "Invalid Host header: this server answers to its own address only")
             if name == b"origin" and not self._own_origin(value):
                 raise Failure(DENIED, "Cross-origin request blocked")
@@ -131,23 +142,26 @@ class Guard:
 
     def _own_origin(self, value: bytes) -> bool:
         scheme, _, rest = value.partition(b"://")
-        return scheme in (b"http", b"https") and _host_name(rest) in self._hosts
+        return scheme in (b"http", b"https") and host_name(rest) in self._hosts
 
 
 class Refusal:
     """Answers every request alike."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._failure = failure
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, body = encoded(self._failure)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers += self._headers
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
-def _host_name(value: bytes) -> str | None:
+def host_name(value: bytes) -> str | None:
+    """The name or address in a Host header or behind an origin's scheme, without the port; None for none."""
     try:
         return urlsplit(f"//{value.decode('ascii')}").hostname
     except ValueError:

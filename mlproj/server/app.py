@@ -8,18 +8,22 @@ through many runs, or a wait for another process that writes, would hold up ever
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from mlproj.errors import MlprojError
 from mlproj.ports import RunStore
-from mlproj.server import description, limits, streams
-from mlproj.server.access import GRANT, PREFIX, Grant
+from mlproj.server import again, description, limits, streams
+from mlproj.server.access import GRANT, LINK, PREFIX, ROOT, USERS, VIEW, Grant
+from mlproj.server.callers import CALLER, Anybody
+from mlproj.server.described import Described, Handler
 from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
 from mlproj.server.otlp import spans_by_trace, unpacked
@@ -32,13 +36,16 @@ from mlproj.server.routes import (
     experiments,
     logged_models,
     metrics,
+    permissions,
     registry,
     runs,
     traces,
     traces_v2,
     uploads,
+    users,
     versions,
 )
+from mlproj.server.store_app import add_store_routes
 from mlproj.tracking_ports import Artifacts, Tracking
 from mlproj.version import __version__
 
@@ -57,14 +64,16 @@ ROUTES: tuple[Route, ...] = (
     *traces.ROUTES,
     *traces_v2.ROUTES,
     *assessments.ROUTES,
+    *users.ROUTES,
+    *permissions.ROUTES,
 )
 
-Handler = Callable[[Request], Awaitable[Response]]
 Streamed = Callable[[Desk, Request], Awaitable[Response]]
 
-_PREFIXES = ("/api", "/ajax-api")
+_API, _AJAX = "/api", "/ajax-api"
 _OLD = "/api/2.0/preview/mlflow"
 """Where clients before MLflow 2 look for the registry."""
+_INFO = "3.0/mlflow/server-info"
 _FILE = f"{uploads.PROXY}/artifacts/{{artifact_path:path}}"
 _STREAMED: tuple[tuple[str, str, Streamed], ...] = (
     ("GET", _FILE, streams.download),
@@ -73,6 +82,7 @@ _STREAMED: tuple[tuple[str, str, Streamed], ...] = (
     ("PUT", uploads.PART, streams.upload_part),
 )
 _ALL = Grant()
+_ANYBODY = Anybody()
 _JSON = "application/json"
 _TEXT = "text/plain"
 _BYTES = "application/octet-stream"
@@ -97,50 +107,64 @@ def create_app(
     proxied: bool = False,
     store: RunStore | None = None,
     unexpected: Callable[[Exception], None] = lambda error: None,
-) -> FastAPI:
+) -> Described:
     """The application over one store. With `proxied`, clients are told to send artifacts through it; with
     `store`, it also keeps whole runs.
 
     `unexpected` hears of bugs, which clients only learn the kind of.
     """
-    app = FastAPI(title="mlproj tracking", version=__version__, docs_url=None, redoc_url=None)
+    app = Described("mlproj tracking", __version__)
+    app.add_schemas(_schemas)
     maker = _Maker(tracking, files, proxied, store)
-    schemas = description.components(ROUTES)
+    # Pages are added to an application by whoever wants them, and work at the same desk.
+    app.state.desk = maker.desk
     for route in ROUTES:
-        for prefix in _PREFIXES:
-            app.add_api_route(
-                f"{prefix}/{route.path}",
-                maker.handler(route),
-                methods=[route.method],
-                responses=description.responses(route),
-                summary=route.path,
-                openapi_extra=description.operation(route, schemas),
-                include_in_schema=prefix == _PREFIXES[0],
-            )
+        handler = maker.handler(route)
+        app.add(f"{_API}/{route.path}", handler, [route.method], partial(_described, route))
+        app.add(f"{_AJAX}/{route.path}", handler, [route.method])
     for route in ROUTES:
         if route.path.startswith(f"{TRACKING}/"):
             path = f"{_OLD}{route.path.removeprefix(TRACKING)}"
-            app.add_api_route(path, maker.handler(route), methods=[route.method], include_in_schema=False)
-    for prefix in _PREFIXES:
-        for method, path, act in _STREAMED:
-            app.add_api_route(
-                f"{prefix}/{path}",
-                maker.streamed(act),
-                methods=[method],
-                responses=description.answers(_BYTES if method == "GET" else _JSON),
-                response_class=Response,
-                summary=f"{method} {path}",
-                openapi_extra=description.streamed(method, path),
-                include_in_schema=prefix == _PREFIXES[0],
-            )
+            app.add(path, maker.handler(route), [route.method])
+    for method, path, act in _STREAMED:
+        handler = maker.streamed(act)
+        app.add(f"{_API}/{path}", handler, [method], partial(_described_stream, method, path))
+        app.add(f"{_AJAX}/{path}", handler, [method])
+    if store is not None:
+        add_store_routes(app, maker.desk)
     _add_pages(app, maker)
     _add_failures(app, unexpected)
-    _describe(app, schemas)
     return app
 
 
+@cache
+def _schemas() -> dict[str, Any]:
+    return description.components(ROUTES)
+
+
+def _described(route: Route) -> dict[str, Any]:
+    return {
+        "responses": description.responses(route),
+        "summary": route.path,
+        "openapi_extra": description.operation(route, _schemas()),
+    }
+
+
+def _described_stream(method: str, path: str) -> dict[str, Any]:
+    return {
+        "responses": description.answers(_BYTES if method == "GET" else _JSON),
+        "response_class": Response,
+        "summary": f"{method} {path}",
+        "openapi_extra": description.streamed(method, path),
+    }
+
+
+def _described_page(kind: str, **extra: Any) -> dict[str, Any]:
+    return {"responses": description.answers(kind), "response_class": Response, **extra}
+
+
 class _Maker:
-    """Makes handlers that take the request alone: FastAPI has nothing to work out for them."""
+    """Makes handlers that take the request alone."""
 
     def __init__(self, tracking: Tracking, files: Artifacts, proxied: bool, store: RunStore | None) -> None:
         self._tracking = tracking
@@ -149,19 +173,24 @@ class _Maker:
         self._store = store
 
     def desk(self, request: Request) -> Desk:
+        view, scope = request.scope.get(VIEW), request.scope
+        tracking, files = (self._tracking, self._files) if view is None else view(self._tracking, self._files)
         return Desk(
-            tracking=self._tracking,
-            artifacts=self._files,
+            tracking=tracking,
+            artifacts=files,
             grant=_grant(request),
-            address=partial(_address, request),
+            link=partial(_link, request),
+            address=_address(request),
             proxied=self._proxied,
             store=self._store,
+            caller=scope.get(CALLER, _ANYBODY),
+            users=scope.get(USERS),
         )
 
     def handler(self, route: Route) -> Handler:
         async def handle(request: Request) -> Response:
             asked = await _asked(request, route)
-            answer = await run_in_threadpool(route.act, self.desk(request), asked)
+            answer = await run_in_threadpool(again.act, route.act, self.desk(request), asked)
             return Response(msgspec.json.encode(answer), media_type=_JSON)
 
         return handle
@@ -197,12 +226,20 @@ def _grant(request: Request) -> Grant:
     return grant
 
 
+def _link(request: Request, method: str, path: str) -> str:
+    """What the caller reaches a path of this server by: the name that it called, which has been looked at,
+    and what lets it in."""
+    signed = request.scope.get(LINK)
+    way = f"{request.scope.get(PREFIX, '')}{quote(path)}" if signed is None else signed(method, path)
+    return f"{_address(request)}{way}"
+
+
 def _address(request: Request) -> str:
     """Where the caller reaches this server: by the name that it called, which has been looked at."""
-    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get(PREFIX, '')}"
+    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get(ROOT, '')}"
 
 
-def _add_pages(app: FastAPI, maker: _Maker) -> None:
+def _add_pages(app: Described, maker: _Maker) -> None:
     """What is no JSON of MLflow's, or asks nothing."""
 
     async def health(request: Request) -> Response:
@@ -224,27 +261,22 @@ def _add_pages(app: FastAPI, maker: _Maker) -> None:
             raise invalid("Missing value for required header 'x-mlflow-experiment-id'.")
         body = unpacked(await _body(request), headers.get("content-encoding", "").lower())
         found = spans_by_trace(_grant(request).cleaned(body), as_json=kind == _JSON)
-        await run_in_threadpool(traces.add_spans, maker.desk(request), experiment_id, found)
+        await run_in_threadpool(again.act, traces.add_spans, maker.desk(request), experiment_id, found)
         return Response(b"", media_type=_PROTOBUF)
 
     for path, page in (("/health", health), ("/version", version)):
-        app.add_api_route(path, page, responses=description.answers(_TEXT), response_class=Response)
-    app.add_api_route(
+        app.add(path, page, described=lambda: _described_page(_TEXT))
+    app.add(
         "/v1/traces",
         spans,
-        methods=["POST"],
-        responses=description.answers(_PROTOBUF),
-        response_class=Response,
-        openapi_extra=description.spans(),
+        ["POST"],
+        lambda: _described_page(_PROTOBUF, openapi_extra=description.spans()),
     )
-    for prefix in _PREFIXES:
-        path = f"{prefix}/3.0/mlflow/server-info"
-        app.add_api_route(
-            path, server_info, responses=description.answers(_JSON), include_in_schema=prefix == "/api"
-        )
+    app.add(f"{_API}/{_INFO}", server_info, described=lambda: _described_page(_JSON))
+    app.add(f"{_AJAX}/{_INFO}", server_info)
 
 
-def _add_failures(app: FastAPI, unexpected: Callable[[Exception], None]) -> None:
+def _add_failures(app: Described, unexpected: Callable[[Exception], None]) -> None:
     def answer(failure: Failure) -> Response:
         status, body = encoded(failure)
         headers = failure.headers if isinstance(failure, Unsatisfiable) else None
@@ -270,21 +302,12 @@ def _add_failures(app: FastAPI, unexpected: Callable[[Exception], None]) -> None
     async def cut(request: Request, error: Exception) -> Response:
         return answer(invalid(str(error)))
 
+    async def gone(request: Request, error: Exception) -> Response:
+        return answer(invalid("the client went away"))
+
     app.add_exception_handler(Failure, failed)
     app.add_exception_handler(MlprojError, expected)
     app.add_exception_handler(HTTPException, no_route)
     app.add_exception_handler(streams.Cut, cut)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, bug)
-
-
-def _describe(app: FastAPI, schemas: dict[str, Any]) -> None:
-    """Adds the structs' schemas to the description that FastAPI makes of the routes."""
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = made()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
-        return document
-
-    # FastAPI's own way of extending a description is to replace the method.
-    setattr(app, "openapi", openapi)  # noqa: B010

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mlproj.model.access import Kind, Level
+from mlproj.model.access import Kind, Level, User
+
+CALLER = "mlproj.caller"
+"""Where a request's scope holds who calls, once an entrance knows."""
 
 
 class Caller(Protocol):
@@ -28,6 +31,22 @@ class Caller(Protocol):
         """Of all experiments or registered models those that they may read; None for every one."""
         ...
 
+    def made(self, kind: Kind, thing: str) -> None:
+        """Says that they made it just now: it is theirs to manage, and nobody else's."""
+        ...
+
+    def note(self, kind: str, thing: str, *, changes: bool) -> None:
+        """Says what the request is about, for what is written down of it; the narrowest last."""
+        ...
+
+    def confirm(self, password: str) -> None:
+        """Raises Failure where that is not their password."""
+        ...
+
+    def level_of(self, user: User, kind: Kind, thing: str) -> Level:
+        """What another user may do with that at this server."""
+        ...
+
 
 class Anybody:
     """Whoever calls a server without users: everything is theirs."""
@@ -40,3 +59,15 @@ class Anybody:
 
     def visible(self, kind: Kind) -> frozenset[str] | None:
         return None
+
+    def made(self, kind: Kind, thing: str) -> None:
+        return None
+
+    def note(self, kind: str, thing: str, *, changes: bool) -> None:
+        return None
+
+    def confirm(self, password: str) -> None:
+        return None
+
+    def level_of(self, user: User, kind: Kind, thing: str) -> Level:
+        return Level.MANAGE

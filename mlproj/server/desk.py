@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from mlproj.access_ports import Users
 from mlproj.errors import UsageError
 from mlproj.model.tracking import Experiment, LoggedModel, TrackedRun
 from mlproj.ports import RunStore
@@ -24,17 +25,21 @@ Thing = TypeVar("Thing", Experiment, TrackedRun, LoggedModel)
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """One caller's view. With `proxied`, artifacts go through the server, and not through a shared folder.
 
-    `address` tells where the caller reaches this server, with what lets it in. `store` holds whole runs,
-    where the server is one for those too.
+    `link` tells of a method and a path by which address the caller can make that request, with what lets it
+    in, and `address` where it reaches the server without that. `store` holds whole runs, where the server is
+    one for those too. `tracking` and `artifacts` show and change no more than the caller may; what is done
+    through `store` has to ask `caller` itself. `users` are those of the server's store.
     """
 
     tracking: Tracking
     artifacts: Artifacts
     grant: Grant
-    address: Callable[[], str]
+    link: Callable[[str, str], str]
+    address: str
     proxied: bool = False
     store: RunStore | None = None
     caller: Caller = Anybody()
+    users: Users | None = None
 
     def addressed(self, thing: Thing) -> Thing:
         """With the address of its artifacts as this server's clients reach them."""

@@ -38,8 +38,8 @@ class Endpoint:
     tells of a run that was not made through this endpoint whether it is this run's nevertheless; a `movable`
     run goes to the experiment that a script names in which no hook can run, and with False its script is led
     to the run's own. With `reach` the script is in a container: it calls the name there, and has artifacts
-    through us. Like the token, `secrets` are in nothing that is kept. `unexpected` hears of bugs, and of what
-    could not be opened.
+    through us. With `relay` that answers what is asked, and nothing is opened here. Like the token, `secrets`
+    are in nothing that is kept. `unexpected` hears of bugs, and of what could not be opened.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Endpoint:
         open_tracking: Callable[[], Tracking],
         open_artifacts: Callable[[], Artifacts],
         *,
+        relay: Callable[[], Application] | None = None,
         owns: Callable[[str], bool] | None = None,
         movable: bool | None = None,
         secrets: tuple[str, ...] = (),
@@ -59,6 +60,7 @@ class Endpoint:
         self._run_id = run_id
         self._open_tracking = open_tracking
         self._open_artifacts = open_artifacts
+        self._relay = relay
         self._owns = owns
         self._movable = movable
         self._reach = reach or Reach(address=_ADDRESS, name=_ADDRESS)
@@ -135,11 +137,15 @@ class Endpoint:
             self._listeners += handed_in(self._threshold)
 
     def _application(self, held: contextlib.ExitStack) -> Application:
-        tracking = self._open_tracking()
-        held.callback(tracking.close)
-        app = _part("app:create_app")(
-            tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
-        )
+        app: Application
+        if self._relay is not None:
+            app = self._relay()
+        else:
+            tracking = self._open_tracking()
+            held.callback(tracking.close)
+            app = _part("app:create_app")(
+                tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
+            )
         grant = Grant(self._run_id, self._owns, movable=self._movable, secrets=self._secrets)
         guarded = Guard(app, grant, token=self.token, hosts=LOOPBACK | {self._reach.name})
         unshared: Application = _part("sessions:Unshared")(guarded)

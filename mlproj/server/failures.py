@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mlproj.errors import AlreadyThere, MlprojError, NotFound, UsageError
+from mlproj.errors import AlreadyThere, Busy, MlprojError, NotFound, UsageError
 
 INVALID = "INVALID_PARAMETER_VALUE"
 MISSING = "RESOURCE_DOES_NOT_EXIST"
@@ -13,6 +13,9 @@ NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
 DENIED = "PERMISSION_DENIED"
 UNKNOWN_CALLER = "UNAUTHENTICATED"
 INTERNAL = "INTERNAL_ERROR"
+TOO_MANY = "REQUEST_LIMIT_EXCEEDED"
+NOT_NOW = "TEMPORARILY_UNAVAILABLE"
+"""Clients try again for minutes, which is what a database that is started anew asks for."""
 
 STATUS = {
     INVALID: 400,
@@ -21,7 +24,9 @@ STATUS = {
     DENIED: 403,
     MISSING: 404,
     NO_ENDPOINT: 404,
+    TOO_MANY: 429,
     INTERNAL: 500,
+    NOT_NOW: 503,
 }
 
 
@@ -30,20 +35,26 @@ NO_STORE = 507
 
 
 class Failure(Exception):
-    """A request that is answered with an error."""
+    """A request that is answered with an error. `cause` is ours, for those who know our errors by kind."""
 
-    def __init__(self, code: str, message: str, status: int | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, status: int | None = None, *, cause: MlprojError | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = STATUS[code] if status is None else status
+        self.cause = cause
 
 
-class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An error as MLflow's clients read it."""
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error as MLflow's clients read it. Where a store is asked for whole runs, with our own kind of error
+    and its hint."""
 
     error_code: str
     message: str
+    kind: str | None = None
+    hint: str | None = None
 
 
 def invalid(message: str) -> Failure:
@@ -60,11 +71,19 @@ def told(error: MlprojError) -> Failure:
             return Failure(TAKEN, message)
         case UsageError():
             return Failure(INVALID, message)
+        case Busy():
+            return Failure(NOT_NOW, message)
         case _:
             return Failure(INTERNAL, message, NO_STORE)
 
 
 def encoded(failure: Failure) -> tuple[int, bytes]:
     """The status and the body of the answer."""
-    answer = ErrorAnswer(error_code=failure.code, message=failure.message)
+    cause = failure.cause
+    if cause is None:
+        answer = ErrorAnswer(error_code=failure.code, message=failure.message)
+    else:
+        answer = ErrorAnswer(
+            error_code=failure.code, message=cause.message, kind=type(cause).__name__, hint=cause.hint
+        )
     return failure.status, msgspec.json.encode(answer)

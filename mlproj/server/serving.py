@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 
@@ -20,9 +22,22 @@ _KEEP_ALIVE = 300
 
 
 class Serving:
-    """An event loop of its own, for the thread that calls `run`; signals stay the process's."""
+    """An event loop of its own, for the thread that calls `run`; signals stay the process's.
 
-    def __init__(self, application: Application, listeners: Sequence[socket.socket]) -> None:
+    It speaks TLS where it has `tls`, calls `begun` once it takes requests, and also ends when there is
+    something to read from the descriptor `until`; what is in flight then may take `grace` seconds.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        listeners: Sequence[socket.socket],
+        *,
+        tls: ssl.SSLContext | None = None,
+        grace: float = GRACE,
+        until: int | None = None,
+        begun: Callable[[], None] = lambda: None,
+    ) -> None:
         config = uvicorn.Config(
             application,
             http="httptools",
@@ -34,9 +49,12 @@ class Serving:
             log_level="critical",
             server_header=False,
             date_header=False,
+            # It would believe what any program of this machine says of where it calls from.
+            proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE,
+            ssl_context_factory=None if tls is None else lambda config, default: tls,
         )
-        self._server = _Server(config)
+        self._server = _Server(config, grace, until, begun)
         self._listeners = list(listeners)
 
     def run(self) -> None:
@@ -51,9 +69,15 @@ class Serving:
 class _Server(uvicorn.Server):
     """Ends at once when it is told to: uvicorn's own looks ten times a second, and three times at the end."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(
+        self, config: uvicorn.Config, grace: float, until: int | None, begun: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._lock = threading.Lock()
+        self._grace = grace
+        self._until = until
+        self._begun = begun
+        # A handler of signals may call `end` while its thread holds the lock.
+        self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
 
@@ -63,12 +87,22 @@ class _Server(uvicorn.Server):
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._over.set)
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the process's: uvicorn would take them where it runs in the main thread."""
+        yield
+
     async def main_loop(self) -> None:
         with self._lock:
             self._loop = asyncio.get_running_loop()
             if self.should_exit:
                 self._over.set()
+        if self._until is not None:
+            self._loop.add_reader(self._until, self._over.set)
+        self._begun()
         await self._over.wait()
+        if self._until is not None:
+            self._loop.remove_reader(self._until)
         with self._lock:
             self._loop = None
 
@@ -79,15 +113,15 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(_LOOK)
         for server in self.servers:
             server.close()
-        if not await self._emptied():
+        if not await self._emptied(self._grace):
             # A client that stalls in the middle: its request ends as one whose client went away.
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
-            await self._emptied()
+            await self._emptied(min(self._grace, GRACE))
 
-    async def _emptied(self) -> bool:
+    async def _emptied(self, seconds: float) -> bool:
         """Whether every connection has ended within the time, with its request."""
-        state, end = self.server_state, time.monotonic() + GRACE
+        state, end = self.server_state, time.monotonic() + seconds
         while time.monotonic() < end:
             for connection in list(state.connections):
                 # Closes one that is idle, and has a busy one closed with its answer.

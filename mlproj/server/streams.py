@@ -10,9 +10,9 @@ from functools import partial
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.server import places
@@ -24,7 +24,7 @@ PIECE = 1024 * 1024
 _JSON = "application/json"
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
-_WRITERS = CapacityLimiter(16)
+WRITERS = CapacityLimiter(16)
 """Threads for uploads, which wait for their clients: however many do, there are others for everybody else."""
 
 
@@ -59,8 +59,8 @@ async def download(desk: Desk, request: Request) -> Response:
 
 async def upload(desk: Desk, request: Request) -> Response:
     place = _writable(desk, request)
-    pieces = _Pieces(_gathered(request), asyncio.get_running_loop())
-    await to_thread.run_sync(desk.artifacts.write, place.stored, pieces, limiter=_WRITERS)
+    pieces = arriving(request)
+    await to_thread.run_sync(desk.artifacts.write, place.stored, pieces, limiter=WRITERS)
     return Response(b"{}", media_type=_JSON)
 
 
@@ -69,9 +69,9 @@ async def upload_part(desk: Desk, request: Request) -> Response:
     place, told = _writable(desk, request), request.path_params
     if not _NUMBER.fullmatch(told["part_number"]):
         raise UsageError(f"`{told['part_number'][:20]}` is no number of a part")
-    pieces = _Pieces(_gathered(request), asyncio.get_running_loop())
+    pieces = arriving(request)
     add = partial(desk.artifacts.uploads.add, place.stored, told["upload_id"], int(told["part_number"]))
-    tag = await to_thread.run_sync(add, pieces, limiter=_WRITERS)
+    tag = await to_thread.run_sync(add, pieces, limiter=WRITERS)
     return Response(b"{}", media_type=_JSON, headers={"etag": f'"{tag}"'})
 
 
@@ -83,6 +83,11 @@ async def remove(desk: Desk, request: Request) -> Response:
 
 def _writable(desk: Desk, request: Request) -> places.Place:
     return desk.writable(places.place(request.path_params["artifact_path"]))
+
+
+def arriving(request: Request) -> Iterator[bytes]:
+    """The body, for another thread to go through while it arrives. Raises Cut there."""
+    return _Pieces(_gathered(request), asyncio.get_running_loop())
 
 
 async def _gathered(request: Request) -> AsyncIterator[bytes]:

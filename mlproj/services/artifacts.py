@@ -31,9 +31,10 @@ def artifacts(store: RunStore, run: Run) -> tuple[Artifact, ...]:
     found: list[Artifact] = []
     for output in () if run.outcome is None else run.outcome.outputs:
         if output.kind == "folder" and output.digest is not None:
+            listed = tuple(_listed(store, output))
+            sizes = store.blobs.sizes([digest for _, digest in listed])
             found += (
-                Artifact(path=path, digest=digest, size=_size(store, digest))
-                for path, digest in _listed(store, output)
+                Artifact(path=path, digest=digest, size=sizes.get(digest, 0)) for path, digest in listed
             )
         else:
             found.append(
@@ -61,6 +62,7 @@ def get_artifact(store: RunStore, run: Run, path: str, destination: Path) -> tup
     for target in chosen:
         if target.exists():
             raise UsageError(f"`{target}` is there already", hint="name another destination")
+    store.blobs.bring(tuple(chosen.values()))
     for target, digest in chosen.items():
         copy_content(store, digest, target)
     return tuple(chosen)
@@ -106,10 +108,6 @@ def _listed(store: RunStore, output: Output) -> Iterator[tuple[str, Digest]]:
         raise Altered(f"the list of files of `{output.path}` is not what was recorded: {error}") from error
     for path, _, digest in entries:
         yield f"{output.path.rstrip('/')}/{readable(path)}", digest
-
-
-def _size(store: RunStore, digest: Digest) -> int:
-    return store.blobs.path(digest).stat().st_size if digest in store.blobs else 0
 
 
 def copy_content(store: RunStore, digest: Digest, target: Path) -> None:

@@ -15,7 +15,7 @@ from mlproj.logs import gather
 from mlproj.model.environment import CONTAINER_SHELL, SHELL, Activation, Container, Door
 from mlproj.model.events import Ended, Event, Note, Started
 from mlproj.model.notes import SOURCE_CHANGED
-from mlproj.model.redaction import SECRET_VARIABLES, without_credentials
+from mlproj.model.redaction import SECRET_VARIABLES, STORE_TOKEN, login_of, without_credentials
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
 from mlproj.ports import Execution, RunStore, Task
 from mlproj.process import patched
@@ -226,7 +226,7 @@ class Attempt:
             "PATH": path,
             "MLPROJ_RUN_ID": self._opening.run_id,
             "MLPROJ_OUTPUT_DIR": str(self._artifacts),
-            "MLPROJ_STORE": str(self._store.root),
+            "MLPROJ_STORE": self._store.address,
             CLAIMS: self._claim.value,
             "MLPROJ_AS_OF": self._request.as_of,
             "MLPROJ_REUSE": "1" if self._request.reuse else None,
@@ -244,8 +244,13 @@ class Attempt:
             logs=self._logs,
             timeout=self._prepared.plan.timeout,
             descriptors=(*self._claim.descriptors, *descriptors),
-            secrets=secrets_of(office, environ, self._request.secrets),
+            secrets=(*secrets_of(office, environ, self._request.secrets), *self._login()),
         )
+
+    def _login(self) -> tuple[str, ...]:
+        """What lets us in at a store at a server, and is the script's to use and nobody's to see."""
+        token = self._request.environ.get(STORE_TOKEN)
+        return tuple(filter(None, (login_of(self._store.address), token)))
 
     def _contained(self, container: Container, office: Office | None) -> Task:
         if office is not None and is_out_of_reach(container, office):
@@ -292,7 +297,10 @@ class Attempt:
     def _collect(self, marks: Marks) -> None:
         products, blobs = self._prepared.products, self._store.blobs
         collected = collect(self._directory, products, marks, self._artifacts, blobs, self._report)
-        self._outputs = collected.outputs
+        models = self._prepared.models
+        self._outputs = tuple(
+            replace(output, model=True) if output.path in models else output for output in collected.outputs
+        )
         self._notes += collected.notes
         for path in self._prepared.plan.metrics:
             self._read_metrics(path, marks)

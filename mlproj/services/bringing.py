@@ -158,6 +158,7 @@ class Bringer:
             files = [(path, one) for path, _, one in read_manifest(self._blobs.path(digest).read_bytes())]
         except ValueError as error:
             raise Altered(f"the list of files of the data `{state.name}` is none: {error}") from error
+        self._blobs.bring([one for _, one in files])
         if not all(one in self._blobs for _, one in files):
             return None
         folder = self._aside(state, "kept")

@@ -57,6 +57,11 @@ def is_server(uri: str) -> bool:
         return False
 
 
+def is_same_server(uri: str, store: str | None) -> bool:
+    """Whether the tracking server is the one that has the store: what is logged is in the record then."""
+    return store is not None and _is_same(without_credentials(uri), without_credentials(store))
+
+
 def outer_run(environ: Mapping[str, str], uri: str) -> str | None:
     """What that server calls the run that we are in, if it has it."""
     outer = environ.get("MLPROJ_TRACKING_RUN_ID")

@@ -6,13 +6,13 @@ are the records gone through again, to tell whose it is.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import StoreError
 from mlproj.files import digest_of
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.record import BlobReference
@@ -39,6 +39,16 @@ class _Fresh:
     read: list[Digest] = field(default_factory=list)
     faults: list[tuple[Digest, str]] = field(default_factory=list)
     no_manifests: list[tuple[Digest, str]] = field(default_factory=list)
+
+
+def one_by_one(folder: Path, names: Iterable[Sequence[bytes]]) -> Iterator[tuple[bytes, Digest | str]]:
+    """A `ports.Digester` that reads here, one file after another."""
+    for name in itertools.chain.from_iterable(names):
+        try:
+            digest, _ = digest_of(folder / name.decode())
+            yield name, digest
+        except OSError as error:
+            yield name, str(error)
 
 
 class Contents:
@@ -84,11 +94,8 @@ class Contents:
 
     def read_beside(self, steps: Iterable[object], digester: Digester) -> None:
         """Goes through `steps`, during which content is named, and reads meanwhile what was."""
-        for name, found in digester(self._blobs.folder, map(self._take, steps)):
-            digest = Digest.from_hex(name.decode().removeprefix("sha256/").replace("/", ""))
-            if found != digest:
-                altered = isinstance(found, Digest)
-                self._blame(digest, "has been altered" if altered else f"cannot be read: {found}")
+        for name, found in self._blobs.digested(digester, map(self._take, steps)):
+            self._judge(Digest.from_hex(name.decode().removeprefix("sha256/").replace("/", "")), found)
 
     def add(self, run: Run, references: Iterable[BlobReference]) -> None:
         """Has everything read that `references` of the run name."""
@@ -125,13 +132,9 @@ class Contents:
             self._seen.add(digest)
             self._read_here.add(digest)
             self._fresh.read.append(digest)
-            try:
-                found, _ = digest_of(self._blobs.path(digest))
-            except (OSError, StoreError) as error:
-                self._blame(digest, f"cannot be read: {error}")
-            else:
-                if found != digest:
-                    self._blame(digest, "has been altered")
+            # Where it lies: a copy that is at hand says nothing of that.
+            ((_, found),) = self._blobs.digested(one_by_one, [[self._blobs.name(digest)]])
+            self._judge(digest, found)
         return None if digest in self._faults else self._blobs.path(digest)
 
     def _skipped(self, run: Run) -> tuple[Digests, Digests]:
@@ -172,6 +175,8 @@ class Contents:
             yield readable(path), digest
 
     def _take(self, _: object) -> Sequence[bytes]:
+        # What is at a server is read there, and not in a copy.
+        self._blobs.bring(self._waiting, afresh=True)
         names = [self._blobs.name(digest) for digest in self._waiting]
         self._waiting = []
         return names
@@ -180,6 +185,12 @@ class Contents:
         if digest not in self._seen:
             self._seen.add(digest)
             self._waiting.append(digest)
+
+    def _judge(self, digest: Digest, found: Digest | str) -> None:
+        """Takes down what is wrong with a content that was read, by what it is now or why it cannot be."""
+        if found != digest:
+            altered = isinstance(found, Digest)
+            self._blame(digest, "has been altered" if altered else f"cannot be read: {found}")
 
     def _blame(self, digest: Digest, reason: str) -> None:
         self._faults[digest] = reason if digest in self._blobs else "is missing"

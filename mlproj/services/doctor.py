@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlproj.errors import MlprojError
+from mlproj.model.redaction import without_credentials
 from mlproj.ports import RunStore
 from mlproj.process import Completed, ProgramMissing, run
 from mlproj.services.isolation import possible
@@ -161,8 +162,9 @@ def _store(open_store: Callable[[], RunStore]) -> Check:
         f"{what} {count / 10**6:.1f} MB"
         for what, count in (("database", taken.database), ("blobs", taken.blobs), ("runs", taken.workspaces))
     )
+    where = without_credentials(store.address)
     return Check(
         name="store",
         state="ok",
-        detail=f"{store.root}: {len(runs)} runs, {taken.total / 10**6:.1f} MB ({megabytes})",
+        detail=f"{where}: {len(runs)} runs, {taken.total / 10**6:.1f} MB ({megabytes})",
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import Altered, SourceError
+from mlproj.errors import Altered, SourceError, StoreError
 from mlproj.files import digest_of
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.events import Note, Report
@@ -48,6 +48,13 @@ def kept(blobs: BlobStore, *roots: Path) -> Find:
         return next(filter(None, (there(root)(file) for root in roots)), None)
 
     return find
+
+
+def bring_source(source: SourceState, blobs: BlobStore) -> None:
+    """Has the source of a run at hand as a whole, where it is kept elsewhere."""
+    with contextlib.suppress(StoreError, ValueError):
+        lines = read_manifest(blobs.path(source.snapshot).read_bytes())
+        blobs.bring([digest for _, _, digest in lines])
 
 
 def there(root: Path) -> Find:

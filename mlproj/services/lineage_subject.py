@@ -12,6 +12,7 @@ import msgspec
 from mlproj.errors import NotFound, RunNotFound, UsageError
 from mlproj.model.digest import Digest, folder_manifest, read_manifest
 from mlproj.model.events import Note, Report
+from mlproj.model.redaction import without_credentials
 from mlproj.model.run import Output, Run
 from mlproj.ports import Observer
 from mlproj.services.collect import ARTIFACTS
@@ -55,7 +56,8 @@ def find_subject(graph: Graph, what: str, looking: Looking) -> str:
             return _content(graph, what)
         hint = error.hint or "name a run, a file, a digest or a model"
         raise NotFound(
-            f"`{what}` is no file here, and no run in the store `{graph.store.root}`", hint=hint
+            f"`{what}` is no file here, and no run in the store `{_named(graph)}`",
+            hint=hint,
         ) from error
 
 
@@ -69,7 +71,7 @@ def _file(graph: Graph, what: str, place: Path, looking: Looking) -> str:
         graph.files[state.digest] = tuple((path, digest) for path, _, digest in read_manifest(seen.manifest))
     if not _is_known(graph, state.digest):
         raise NotFound(
-            f"no run in the store `{graph.store.root}` read or left the content of `{what}` ({state.digest})",
+            f"no run in the store `{_named(graph)}` read or left the content of `{what}` ({state.digest})",
             hint="name the store of the runs with `--store`",
         )
     if "/" not in what and graph.contents.runs((what,)):
@@ -97,9 +99,7 @@ def _content(graph: Graph, what: str) -> str:
         shown = ", ".join(f"`{digest}`" for digest in found[:3])
         raise UsageError(f"`{what}` is the beginning of several digests: {shown}", hint="give more digits")
     if not found:
-        raise NotFound(
-            f"no run in the store `{graph.store.root}` read or left content with the digest `{what}`"
-        )
+        raise NotFound(f"no run in the store `{_named(graph)}` read or left content with the digest `{what}`")
     form = "folder" if graph.contents.files(found[0]) else "file"
     return graph.add_data(found[0], form, None, "")
 
@@ -114,7 +114,7 @@ def _model(graph: Graph, what: str) -> str:
     version = named["version"] or named["alias"] or "latest"
     found = graph.contents.version(named["name"], version)
     if found is None:
-        raise NotFound(f"the store `{graph.store.root}` knows no model `{what}`")
+        raise NotFound(f"the store `{_named(graph)}` knows no model `{what}`")
     return graph.add_version(found)
 
 
@@ -158,3 +158,7 @@ def _folder(graph: Graph, outputs: list[Output], name: str) -> str | None:
     folder = Digest.of(folder_manifest(files))
     graph.files[folder] = tuple(sorted(files))
     return graph.add_data(folder, "folder", sum(item.size for item in outputs), name)
+
+
+def _named(graph: Graph) -> str:
+    return without_credentials(graph.store.address)

@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlproj.errors import StoreError
 from mlproj.logs import KeptStream, mark, stretches
 from mlproj.model.events import ChildOutput
 from mlproj.model.run import STREAMS, LogFile, Run, Status
 from mlproj.ports import RunStore
 
 POLL_S = 0.15
+FAR_POLL_S = 2.0
+"""A server is not to be asked that often."""
 
 
 def read_log(
@@ -21,11 +24,18 @@ def read_log(
     """What the run wrote to `stream`, or to both in the order in which it came.
 
     Where something was not kept a line says so. With `follow`, goes on until the run has ended. Raises
-    StoreError where a log is not there any more.
+    StoreError where a log is not there any more, or not yet: that of a run of another machine comes at its
+    end.
     """
     if run.outcome is not None:
         yield from _recorded(store, run, stream)
         return
+    if _is_elsewhere(store, run) and not follow:
+        host = "another machine" if run.job is None else f"`{run.job.host.name}`"
+        raise StoreError(
+            f"the run `{run.name}` goes on at {host}, where what it prints is until it has ended",
+            hint="`mlproj logs -f` waits for that",
+        )
     yield from _live(store, run, STREAMS if stream is None else (stream,), follow=follow)
 
 
@@ -66,6 +76,11 @@ def _pieces(times: Path) -> Iterator[tuple[str, int]]:
                 yield fields[1], int(fields[2])
 
 
+def _is_elsewhere(store: RunStore, run: Run) -> bool:
+    """Whether the run is that of a store at a server, and not begun on this machine."""
+    return "://" in store.address and not (store.workspace(run.run_id) / "logs").is_dir()
+
+
 def _live(store: RunStore, run: Run, streams: tuple[str, ...], *, follow: bool) -> Iterator[ChildOutput]:
     """What has been written so far and, with `follow`, what comes until the run is closed."""
     logs = store.workspace(run.run_id) / "logs"
@@ -83,7 +98,7 @@ def _live(store: RunStore, run: Run, streams: tuple[str, ...], *, follow: bool) 
                 yield from (ChildOutput(stream=one.name, data=data) for data in one.news(logs))
         if over or not follow:
             return
-        time.sleep(POLL_S)
+        time.sleep(FAR_POLL_S if _is_elsewhere(store, run) else POLL_S)
 
 
 class _Followed:

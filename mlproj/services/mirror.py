@@ -12,7 +12,7 @@ from mlproj.errors import MlprojError, UsageError
 from mlproj.model.events import Note, Report
 from mlproj.model.logged import number_of
 from mlproj.model.moment import milliseconds
-from mlproj.model.redaction import without_credentials
+from mlproj.model.redaction import login_of, without_credentials
 from mlproj.model.run import MetricPoint, Outcome, Run, ServerRun, Status
 from mlproj.model.tracking import PARENT, Experiment, Metric, NewRun, Pairs, RunStatus, TrackedRun
 from mlproj.services.configured import made
@@ -92,8 +92,7 @@ class Mirror:
     @property
     def secret(self) -> str | None:
         """What of the address is nobody's business, if anything."""
-        netloc = self.place.uri.partition("://")[2].partition("/")[0]
-        return netloc.rpartition("@")[0] or None
+        return login_of(self.place.uri)
 
     def end(self, ending: Ending, note: Callable[[str], None]) -> TrackedRun:
         """Has the server say how the run ended, and returns what it said before. What it refuses to show is

@@ -36,7 +36,8 @@ class ShownModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def models_of(run: Run, store: RunStore) -> tuple[ShownModel, ...]:
-    """Those that were logged as models, then folders of artifacts that are one."""
+    """Those that were logged as models, then folders of artifacts that are one, then outputs of which the
+    project says so."""
     outputs = () if run.outcome is None else run.outcome.outputs
     found = store.models(run.run_id)
     logged = [
@@ -54,13 +55,19 @@ def models_of(run: Run, store: RunStore) -> tuple[ShownModel, ...]:
     known = {model.path for model in logged}
     folders = [folder for folder in models_among(outputs) if folder not in known]
     among = [ShownModel(name=folder.rpartition("/")[2], path=folder) for folder in folders]
-    return tuple(_completed(model, outputs, found.versions, store.blobs) for model in (*logged, *among))
+    declared = [ShownModel(name=output.path, path=output.path) for output in outputs if output.model]
+    models = (*logged, *among, *declared)
+    return tuple(_completed(model, outputs, found.versions, store.blobs) for model in models)
 
 
 def _completed(
     model: ShownModel, outputs: Sequence[Output], versions: Sequence[ModelVersion], blobs: BlobStore
 ) -> ShownModel:
-    files = tuple(output for output in outputs if output.path.startswith(f"{model.path}/"))
+    files = tuple(
+        output
+        for output in outputs
+        if output.path.startswith(f"{model.path}/") or (output.model and output.path == model.path)
+    )
     return msgspec.structs.replace(
         model,
         files=files,

@@ -53,6 +53,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """The manifests of the folders among its data."""
     mounts: tuple[Mount, ...] = ()
     """Of a run in a container: its data, beside the project."""
+    models: tuple[str, ...] = ()
+    """Those of the declared outputs that are models."""
     data: tuple[str, ...] = ()
     """Where its data lies here, as absolute paths: what parameters name, and declared inputs."""
 
@@ -111,6 +113,7 @@ def prepare(context: Context, *, storage: Path | None) -> Prepared:
         locked=locked,
         listings=tuple(each.manifest for each in seen if each.manifest is not None),
         mounts=mounts,
+        models=tuple(fill(template, values, entry) for template in entry.models),
         data=_unique(
             *(str(value.located) for value in values if value.located is not None),
             *(os.path.join(directory, state.path) for state in facts.inputs if state.kind != "uri"),

@@ -34,7 +34,7 @@ from mlproj.services.bringing import Bringer, Places
 from mlproj.services.choosing_isolation import chosen_isolation
 from mlproj.services.importing import is_brought
 from mlproj.services.interrupts import interruptible
-from mlproj.services.laying_out import kept, lay_out, project_in, root_of, there
+from mlproj.services.laying_out import bring_source, kept, lay_out, project_in, root_of, there
 from mlproj.services.prepare import Prepared
 from mlproj.services.recorded_world import LaidOut, RecordedSource
 from mlproj.services.request import Tools
@@ -240,6 +240,7 @@ def _source(
         else:
             jobs = (one.job for one in _done_here(wish.run, store) if one.job is not None)
             roots = tuple(root_of(one.directory, source.subfolder) for one in jobs)
+            bring_source(source, store.blobs)
             find = kept(store.blobs, *roots)
         snapshot = lay_out(source, tree, find, store.blobs, report)
         directory = project_in(tree, source.subfolder)

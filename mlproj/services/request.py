@@ -97,11 +97,11 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits, `workplace` a new folder for the length of a `with`; `open_store` makes the store if there
-    is none, and is not called by a dry run; `endpoint` opens that of the run with this id, which its script
-    may move to another experiment or not, where a container reaches it; `enclosure` has the container of the
-    run with this id alone with us, if it is to call us, or with nobody; `server` is the one at an address,
-    `tracking` what a store tracks; `tracer` is the way to see what a run reads that `--trace` names, and
-    without it nobody looks."""
+    is none, and is not called by a dry run, `far` is its address where it is at a server; `endpoint` opens
+    that of the run with this id, which its script may move to another experiment or not, where a container
+    reaches it; `enclosure` has the container of the run with this id alone with us, if it is to call us, or
+    with nobody; `server` is the one at an address, `tracking` what a store tracks; `tracer` is the way to see
+    what a run reads that `--trace` names, and without it nobody looks."""
 
     sources: Callable[[str], Source]
     observer: Observer
@@ -119,6 +119,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     user: Callable[[], str]
     cache: Path
     limits: Limits = Limits()
+    far: str | None = None
     tracer: Callable[[str], Tracer] | None = None
 
 

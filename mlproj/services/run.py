@@ -21,7 +21,7 @@ from mlproj.ports import BlobStore, Lease, RunStore
 from mlproj.services.attempt import Attempt
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import claim
-from mlproj.services.configured import configured_server, experiment_at, outer_run
+from mlproj.services.configured import configured_server, experiment_at, is_same_server, outer_run
 from mlproj.services.fetching import fetched
 from mlproj.services.interrupts import interruptible
 from mlproj.services.mirror import Place, mirrored, opened
@@ -130,8 +130,14 @@ def run(
 def _place(request: RunRequest, tools: Tools, report: Report) -> Place | None:
     """The server that a person wants the run to be at, found to be there; else None."""
     uri = configured_server(request, report)
-    if uri is None:
+    if uri is None or is_same_server(uri, tools.far):
         return None
+    if tools.far is not None:
+        raise UsageError(
+            f"the script of a run that is recorded at `{without_credentials(tools.far)}` logs there,"
+            f" and not to the tracking server `{without_credentials(uri)}`",
+            hint="leave out `--tracking-uri` and `MLFLOW_TRACKING_URI`, or name a store in a folder",
+        )
     server, outer = tools.server(uri), outer_run(request.environ, uri)
     return Place(
         server=server,

@@ -1,6 +1,6 @@
-"""Data that a `path` parameter names by where it is tracked: `runs:/<id>/…`, or `mlflow-artifacts:/…`.
+"""Data that is named by where it is tracked: `runs:/<id>/…`, `models:/<name>/…`, or `mlflow-artifacts:/…`.
 
-The server that the run is to be at holds it, or else the store here.
+The server that a person configured holds it, or else the store here.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ from urllib.parse import unquote, urlsplit
 
 from mlproj.errors import DataError, UsageError
 from mlproj.model.events import Ended, Started, silent
-from mlproj.services.artifacts import get_artifact
-from mlproj.services.collect import ARTIFACTS
 from mlproj.services.configured import configured_server
+from mlproj.services.own_tracked import brought, find_tracked
 from mlproj.services.request import Context
 
-SCHEMES = ("runs", "mlflow-artifacts")
+SCHEMES = ("runs", "models", "mlflow-artifacts")
 
 
 def is_tracked(uri: str) -> bool:
     """Whether only whoever tracks it knows where the data is."""
     return uri.partition(":")[0] in SCHEMES
+
+
+def is_plain(address: str) -> bool:
+    """Whether it is the path of a file, and no URI."""
+    return ":" not in address.partition("/")[0]
 
 
 def bring(context: Context, uri: str, folder: Path) -> Path:
@@ -37,10 +41,10 @@ def bring(context: Context, uri: str, folder: Path) -> Path:
             address = server.address(uri)
             if urlsplit(address).scheme == "mlflow-artifacts":
                 place = server.fetch(address, folder)
-            elif urlsplit(address).scheme in ("", "file"):
+            elif urlsplit(address).scheme == "file":
                 place = Path(unquote(urlsplit(address).path))
             else:
-                place = context.tools.download(address, folder, report)
+                place = _elsewhere(address, folder, context)
     except UsageError as error:
         raise DataError(error.message, hint=error.hint) from error
     if not place.exists():
@@ -50,20 +54,18 @@ def bring(context: Context, uri: str, folder: Path) -> Path:
 
 
 def _own(context: Context, uri: str, folder: Path) -> Path:
-    parts = urlsplit(uri)
-    run_id, _, path = parts.path.strip("/").partition("/")
-    if ".." in path.split("/"):
-        raise DataError(f"`{uri}` leads out of the run's artifacts", hint="name a path below them")
-    if parts.scheme != "runs" or not run_id:
+    if uri.startswith("mlflow-artifacts:"):
         raise DataError(
             f"could not download `{uri}`: no tracking server is configured that could hold it",
             hint="`--tracking-uri` or `MLFLOW_TRACKING_URI` names one",
         )
-    store = context.tools.open_store()
-    with contextlib.closing(context.tools.tracking(store)) as tracking:
-        lying = Path(unquote(urlsplit(tracking.runs.get(run_id).artifact_uri).path), path)
-    if lying.exists():
-        return lying
-    folder.mkdir(parents=True, exist_ok=True)
-    get_artifact(store, store.find(run_id), f"{ARTIFACTS}/{path}", folder / (Path(path).name or ARTIFACTS))
-    return folder / (Path(path).name or ARTIFACTS)
+    store, tools = context.tools.open_store(), context.tools
+    with contextlib.closing(tools.tracking(store)) as tracking:
+        tracked = find_tracked(uri, tracking)
+    return brought(tracked, store, folder, lambda there, into: _elsewhere(there, into, context))
+
+
+def _elsewhere(address: str, folder: Path, context: Context) -> Path:
+    if is_plain(address):
+        return Path(address)
+    return context.tools.download(address, folder, context.report)

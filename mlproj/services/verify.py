@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from mlproj.errors import Altered, StoreError
-from mlproj.files import digest_of
 from mlproj.model.digest import Digest
 from mlproj.model.events import Ended, Progress, Report, Started, silent
 from mlproj.model.record import EntryKind, RecordDocument, blobs_of, decode, read_import, run_of
 from mlproj.model.run import Run
 from mlproj.ports import Digester, Listed, RunStore
-from mlproj.services.contents import Contents
+from mlproj.services.contents import Contents, one_by_one
 from mlproj.services.findings import Findings, Problem
 from mlproj.services.noted_folders import folder_problems
 from mlproj.services.walk import BEGINNING, Place, Stretch, Walk, numbered
@@ -40,16 +37,6 @@ class Verification:
     @property
     def sound(self) -> bool:
         return not self.problems
-
-
-def one_by_one(folder: Path, names: Iterable[Sequence[bytes]]) -> Iterator[tuple[bytes, Digest | str]]:
-    """A `ports.Digester` that reads here, one file after another."""
-    for name in itertools.chain.from_iterable(names):
-        try:
-            digest, _ = digest_of(folder / name.decode())
-            yield name, digest
-        except OSError as error:
-            yield name, str(error)
 
 
 class Walker(Protocol):

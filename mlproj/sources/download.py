@@ -12,21 +12,12 @@ import fsspec
 
 from mlproj.errors import DataError
 from mlproj.model.events import Ended, Progress, Report, Started
+from mlproj.model.extras import brought_by
 from mlproj.model.redaction import without_credentials
 
 CHUNK = 1 << 20
 TIMEOUT = 60
 URLLIB_SCHEMES = ("http", "https", "ftp")
-EXTRAS = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gs",
-    "gcs": "gs",
-    "abfs": "azure",
-    "abfss": "azure",
-    "wasbs": "azure",
-}
-"""Which extra of mlproj brings what fsspec needs for a scheme."""
 
 
 def download(uri: str, folder: Path, report: Report) -> Path:
@@ -74,8 +65,8 @@ def _by_fsspec(uri: str, target: Path) -> None:
 
 
 def _hint(scheme: str, error: Exception) -> str:
-    if isinstance(error, ImportError) and scheme in EXTRAS:
-        return f'`pip install "mlproj[{EXTRAS[scheme]}]"` brings what `{scheme}://` needs'
+    if isinstance(error, ImportError) and (hint := brought_by(scheme)):
+        return hint
     if isinstance(error, ValueError):
         return "download it yourself and pass the file's path"
     return "check the address and the network, or pass a local path"

@@ -6,7 +6,7 @@ from mlproj.errors import SpecError, UsageError, did_you_mean
 from mlproj.model.fitting import misfit
 from mlproj.model.project import EntryPoint, Finding, Location, Parameter, ParameterType
 from mlproj.model.tolerance import Named, read_tolerance
-from mlproj.spec.documents import Entry, Node, Scalar, Table, failure, is_null, printed
+from mlproj.spec.documents import Entry, Listing, Node, Scalar, Table, failure, is_null, printed
 from mlproj.spec.duration import seconds
 from mlproj.spec.fields import finding_of, kind, text, texts, unknown_keys, warning
 
@@ -21,6 +21,7 @@ ENTRY_POINT_KEYS = (
     "reproduce",
 )
 REPRODUCE_KEYS = ("tolerance",)
+OUTPUT_KEYS = ("path", "model")
 PARAMETER_KEYS = ("type", "default", "description", "choices", "secret")
 
 _TYPES: dict[str, ParameterType] = {
@@ -70,12 +71,14 @@ def _entry_point(entry: Entry, findings: list[Finding]) -> EntryPoint:
     if command is None or written is None:
         message = f"entry point `{entry.key}` has no `command`"
         raise failure(message, entry.location, _instead(table))
+    outputs = _outputs(table.find("outputs"), f"{where}.outputs", findings)
     return EntryPoint(
         name=entry.key,
         command=command,
         parameters=_parameters(table.find("parameters"), where, findings),
         inputs=texts(table, "inputs", f"{where}.inputs"),
-        outputs=texts(table, "outputs", f"{where}.outputs"),
+        outputs=tuple(path for path, _ in outputs),
+        models=tuple(path for path, is_model in outputs if is_model),
         metrics=texts(table, "metrics", f"{where}.metrics"),
         timeout=_timeout(table.find("timeout"), where),
         tolerances=tolerances(table.find("reproduce"), f"{where}.reproduce", findings),
@@ -83,6 +86,27 @@ def _entry_point(entry: Entry, findings: list[Finding]) -> EntryPoint:
         location=entry.location,
         command_location=written.location,
     )
+
+
+def _outputs(entry: Entry | None, where: str, findings: list[Finding]) -> tuple[tuple[str, bool], ...]:
+    """Each output, and whether it is a model: a path alone, or a mapping with `path` and `model: true`."""
+    if entry is None or is_null(entry.value):
+        return ()
+    items = entry.value.items if isinstance(entry.value, Listing) else (entry.value,)
+    return tuple(_output(item, where, findings) for item in items)
+
+
+def _output(item: Node, where: str, findings: list[Finding]) -> tuple[str, bool]:
+    if isinstance(item, Scalar) and not is_null(item):
+        return printed(item), False
+    if not isinstance(item, Table):
+        message = f"an item of `{where}` must be a path, or a mapping with one, not {kind(item)}"
+        raise failure(message, item.location, "such as `{path: model.joblib, model: true}`")
+    findings.extend(unknown_keys(item, OUTPUT_KEYS, f"an item of `{where}`"))
+    path = text(item, "path", f"{where}.path")
+    if path is None:
+        raise failure(f"an item of `{where}` has no `path`", item.location)
+    return path, _flag(item, "model", f"`{where}`")
 
 
 def _instead(table: Table) -> str | None:
@@ -177,7 +201,7 @@ def _described(entry: Entry, table: Table, findings: list[Finding]) -> Parameter
         default=_default(table),
         description=text(table, "description", f"description of {where}"),
         choices=choices,
-        secret=_secret(table, where),
+        secret=_flag(table, "secret", where),
         location=entry.location,
     )
     findings.extend(_unfitting(parameter))
@@ -212,12 +236,12 @@ def _default(table: Table) -> str | None:
     return None if entry is None or is_null(entry.value) else printed(entry.value)
 
 
-def _secret(table: Table, where: str) -> bool:
-    entry = table.find("secret")
+def _flag(table: Table, key: str, where: str) -> bool:
+    entry = table.find(key)
     if entry is None or is_null(entry.value):
         return False
     if not isinstance(entry.value, Scalar) or entry.value.kind != "bool":
-        raise failure(f"`secret` of {where} must be true or false", entry.location)
+        raise failure(f"`{key}` of {where} must be true or false", entry.location)
     return printed(entry.value) == "True"
 
 

@@ -17,12 +17,9 @@ from pathlib import Path
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.files import write_all
+from mlproj.store.artifact_paths import named, parts_of
 from mlproj.store.failures import explained
 from mlproj.store.uploads import PIECE, FolderUploads
-
-LONGEST = 3000
-"""Bytes of a path. The system's own limit is for whole paths, of which the store's folder is a part: whoever
-keeps, copies or removes what is here names it so."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LINK = (errno.ELOOP, errno.ENOTDIR)
@@ -40,7 +37,7 @@ class FolderArtifacts:
         prefix = f"{path}/" if path else ""
         with self._explained(path), contextlib.ExitStack() as held:
             try:
-                folder = held.enter_context(self._folder(_parts(path)))
+                folder = held.enter_context(self._folder(parts_of(path)))
             except (FileNotFoundError, NotADirectoryError):
                 return ()
             found = []
@@ -67,7 +64,7 @@ class FolderArtifacts:
                 os.close(descriptor)
 
     def write(self, path: str, pieces: Iterator[bytes]) -> None:
-        folders, name = _named(path)
+        folders, name = named(path)
         with self._explained(path):
             self._aside.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary = self._aside / secrets.token_hex(16)
@@ -87,7 +84,7 @@ class FolderArtifacts:
 
     def delete(self, path: str) -> None:
         """What is not there is deleted already, as it is for MLflow."""
-        folders, name = _named(path)
+        folders, name = named(path)
         with self._explained(path):
             try:
                 with self._folder(folders) as folder:
@@ -103,14 +100,14 @@ class FolderArtifacts:
 
     def _check(self, path: str) -> None:
         """Raises UsageError where nothing could be written, as far as that can be told before it is."""
-        folders, name = _named(path)
+        folders, name = named(path)
         with self._explained(path), contextlib.suppress(FileNotFoundError), self._folder(folders) as folder:
             if _is_link(folder, name):
                 raise _leads_out(path)
 
     def _opened(self, path: str) -> int:
         """A regular file, opened for reading."""
-        *folders, name = _parts(path) or ("",)
+        *folders, name = parts_of(path) or ("",)
         try:
             with self._folder(folders) as folder:
                 # Without waiting, as opening a pipe would.
@@ -151,30 +148,6 @@ class FolderArtifacts:
                 ):
                     raise UsageError(f"`{path}` cannot be an artifact: {error.strerror}") from error
                 raise
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    """The names of a path. Raises UsageError for one that leads out, or is not in its plain form."""
-    if not path:
-        return ()
-    parts = tuple(path.split("/"))
-    try:
-        length = len(os.fsencode(path))
-    except UnicodeEncodeError as error:
-        raise UsageError("Invalid path") from error
-    if "\0" in path or any(part in ("", ".", "..") for part in parts):
-        raise UsageError("Invalid path")
-    if length > LONGEST:
-        raise UsageError(f"`{path[:100]}...` cannot be an artifact: its path is longer than {LONGEST} bytes")
-    return parts
-
-
-def _named(path: str) -> tuple[tuple[str, ...], str]:
-    """The folders of a path that is to be written or removed, and the name in them."""
-    *folders, name = _parts(path) or ("",)
-    if not name:
-        raise UsageError("an artifact has a name")
-    return tuple(folders), name
 
 
 def _entered(descriptor: int, part: str) -> int:

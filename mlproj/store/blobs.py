@@ -10,13 +10,15 @@ import itertools
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from mlproj.errors import StoreError
 from mlproj.files import locked, write_all
 from mlproj.model.digest import Digest
+from mlproj.ports import Digester
+from mlproj.store.contained import Held
 from mlproj.store.failures import explained
 
 _PIECE = 1024 * 1024
@@ -69,7 +71,7 @@ class FolderBlobs:
 
     def add_file(self, path: Path) -> tuple[Digest, int]:
         """As in `BlobStore`; raises StoreError where `path` is no regular file that can be read."""
-        with explained(self._root.parent), _opened(path) as source:
+        with explained(self._root.parent), opened(path) as source:
             copied: list[tuple[Digest, int]] = []
             with self._written(lambda target: copied.append(_copy(source, target))) as temporary:
                 digest, size = copied[0]
@@ -79,8 +81,8 @@ class FolderBlobs:
 
     def adopt_file(self, path: Path) -> tuple[Digest, int]:
         """As in `BlobStore`. Takes no room where the file lies on the same disk; else it is copied."""
-        with explained(self._root.parent), _opened(path) as file:
-            digest, size = _digest(file)
+        with explained(self._root.parent), opened(path) as file:
+            digest, size = digest_of_open(file)
             os.fchmod(file, 0o600)
             if self._renew((digest,)):
                 with self._linked(path) as temporary:
@@ -118,6 +120,17 @@ class FolderBlobs:
                     with contextlib.suppress(ValueError):
                         yield Digest.from_hex(folder + name)
 
+    def missing(self, digests: Iterable[Digest]) -> tuple[Digest, ...]:
+        with explained(self._root.parent):
+            return tuple(self._renew(dict.fromkeys(digests)))
+
+    def sizes(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        states = ((digest, self.state(digest)) for digest in digests)
+        return {digest: state.size for digest, state in states if state is not None}
+
+    def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
+        """As in `BlobStore`: all of them are here."""
+
     def incoming(self) -> Iterator[Path]:
         """What is being written aside, or was when its writer ended."""
         with contextlib.suppress(FileNotFoundError):
@@ -131,13 +144,28 @@ class FolderBlobs:
         """For the length of the `with` nobody removes."""
         return locked(self._root / "lock", shared=True)
 
-    def state(self, digest: Digest) -> os.stat_result | None:
-        """What the file system says of a blob; its time of change is when it was last added. None where it
-        is not there."""
+    def state(self, digest: Digest) -> Held | None:
+        """What the file system says of a blob. None where it is not there."""
         try:
-            return os.stat(self._place(digest))
+            state = os.stat(self._place(digest))
         except FileNotFoundError:
             return None
+        return Held(used_ns=state.st_mtime_ns, size=state.st_size, taken=state.st_blocks * 512)
+
+    def states(self) -> Iterator[tuple[Digest, Held]]:
+        for digest in self.digests():
+            state = self.state(digest)
+            if state is not None:
+                yield digest, state
+
+    def digested(
+        self, digester: Digester, names: Iterable[Sequence[bytes]]
+    ) -> Iterator[tuple[bytes, Digest | str]]:
+        return digester(self._root, names)
+
+    def sweep(self, before: float) -> tuple[int, int]:
+        """Nothing is elsewhere."""
+        return 0, 0
 
     def remove(self, digest: Digest) -> None:
         with explained(self._root.parent), contextlib.suppress(FileNotFoundError):
@@ -177,7 +205,7 @@ class FolderBlobs:
         except OSError as error:
             if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
                 raise
-            with _opened(path) as source, self._written(partial(_copy, source)) as copy:
+            with opened(path) as source, self._written(partial(_copy, source)) as copy:
                 yield copy
             return
         try:
@@ -230,7 +258,7 @@ def _sync(paths: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def opened(path: Path) -> Iterator[int]:
     # A pipe must not make us wait for a writer that never comes.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
@@ -259,13 +287,13 @@ class _Copy:
                 write_all(target, text)
                 self.digest = Digest.of(text)
             else:
-                with _opened(self._path) as source:
+                with opened(self._path) as source:
                     self.digest, _ = _copy(source, target)
         except (FileNotFoundError, NotADirectoryError, PermissionError, StoreError) as error:
             raise _Gone from error
 
 
-def _digest(source: int) -> tuple[Digest, int]:
+def digest_of_open(source: int) -> tuple[Digest, int]:
     hasher, size = hashlib.sha256(), 0
     buffer = memoryview(bytearray(min(_PIECE, os.fstat(source).st_size + 1)))
     with io.FileIO(source, closefd=False) as file:

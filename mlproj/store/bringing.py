@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
@@ -15,13 +14,14 @@ from mlproj.model.logged import Logged, LoggedDataset, LoggedModelUse, read_poin
 from mlproj.model.record import EntryKind
 from mlproj.model.run import Amendment, Run
 from mlproj.ports import BlobStore
+from mlproj.store.connection import Connection
 from mlproj.store.folders import note_outputs
 from mlproj.store.place import Place
 from mlproj.store.writing import add_history, add_points, append, close_run, rewrite
 
 _CONTEXT = "mlflow.data.context"
 _DATASET = (
-    "INSERT INTO datasets (experiment_id, name, digest, source_type, source, schema, profile)"
+    'INSERT INTO datasets (experiment_id, name, digest, source_type, source, "schema", profile)'
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _SAME_DATASET = "SELECT id FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?"
@@ -54,7 +54,7 @@ def bring_run(place: Place, run: Run, payload: bytes, amendments: Sequence[bytes
     rewrite(connection, run.run_id, index_of(replace(run, amendments=tuple(added))))
 
 
-def _act(connection: sqlite3.Connection, document: AmendmentDocument) -> None:
+def _act(connection: Connection, document: AmendmentDocument) -> None:
     """What an amendment changes beside the index of its run."""
     content = document.content
     if document.kind == "metrics":
@@ -66,7 +66,7 @@ def _act(connection: sqlite3.Connection, document: AmendmentDocument) -> None:
 
 
 def _add_datasets(
-    connection: sqlite3.Connection, run_id: str, datasets: Iterable[LoggedDataset], blobs: BlobStore
+    connection: Connection, run_id: str, datasets: Iterable[LoggedDataset], blobs: BlobStore
 ) -> None:
     (experiment,) = connection.execute(
         "SELECT experiment_id FROM runs WHERE run_id = ?", (run_id,)
@@ -76,7 +76,8 @@ def _add_datasets(
         row = connection.execute(_SAME_DATASET, (experiment, item.name, item.digest)).fetchone()
         if row is None:
             cells = (experiment, item.name, item.digest, item.source_type, item.source, schema, profile)
-            row = (connection.execute(_DATASET, cells).lastrowid,)
+            connection.execute(_DATASET, cells)
+            row = connection.execute(_SAME_DATASET, (experiment, item.name, item.digest)).fetchone()
         elif _differs(connection, row[0], item, schema, profile):
             raise StoreError(
                 f"the experiment holds another dataset `{item.name}` with the digest `{item.digest}`",
@@ -90,10 +91,10 @@ def _add_datasets(
 
 
 def _differs(
-    connection: sqlite3.Connection, number: int, item: LoggedDataset, schema: str | None, profile: str | None
+    connection: Connection, number: int, item: LoggedDataset, schema: str | None, profile: str | None
 ) -> bool:
     known = connection.execute(
-        "SELECT source_type, source, schema, profile FROM datasets WHERE id = ?", (number,)
+        'SELECT source_type, source, "schema", profile FROM datasets WHERE id = ?', (number,)
     ).fetchone()
     return bool(tuple(known) != (item.source_type, item.source, schema, profile))
 
@@ -102,8 +103,9 @@ def _text(digest: Digest | None, blobs: BlobStore) -> str | None:
     return None if digest is None else blobs.path(digest).read_bytes().decode()
 
 
-def _add_models(connection: sqlite3.Connection, run_id: str, uses: Iterable[LoggedModelUse]) -> None:
+def _add_models(connection: Connection, run_id: str, uses: Iterable[LoggedModelUse]) -> None:
     connection.executemany(
-        "INSERT OR IGNORE INTO run_models (run_id, direction, model_id, step) VALUES (?, ?, ?, ?)",
+        "INSERT INTO run_models (run_id, direction, model_id, step) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
         [(run_id, use.direction, use.model_id, use.step) for use in uses],
     )

@@ -14,7 +14,7 @@ from mlproj.logs import gather
 from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.record import blobs_of, decode, encode, read_document
 from mlproj.model.run import LOGS, LogFile, Outcome, Run, Status, Usage
-from mlproj.store.blobs import FolderBlobs
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import transaction
 from mlproj.store.keeping import keep_all
 from mlproj.store.machine import Machine
@@ -120,13 +120,13 @@ def _killed(place: Place, run: Run, now: str) -> Outcome:
     )
 
 
-def _kept(path: Path, blobs: FolderBlobs) -> LogFile:
+def _kept(path: Path, blobs: KeptBlobs) -> LogFile:
     kept = gather(path)
     digest, size = blobs.adopt_file(kept.path)
     return LogFile(name=path.name, digest=digest, size=size, cut=kept.cut, cut_at=kept.cut_at)
 
 
-def _lost(run: Run, blobs: FolderBlobs) -> tuple[Digest, ...]:
+def _lost(run: Run, blobs: KeptBlobs) -> tuple[Digest, ...]:
     """The blobs that the run names and that never came into the store."""
     lost = set()
     for reference in blobs_of(run):
@@ -142,7 +142,7 @@ def _lost(run: Run, blobs: FolderBlobs) -> tuple[Digest, ...]:
     return tuple(sorted(lost))
 
 
-def _listed(manifest: Digest, blobs: FolderBlobs) -> frozenset[Digest]:
+def _listed(manifest: Digest, blobs: KeptBlobs) -> frozenset[Digest]:
     """What the manifest lists; nothing where it was altered, which `verify` tells once the run is closed."""
     try:
         listed = read_manifest(blobs.path(manifest).read_bytes())

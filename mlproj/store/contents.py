@@ -5,10 +5,10 @@ Runs are told with those that began last first, which the number of their row sa
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from mlproj.lineage_ports import Use, Uses
 from mlproj.model.digest import Digest, readable
@@ -16,6 +16,7 @@ from mlproj.model.registry import ModelVersion
 from mlproj.model.run import Run, Status
 from mlproj.model.tracking import LoggedModel
 from mlproj.store import folders, models
+from mlproj.store.connection import Connection
 from mlproj.store.database import transaction
 from mlproj.store.machine import Machine
 from mlproj.store.reading import read_runs
@@ -25,9 +26,9 @@ _FEW = 10
 _EMPTY = Digest.of(b"")
 """Of an empty file, or folder, nobody can say who made it."""
 _READ, _LEFT = "inputs", "outputs"
-_KNOWN = " JOIN runs r ON r.run_id = u.run_id AND r.forgotten = 0"
+_KNOWN = " JOIN runs r ON r.run_id = u.run_id AND NOT r.forgotten"
 _HELD = {_READ: "", _LEFT: " AND u.state IN ('written', 'served')"}
-_LISTED = "status = ? AND deleted = 0 AND forgotten = 0 AND sequence IS NOT NULL"
+_LISTED = "status = ? AND NOT deleted AND NOT forgotten AND sequence IS NOT NULL"
 
 Held = Callable[[], AbstractContextManager[None]]
 
@@ -36,7 +37,7 @@ class FolderContents:
     """Implements `Contents` for a store in a folder."""
 
     def __init__(
-        self, connection: sqlite3.Connection, root: Path, machine: Machine, *, looking: Held, changing: Held
+        self, connection: Connection, root: Path, machine: Machine, *, looking: Held, changing: Held
     ) -> None:
         self._connection = connection
         self._root = root
@@ -122,17 +123,25 @@ class FolderContents:
             f" JOIN folders f ON f.id = p.folder JOIN {table} u ON u.digest = f.digest{_KNOWN}"
             f" WHERE p.digest = ?1{_HELD[table]}"
         )
-        found = f"FROM ({whole} UNION ALL {within}) u JOIN runs r ON r.run_id = u.run_id WHERE ?1 = ?1"
+        found = f"FROM ({whole} UNION ALL {within}) u JOIN runs r ON r.run_id = u.run_id WHERE 1 = 1"
         return self._listed("u.path, u.inside, u.folder", found, digest, most)
+
+    def _of_runs(self, columns: str, found: str, value: str, chosen: Sequence[int]) -> list[tuple[Any, ...]]:
+        """The uses by the runs with these numbers, which begin at the greatest."""
+        marks = ", ".join(f"?{place}" for place in range(2, len(chosen) + 2))
+        query = f"SELECT r.number, u.run_id, {columns} {found} AND r.number IN ({marks})"
+        rows = self._connection.execute(query, (value, *chosen)).fetchall()
+        # Databases put what is NULL at different ends.
+        in_order = sorted(rows, key=lambda row: (-row[0], row[2], row[3] is not None, row[3] or b""))
+        return [tuple(row[1:]) for row in in_order]
 
     def _listed(self, columns: str, found: str, value: str, most: int) -> Uses:
         """The uses by the `most` runs that began last, and how many more runs there are."""
-        chosen = f"SELECT DISTINCT u.run_id {found} ORDER BY r.number DESC LIMIT {most}"
-        query = f"SELECT u.run_id, {columns} {found} AND u.run_id IN ({chosen}) ORDER BY r.number DESC, 2, 3"
+        newest = f"SELECT r.number {found} GROUP BY r.number ORDER BY r.number DESC LIMIT {most}"
         with self._looking():
-            rows = self._connection.execute(query, (value,)).fetchall()
-            told = len({run_id for run_id, *_ in rows})
-            count = told
+            chosen = [number for (number,) in self._connection.execute(newest, (value,))]
+            rows = self._of_runs(columns, found, value, chosen) if chosen else []
+            count = told = len(chosen)
             if told == most:
                 counting = f"SELECT count(DISTINCT u.run_id) {found}"
                 (count,) = self._connection.execute(counting, (value,)).fetchone()

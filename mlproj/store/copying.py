@@ -12,19 +12,20 @@ import secrets
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from mlproj.errors import StoreError
+from mlproj.errors import Altered, StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Ended, Progress, Report, Started
 from mlproj.model.record import EntryKind
 from mlproj.ports import Copied
 from mlproj.store.blobs import FolderBlobs
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import FILE, open_readonly
+from mlproj.store.destination import lies_elsewhere, remember_here, stored_blobs
 from mlproj.store.failures import explained
 from mlproj.store.founding import ARRIVING, WORKSPACES, alone_with, make_folder
 from mlproj.store.room import LEAST, has_room
@@ -39,10 +40,13 @@ _SAME = "SELECT 1 FROM entries WHERE sequence = ? AND link = ?"
 _KNOWN = "SELECT 1 FROM runs WHERE run_id = ?"
 
 
-def copy_store(connection: sqlite3.Connection, root: Path, destination: Path, report: Report) -> Copied:
+def copy_store(
+    connection: sqlite3.Connection, root: Path, destination: Path, report: Report, *, gathering: bool = True
+) -> Copied:
     """Copies the store at `root`, open as `connection`, to the folder `destination`: a new one, or an earlier
     copy of the same store.
 
+    Contents that lie elsewhere are gathered in the copy, or, without `gathering`, stay where they are.
     Contents whose digest no longer fits are not copied, and returned. The caller sees to it that nothing is
     removed meanwhile. Raises StoreError.
     """
@@ -58,7 +62,11 @@ def copy_store(connection: sqlite3.Connection, root: Path, destination: Path, re
         stack.enter_context(alone_with(destination))
         report(Started(stage="copy", detail=str(destination)))
         database = stack.enter_context(_snapshot(connection, root))
-        found = _copy_blobs(FolderBlobs(root / "blobs"), FolderBlobs(destination / "blobs"), report)
+        found = Copied(path=destination, files=0, size=0, altered=())
+        if gathering or not lies_elsewhere(connection):
+            found = _copy_blobs(stored_blobs(connection, root), FolderBlobs(destination / "blobs"), report)
+            with contextlib.closing(sqlite3.connect(database)) as copy, copy:
+                remember_here(copy)
         for name in WORKSPACES:
             _copy_workspaces(root / name, destination / name)
         _put_database(database, destination)
@@ -102,24 +110,35 @@ def _snapshot(connection: sqlite3.Connection, root: Path) -> Iterator[Path]:
             file.unlink(missing_ok=True)
 
 
-def _copy_blobs(source: FolderBlobs, target: FolderBlobs, report: Report) -> Copied:
+def _copy_blobs(source: KeptBlobs, target: FolderBlobs, report: Report) -> Copied:
     """Brings the contents that are not there yet."""
-    missing = [digest for digest in source.digests() if digest not in target]
-    total = sum(map(partial(_size, source), missing))
-    files, done, altered = 0, 0, []
-    for start in range(0, len(missing), _AT_ONCE):
-        some = {source.place(digest): digest for digest in missing[start : start + _AT_ONCE]}
-        done += sum(map(partial(_size, source), some.values()))
-        left_out = target.add_files(some.items())
-        altered += [some[path] for path in left_out if path.exists()]
-        files += len(some) - len(left_out)
+    missing = {digest: held.size for digest, held in source.states() if digest not in target}
+    digests, total = tuple(missing), sum(missing.values())
+    altered: list[Digest] = []
+    files, done = 0, 0
+    for start in range(0, len(digests), _AT_ONCE):
+        some = digests[start : start + _AT_ONCE]
+        paths = dict(_places(source, some, altered))
+        done += sum(missing[digest] for digest in some)
+        left_out = target.add_files(paths.items())
+        altered += [paths[path] for path in left_out if path.exists()]
+        files += len(paths) - len(left_out)
         report(Progress(stage="copy", done=done, total=total, unit="bytes"))
     return Copied(path=Path(), files=files, size=done, altered=tuple(altered))
 
 
-def _size(blobs: FolderBlobs, digest: Digest) -> int:
-    state = blobs.state(digest)
-    return 0 if state is None else state.st_size
+def _places(
+    source: KeptBlobs, digests: Sequence[Digest], altered: list[Digest]
+) -> Iterator[tuple[Path, Digest]]:
+    """The files of contents on this machine, but of those that went meanwhile, and of `altered` ones."""
+    for digest in digests:
+        try:
+            yield source.path(digest), digest
+        except Altered:
+            altered.append(digest)
+        except StoreError:
+            if digest in source:
+                raise
 
 
 def _copy_workspaces(source: Path, target: Path) -> None:

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from mlproj.errors import StoreError
 from mlproj.files import locked
+from mlproj.store.connection import Connection
 from mlproj.store.room import PLENTY, has_room
+from mlproj.store.servers.connection import ServerConnection
 
 VERSION = "0005"
 """The version of the schema that this code reads and writes: the newest of the migrations."""
@@ -66,9 +68,10 @@ def open_readonly(root: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Everything inside, or nothing. Takes the writer's lock at once, since deferred ones fail in a crowd."""
-    connection.execute("BEGIN IMMEDIATE")
+def transaction(connection: Connection) -> Iterator[None]:
+    """Everything inside, or nothing. Takes SQLite's writer's lock at once, since deferred ones fail in a
+    crowd; at a server, rows are held as they are needed."""
+    connection.execute("BEGIN IMMEDIATE" if isinstance(connection, sqlite3.Connection) else "BEGIN")
     try:
         yield
         connection.execute("COMMIT")
@@ -86,12 +89,14 @@ def journal_size(root: Path) -> int:
         return 0
 
 
-def shrink_journal(connection: sqlite3.Connection, root: Path) -> None:
-    """Has the journal take no room on a disk that is nearly full, if nobody else needs it now.
+def shrink_journal(connection: Connection, root: Path) -> None:
+    """Has SQLite's journal take no room on a disk that is nearly full, if nobody else needs it now.
 
     Where there may be no room to write it back in nothing is done: half of that would take the rest."""
     size = journal_size(root)
-    if not size or has_room(root, PLENTY) or not has_room(root, size):
+    if not size or isinstance(connection, ServerConnection):
+        return
+    if has_room(root, PLENTY) or not has_room(root, size):
         return
     connection.execute(f"PRAGMA busy_timeout = {_BRIEFLY_MS}")
     try:
@@ -111,8 +116,12 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def quick_text(connection: sqlite3.Connection) -> Iterator[None]:
-    """For the length of the `with` texts are read faster, and one that is none raises OperationalError."""
+def quick_text(connection: Connection) -> Iterator[None]:
+    """For the length of the `with` texts are read faster, and one that is none raises OperationalError; from
+    a server they are texts anyhow."""
+    if isinstance(connection, ServerConnection):
+        yield
+        return
     connection.text_factory = str
     try:
         yield

@@ -9,10 +9,12 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from mlproj.errors import Altered, NoRoom, RunNotFound, StoreError
+from mlproj.far_ports import Reception
 from mlproj.files import locked
 from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
@@ -26,9 +28,11 @@ from mlproj.model.run import Imported, Run, Status
 from mlproj.model.source import SourceState
 from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
 from mlproj.store import reading, writing
-from mlproj.store.blobs import FolderBlobs
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
+from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import quick_text, shrink_journal, transaction
+from mlproj.store.destination import stored_blobs
 from mlproj.store.failures import explained, no_room, not_writable
 from mlproj.store.folders import note_outputs
 from mlproj.store.indexes import read_indexes
@@ -40,6 +44,10 @@ from mlproj.store.place import Place
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
 from mlproj.store.sealing import seal_begun, seal_owned, seal_run, stands_open
+from mlproj.store.servers.faults import Fault
+
+if TYPE_CHECKING:
+    from mlproj.store.servers.database import ServerDatabase
 
 _LOGGED_ALONE = ("dataset", "model")
 """Kinds of amendments that take more than the record tells, such as the text of a dataset's schema."""
@@ -54,19 +62,21 @@ class FolderStore:
     def __init__(
         self,
         root: Path,
-        connection: sqlite3.Connection,
+        connection: Connection,
         *,
         writable: bool,
         machine: Machine,
         clock: Callable[[], str],
         let_go: Callable[[], None],
+        server: ServerDatabase | None = None,
     ) -> None:
         self._root = root
         self._connection = connection
+        self._server = server
         self._writable = writable
         self._machine = machine
         self._clock = clock
-        self._blobs = FolderBlobs(root / "blobs")
+        self._blobs = stored_blobs(connection, root)
         self._turn = threading.RLock()
         self._close = weakref.finalize(self, let_go)
 
@@ -75,8 +85,21 @@ class FolderStore:
         return self._root
 
     @property
-    def blobs(self) -> FolderBlobs:
+    def address(self) -> str:
+        return str(self._root)
+
+    @property
+    def blobs(self) -> KeptBlobs:
         return self._blobs
+
+    @property
+    def reception(self) -> Reception:
+        # Only a server has a use for it.
+        receive = importlib.import_module("mlproj.store.reception").FolderReception
+        reception: Reception = receive(
+            self, self._place, self._has_source, looking=self._looking, changing=self._changing
+        )
+        return reception
 
     @property
     def housekeeper(self) -> Housekeeper:
@@ -103,8 +126,13 @@ class FolderStore:
         return contents
 
     @property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Connection:
         return self._connection
+
+    @property
+    def server(self) -> ServerDatabase | None:
+        """Where the database is, of a store whose folder does not hold it."""
+        return self._server
 
     @property
     def clock(self) -> Callable[[], str]:
@@ -117,6 +145,9 @@ class FolderStore:
     def close(self) -> None:
         """Lets go of the database; also happens when the store is no longer used."""
         self._close()
+
+    def script_uri(self, run_id: str) -> str | None:
+        return None
 
     def workspace(self, run_id: str) -> Path:
         folder = self._root / "runs" / run_id
@@ -137,7 +168,7 @@ class FolderStore:
                     writing.open_run(self._connection, run, self._machine)
                     reserve(self.workspace(run.run_id))
             yield
-            with contextlib.suppress(RunNotFound, OSError, sqlite3.Error), self._turn:
+            with contextlib.suppress(RunNotFound, OSError, sqlite3.Error, Fault), self._turn:
                 if not writing.still_open(self._connection, run.run_id):
                     lock.unlink(missing_ok=True)
                     clear_workspace(self._root / "runs" / run.run_id)
@@ -191,10 +222,10 @@ class FolderStore:
             bring_run(self._place(), run, payload, amendments, self._clock())
             return reading.read_run(self._connection, run.run_id, self._machine)
 
-    def find(self, reference: str) -> Run:
+    def find(self, reference: str, within: frozenset[str] | None = None) -> Run:
         self._look_for_dead()
         with self._looking():
-            run_id = resolve(self._connection, self._root, reference)
+            run_id = resolve(self._connection, self._root, reference, within)
             return reading.read_run(self._connection, run_id, self._machine)
 
     def search(self, query: RunQuery) -> tuple[Run, ...]:
@@ -211,7 +242,7 @@ class FolderStore:
     def children(self, run_id: str) -> tuple[Run, ...]:
         self._look_for_dead()
         with self._looking():
-            listed = "parent = ? AND deleted = 0 AND forgotten = 0 ORDER BY number"
+            listed = "parent = ? AND NOT deleted AND NOT forgotten ORDER BY number"
             begun = ids(self._connection, listed, run_id)
             return reading.read_runs(self._connection, begun, self._machine)
 
@@ -246,11 +277,12 @@ class FolderStore:
         since = self._clock() if hidden else None
         with self._changing(), transaction(self._connection):
             for run_id in run_ids:
-                if stands_open(self._connection, run_id):
+                begun = writing.still_open(self._connection, run_id)
+                if begun and stands_open(self._connection, run_id):
                     # Its client may never come back, and need not be waited for.
                     left = keep_outputs(self._place(), run_id)
                     seal_begun(self._place(), run_id, left, self._clock())
-                if writing.still_open(self._connection, run_id) and hidden:
+                elif begun and hidden:
                     raise StoreError(f"the run `{run_id}` is still running", hint="wait until it has ended")
                 writing.hide_run(self._connection, run_id, since)
 
@@ -290,7 +322,7 @@ class FolderStore:
     def _has_source(self, source: SourceState) -> bool:
         """Whether a run that is not forgotten names that snapshot, and held all that `source` holds."""
         with self._looking():
-            newest_first = "snapshot = ? AND forgotten = 0 ORDER BY number DESC LIMIT ?"
+            newest_first = "snapshot = ? AND NOT forgotten ORDER BY number DESC LIMIT ?"
             for run_id in ids(self._connection, newest_first, source.snapshot, _FEW):
                 with contextlib.suppress(Altered):
                     if holds_all(reading.read_run(self._connection, run_id, self._machine), source):

@@ -5,18 +5,18 @@ So the same folder takes no more room for a thousand runs, and what is noted can
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 
 from mlproj.lineage_ports import MOST_FILES
 from mlproj.model.digest import Digest, folder_manifest, read_manifest
 from mlproj.model.run import Run
-from mlproj.store.blobs import FolderBlobs
+from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 
 _NAMED = "SELECT digest FROM inputs UNION SELECT digest FROM outputs"
 
 
-def note_outputs(connection: sqlite3.Connection, blobs: FolderBlobs, run: Run) -> None:
+def note_outputs(connection: Connection, blobs: KeptBlobs, run: Run) -> None:
     """Notes the files of the folders that a run left, as far as the store holds the lists of them. Expects to
     be in a transaction."""
     for folder in left_folders(run):
@@ -32,7 +32,7 @@ def left_folders(run: Run) -> list[Digest]:
     return [item.digest for item in outputs if item.kind == "folder" and item.digest is not None]
 
 
-def note_folder(connection: sqlite3.Connection, manifest: bytes) -> None:
+def note_folder(connection: Connection, manifest: bytes) -> None:
     """Notes the files of a folder, unless they are too many or known. Expects to be in a transaction."""
     folder = Digest.of(manifest)
     if manifest.count(b"\n") > MOST_FILES or _is_known(connection, folder):
@@ -40,23 +40,25 @@ def note_folder(connection: sqlite3.Connection, manifest: bytes) -> None:
     files = read_manifest(manifest)
     if not files:
         return
-    number = connection.execute("INSERT INTO folders (digest) VALUES (?)", (folder,)).lastrowid
+    connection.execute("INSERT INTO folders (digest) VALUES (?)", (folder,))
+    (number,) = connection.execute("SELECT id FROM folders WHERE digest = ?", (folder,)).fetchone()
     connection.executemany(
         "INSERT INTO folder_files (folder, position, path, digest) VALUES (?, ?, ?, ?)",
         ((number, position, path, digest) for position, (path, _, digest) in enumerate(files)),
     )
 
 
-def drop_folders(connection: sqlite3.Connection) -> None:
+def drop_folders(connection: Connection) -> None:
     """Takes away what no run names any more. Expects to be in a transaction."""
     gone = (
-        f"SELECT id FROM folders WHERE digest NOT IN (SELECT digest FROM ({_NAMED}) WHERE digest IS NOT NULL)"
+        "SELECT id FROM folders WHERE digest NOT IN"
+        f" (SELECT n.digest FROM ({_NAMED}) n WHERE n.digest IS NOT NULL)"
     )
     connection.execute(f"DELETE FROM folder_files WHERE folder IN ({gone})")
     connection.execute("DELETE FROM folders WHERE id NOT IN (SELECT folder FROM folder_files)")
 
 
-def read_files(connection: sqlite3.Connection, folder: Digest) -> tuple[tuple[bytes, Digest], ...]:
+def read_files(connection: Connection, folder: Digest) -> tuple[tuple[bytes, Digest], ...]:
     """Path and content of each file that is known of a folder."""
     rows = connection.execute(
         "SELECT p.path, p.digest FROM folder_files p JOIN folders f ON f.id = p.folder WHERE f.digest = ?"
@@ -66,7 +68,7 @@ def read_files(connection: sqlite3.Connection, folder: Digest) -> tuple[tuple[by
     return tuple(_files(rows))
 
 
-def read_folders(connection: sqlite3.Connection) -> Iterator[tuple[Digest, bytes]]:
+def read_folders(connection: Connection) -> Iterator[tuple[Digest, bytes]]:
     """Every folder with the lines that its digest has to be of; what is damaged digests to something else."""
     for number, folder in connection.execute("SELECT id, digest FROM folders ORDER BY id").fetchall():
         rows = connection.execute(
@@ -81,5 +83,5 @@ def _files(rows: Iterable[tuple[object, object]]) -> Iterator[tuple[bytes, Diges
         yield raw, str.__new__(Digest, str(digest))
 
 
-def _is_known(connection: sqlite3.Connection, folder: Digest) -> bool:
+def _is_known(connection: Connection, folder: Digest) -> bool:
     return connection.execute("SELECT 1 FROM folders WHERE digest = ?", (folder,)).fetchone() is not None

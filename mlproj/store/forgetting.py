@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mlproj.errors import StoreError
+from mlproj.store.connection import Connection
 from mlproj.store.database import transaction
 from mlproj.store.folders import drop_folders
 from mlproj.store.needless import drop_models, drop_traces
@@ -17,15 +18,14 @@ _AT_ONCE = 200
 """How many runs go in one transaction."""
 
 
-def forget_runs(
-    connection: sqlite3.Connection, run_ids: Sequence[str], *, who: str, when: str, why: str
-) -> None:
+def forget_runs(connection: Connection, run_ids: Sequence[str], *, who: str, when: str, why: str) -> None:
     """Leaves tombstones in the chain for sealed, hidden runs; the chain itself stays whole.
 
     Raises StoreError where a run is not hidden, RunNotFound where it is not there any more.
     """
-    # What is taken away shall not linger in free pages of the file, nor in its journal.
-    connection.execute("PRAGMA secure_delete = ON")
+    if isinstance(connection, sqlite3.Connection):
+        # What is taken away shall not linger in free pages of the file, nor in its journal.
+        connection.execute("PRAGMA secure_delete = ON")
     for start in range(0, len(run_ids), _AT_ONCE):
         with transaction(connection):
             for run_id in run_ids[start : start + _AT_ONCE]:
@@ -35,11 +35,15 @@ def forget_runs(
     with transaction(connection):
         drop_models(connection)
         drop_folders(connection)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def shrink(connection: sqlite3.Connection) -> None:
-    """Gives free pages back to the disk where there are many; not now, where somebody else is writing."""
+def shrink(connection: Connection) -> None:
+    """Gives free pages back to the disk where there are many; not now, where somebody else is writing. At a
+    server nothing is to be done: it sees to that by itself."""
+    if not isinstance(connection, sqlite3.Connection):
+        return
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     if free * 5 > pages:
@@ -48,7 +52,8 @@ def shrink(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _refuse(connection: sqlite3.Connection, run_id: str) -> None:
+def _refuse(connection: Connection, run_id: str) -> None:
+    open_yet = still_open(connection, run_id)
     refuse_forgotten(connection, run_id)
-    if still_open(connection, run_id) or not ids(connection, "run_id = ? AND deleted", run_id):
+    if open_yet or not ids(connection, "run_id = ? AND deleted", run_id):
         raise StoreError(f"the run `{run_id}` is not hidden", hint=f"hide it with `mlproj rm {run_id}`")

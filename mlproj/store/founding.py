@@ -23,7 +23,8 @@ _MOST_MOVES = 40
 
 def make_folder(root: Path) -> None:
     """An empty store's folder, which git leaves alone. Raises StoreError where other files are in it."""
-    ours = {".gitignore", "locks", "blobs", *WORKSPACES, ARRIVING}  # as an interrupted copy leaves them
+    # As an interrupted copy leaves them, or a store whose database is elsewhere.
+    ours = {".gitignore", "locks", "blobs", "uploads", *WORKSPACES, ARRIVING}
     strange = root.is_dir() and any(entry.name not in ours for entry in root.iterdir())
     if strange and not (root / FILE).exists():  # which somebody else may have made meanwhile
         inside = root / FOLDER

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -30,8 +28,10 @@ from mlproj.model.record import (
     read_import,
 )
 from mlproj.model.run import Amendment
-from mlproj.ports import Garbage
-from mlproj.store.blobs import FolderBlobs
+from mlproj.ports import GRACE_S, Garbage
+from mlproj.store.artifact_rows import drop_unowned, named_among, named_contents
+from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.copying import COPY
 from mlproj.store.leases import Leased, read_leases
 from mlproj.store.needless import Spared, needless_models
@@ -41,7 +41,7 @@ _AT_ONCE = 200
 """How many blobs are removed before those who want to add some have their turn."""
 _RUNS = (
     "SELECT run_id, kind, payload FROM entries WHERE sequence > ? AND (kind IN (?, ?)"
-    " OR (kind = ? AND (instr(payload, ?) OR instr(payload, ?)))) AND payload IS NOT NULL"
+    " OR (kind = ? AND (instr(payload, ?) > 0 OR instr(payload, ?) > 0))) AND payload IS NOT NULL"
 )
 _ADDING = tuple(f'"kind":"{kind}"'.encode() for kind in (ATTACHED, ATTESTED))
 """What canonical JSON has in it of an amendment that names content; of others they are not read."""
@@ -54,9 +54,9 @@ _OPENINGS = "SELECT run_id, '', opening FROM runs WHERE sequence IS NULL"
 
 
 def find_garbage(
-    connection: sqlite3.Connection,
+    connection: Connection,
     root: Path,
-    blobs: FolderBlobs,
+    blobs: KeptBlobs,
     *,
     without: Collection[str],
     grace_s: float,
@@ -73,18 +73,21 @@ def find_garbage(
     for run_id, kind, payload in _documents(connection, 0):
         (freed if run_id in without else named).add(run_id, kind, payload)
     named.add_manifests(leased.manifests)
+    stay, go = named_contents(connection, without, began - grace_s)
+    named.digests |= stay
+    freed.digests |= go
     removable: dict[Digest, int] = {}
     young, size, young_size = 0, 0, 0
-    for digest in blobs.digests():
-        if digest in named.digests or (state := blobs.state(digest)) is None:
+    for digest, state in blobs.states():
+        if digest in named.digests:
             continue
-        old = digest in freed.digests or state.st_mtime < began - grace_s
-        if old and not leased.keeps(state.st_mtime):
-            removable[digest] = state.st_mtime_ns
-            size += _on_disk(state)
+        old = digest in freed.digests or state.used < began - grace_s
+        if old and not leased.keeps(state.used):
+            removable[digest] = state.used_ns
+            size += state.taken
         else:
             young += 1
-            young_size += _on_disk(state)
+            young_size += state.taken
     leftovers = tuple(_leftovers(connection, root, blobs, without, leased, began - grace_s))
     return Garbage(
         blobs=removable,
@@ -96,27 +99,30 @@ def find_garbage(
     )
 
 
-def remove_garbage(
-    connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, garbage: Garbage
-) -> tuple[int, int]:
+def remove_garbage(connection: Connection, root: Path, blobs: KeptBlobs, garbage: Garbage) -> tuple[int, int]:
     """Removes what was found, but for what somebody came to want meanwhile. How many files went, and how many
     bytes. An interruption leaves a store that is whole, and the rest for the next time."""
+    before = time.time() - GRACE_S
+    drop_unowned(connection, before)
     count, size = 0, 0
     rest = iter(garbage.blobs.items())
     while some := tuple(itertools.islice(rest, _AT_ONCE)):
         with blobs.removing():
             wanted = _wanted_since(connection, root, blobs, garbage)
+            wanted.digests |= named_among(connection, [digest for digest, _ in some])
             for digest, used in some:
                 state = blobs.state(digest)
                 if (
                     state is not None
-                    and state.st_mtime_ns == used
+                    and state.used_ns == used
                     and digest not in wanted.digests
-                    and not wanted.leased.keeps(state.st_mtime)
+                    and not wanted.leased.keeps(state.used)
                 ):
                     blobs.remove(digest)
                     count += 1
-                    size += _on_disk(state)
+                    size += state.taken
+    swept = blobs.sweep(before)
+    count, size = count + swept[0], size + swept[1]
     spared = Spared(connection, root, models=True)
     for path in itertools.chain.from_iterable(map(spared.beside, garbage.leftovers)):
         taken = size_of(path)
@@ -132,7 +138,7 @@ class _Named:
     Of runs that are `going` a manifest may have been altered: what it listed has its grace then.
     """
 
-    def __init__(self, blobs: FolderBlobs, leased: Leased | None = None, *, going: bool = False) -> None:
+    def __init__(self, blobs: KeptBlobs, leased: Leased | None = None, *, going: bool = False) -> None:
         self.digests: set[Digest] = set()
         self.leased = leased or Leased(since=None, manifests=frozenset())
         self._blobs = blobs
@@ -178,13 +184,13 @@ def _references(kind: str, payload: bytes) -> tuple[BlobReference, ...]:
     return blobs_of(reader(payload, name=""))
 
 
-def _documents(connection: sqlite3.Connection, after: int) -> Iterator[tuple[str, str, bytes | None]]:
+def _documents(connection: Connection, after: int) -> Iterator[tuple[str, str, bytes | None]]:
     """Run, kind and document of every record after a place in the chain, and of every run that goes on."""
     yield from connection.execute(_RUNS, (after, *_NAMING, EntryKind.AMENDMENT.value, *_ADDING))
     yield from connection.execute(_OPENINGS)
 
 
-def _wanted_since(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs, garbage: Garbage) -> _Named:
+def _wanted_since(connection: Connection, root: Path, blobs: KeptBlobs, garbage: Garbage) -> _Named:
     """What came to be named, or held, since the garbage was found. A run has a lease or is named here."""
     leased = read_leases(root / "locks")
     named = _Named(blobs, leased)
@@ -195,9 +201,9 @@ def _wanted_since(connection: sqlite3.Connection, root: Path, blobs: FolderBlobs
 
 
 def _leftovers(
-    connection: sqlite3.Connection,
+    connection: Connection,
     root: Path,
-    blobs: FolderBlobs,
+    blobs: KeptBlobs,
     without: Collection[str],
     leased: Leased,
     before: float,
@@ -250,7 +256,3 @@ def _remove_leftover(path: Path) -> bool:
             return free
     path.unlink(missing_ok=True)
     return True
-
-
-def _on_disk(state: os.stat_result) -> int:
-    return state.st_blocks * 512

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from mlproj.model.logged import (
     point_lines,
 )
 from mlproj.model.run import Run
+from mlproj.store.connection import Connection
 from mlproj.store.failures import explained, no_room
 from mlproj.store.indexes import read_points
 from mlproj.store.place import Place
@@ -95,11 +95,11 @@ def _written(place: Place, run_id: str, path: Path) -> tuple[Path, Digest]:
     return path, Digest.from_hex(hasher.hexdigest())
 
 
-def _pairs(connection: sqlite3.Connection, query: str, *values: object) -> tuple[tuple[str, str], ...]:
+def _pairs(connection: Connection, query: str, *values: object) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(connection.execute(query, values)))
 
 
-def _metrics(connection: sqlite3.Connection, run_id: str) -> tuple[LoggedMetric, ...]:
+def _metrics(connection: Connection, run_id: str) -> tuple[LoggedMetric, ...]:
     rows = connection.execute(
         'SELECT "key", value, step, "timestamp", minimum, maximum, "count" FROM latest_metrics'
         ' WHERE run_id = ? ORDER BY "key"',
@@ -190,7 +190,7 @@ def _kept(place: Place, text: bytes) -> Digest:
     return Digest.of(text)
 
 
-def _models(connection: sqlite3.Connection, run_id: str) -> tuple[LoggedModelUse, ...]:
+def _models(connection: Connection, run_id: str) -> tuple[LoggedModelUse, ...]:
     rows = connection.execute(
         "SELECT model_id, direction, step FROM run_models WHERE run_id = ? ORDER BY direction, model_id",
         (run_id,),

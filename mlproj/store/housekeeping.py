@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlproj.ports import GRACE_S, Garbage, Removed, StoreSize
-from mlproj.store.blobs import FolderBlobs
+from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 from mlproj.store.forgetting import forget_runs, shrink
 from mlproj.store.garbage import find_garbage, remove_garbage
 from mlproj.store.sizes import measure, measure_database
@@ -22,9 +22,9 @@ class FolderHousekeeper:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         root: Path,
-        blobs: FolderBlobs,
+        blobs: KeptBlobs,
         clock: Callable[[], str],
         *,
         looking: Turn,

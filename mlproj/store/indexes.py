@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,9 @@ from msgspec.structs import fields
 from mlproj.model.digest import Digest
 from mlproj.model.index import DETAILS, Index, number_in
 from mlproj.model.logged import FEW_POINTS, Point, digest_of_points
+from mlproj.store.connection import Connection
 from mlproj.store.reading import raw_bytes
+from mlproj.store.servers.connection import ServerConnection
 
 _INDEXED = (*(field.name for field in fields(Index) if field.name not in DETAILS), "record", "sequence")
 _COLUMNS = (
@@ -29,11 +30,14 @@ _POINTS = (
 )
 _IN_ORDER = ' ORDER BY p.run, p."key", p.step, p."timestamp", p.value, p.nan'
 
+_AFTER = ' AND (p."key", p.step, p."timestamp", p.value, p.nan) > (?, ?, ?, ?, ?)'
+_AT_ONCE = 5000
+
 Rows = dict[str, list[tuple[Any, ...]]]
 """Rows by the run that they are of."""
 
 
-def read_indexes(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, dict[str, object]]:
+def read_indexes(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, object]]:
     """What the searchable columns say of each run that there is a row of."""
     some = _Some(connection, run_ids)
     columns = some.rows(_COLUMNS)
@@ -50,16 +54,33 @@ def read_indexes(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict
     return found
 
 
-def read_points(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[str, Point]]:
+def read_points(connection: Connection, run_id: str) -> Iterator[tuple[str, Point]]:
     """Every point of every metric of a run, by key, step, time and value."""
-    for row in connection.execute(f"{_POINTS} (?){_IN_ORDER}", (run_id,)):
-        yield _point(row[1:])
+    if isinstance(connection, ServerConnection):
+        yield from _by_pages(connection, run_id)
+    else:
+        for row in connection.execute(f"{_POINTS} (?){_IN_ORDER}", (run_id,)):
+            yield _point(row[1:])
+
+
+def _by_pages(connection: ServerConnection, run_id: str) -> Iterator[tuple[str, Point]]:
+    """A server's driver has the whole of an answer in memory, and there may be millions."""
+    after = ""
+    values: tuple[object, ...] = (run_id,)
+    while True:
+        query = f"{_POINTS} (?){after}{_IN_ORDER} LIMIT {_AT_ONCE}"
+        rows = connection.execute(query, values).fetchall()
+        for row in rows:
+            yield _point(row[1:])
+        if len(rows) < _AT_ONCE:
+            return
+        after, values = _AFTER, (run_id, *rows[-1][1:])
 
 
 class _Some:
     """Asks for the rows of some runs."""
 
-    def __init__(self, connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, run_ids: Sequence[str]) -> None:
         self._connection = connection
         self._run_ids = run_ids
         self._marks = f" ({', '.join('?' * len(run_ids))})"
@@ -72,7 +93,7 @@ class _Some:
         return found
 
     def one_by_one(self, query: str, order: str = "") -> Iterator[tuple[Any, ...]]:
-        return self._connection.execute(query + self._marks + order, self._run_ids)
+        return iter(self._connection.execute(query + self._marks + order, self._run_ids))
 
 
 def _histories(some: _Some) -> dict[str, tuple[tuple[Any, ...], ...] | Digest | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from mlproj.errors import NoRoom, StoreError
 from mlproj.model.digest import folder_manifest, readable
 from mlproj.model.run import Output
+from mlproj.store.artifact_rows import files_of, owner_of
 from mlproj.store.gathering import keep_histories
 from mlproj.store.place import Place
 from mlproj.store.traced import traces_of
@@ -50,16 +51,31 @@ def owned_runs(place: Place, owner: str) -> tuple[str, ...]:
 
 def keep_outputs(place: Place, run_id: str) -> Left:
     """The artifacts of a run that a client began, and the files of the models and traces that it logged."""
-    own = _keep(place, [(place.workspace(run_id) / ARTIFACTS, ARTIFACTS)])
+    own = keep_artifacts(place, run_id)
     beside = keep_beside(place, run_id)
-    return Left(outputs=own.outputs + beside.outputs, unkept=own.unkept + beside.unkept)
+    return _together(own, beside)
+
+
+def keep_artifacts(place: Place, run_id: str) -> Left:
+    """The files in the artifact folder of a run."""
+    return _keep(place, [(place.workspace(run_id) / ARTIFACTS, ARTIFACTS)])
 
 
 def keep_beside(place: Place, run_id: str) -> Left:
     """The files of what a run logged beside its artifacts: each of a model, at `models/<model id>/`, and
-    those of traces as a folder, since there may be thousands of them."""
-    models = _keep(place, _folders(place.root / MODELS, _models(place, run_id), f"{MODELS}/"))
-    traces = _keep(place, _folders(place.root / TRACES, traces_of(place.connection, run_id), ""))
+    those of traces as a folder, since there may be thousands of them. With them those of its artifacts that
+    a server took in, and which are kept already."""
+    own = _taken_in(place, "runs", (run_id,), "")
+    of_models = _models(place, run_id)
+    models = _together(
+        own,
+        _keep(place, _folders(place.root / MODELS, of_models, f"{MODELS}/")),
+        _taken_in(place, MODELS, of_models, f"{MODELS}/"),
+    )
+    of_traces = traces_of(place.connection, run_id)
+    traces = _together(
+        _keep(place, _folders(place.root / TRACES, of_traces, "")), _taken_in(place, TRACES, of_traces, "")
+    )
     if not traces.outputs:
         return Left(outputs=models.outputs, unkept=models.unkept + traces.unkept)
     folder = f"{TRACES}/{run_id}"
@@ -77,6 +93,27 @@ def keep_beside(place: Place, run_id: str) -> Left:
         declared=False,
     )
     return Left(outputs=(*models.outputs, whole), unkept=models.unkept + traces.unkept)
+
+
+def _together(*several: Left) -> Left:
+    outputs = tuple(output for left in several for output in left.outputs)
+    return Left(outputs=outputs, unkept=tuple(path for left in several for path in left.unkept))
+
+
+def _taken_in(place: Place, kind: str, names: Sequence[str], shown: str) -> Left:
+    """The artifacts of runs, models or traces that are rows, each listed under its owner's name, but those of
+    a run, which are listed as its own."""
+    outputs = []
+    for file in files_of(place.connection, [owner_of(f"{kind}/{name}") for name in names]):
+        _, name, *inside = file.path.split("/", 2)
+        if not inside:
+            continue  # no artifact of a run is called like the run
+        path = inside[0]
+        listed = path if kind == "runs" else f"{shown}{name}/{path.removeprefix(f'{ARTIFACTS}/')}"
+        outputs.append(
+            Output(path=readable(listed), state="written", digest=file.digest, size=file.size, declared=False)
+        )
+    return Left(outputs=tuple(outputs))
 
 
 def _folders(root: Path, names: Iterable[str], shown: str) -> list[tuple[Path, str]]:

@@ -18,7 +18,8 @@ from mlproj.files import locked, locked_now, write_all
 from mlproj.model.digest import Digest
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
-from mlproj.store.blobs import FolderBlobs
+from mlproj.store.contained import KeptBlobs
+from mlproj.store.far_leases import read_far_leases
 
 _HELD, _NEW = "lease-", "new-lease-"
 _GRAIN_S = 2.0
@@ -68,8 +69,7 @@ def held_lease(locks: Path) -> Iterator[LeaseFile]:
 
 def read_leases(locks: Path) -> Leased:
     """The leases that are held; files of those that ended without a word are removed."""
-    began: list[float] = []
-    manifests: set[Digest] = set()
+    began, manifests = read_far_leases(locks)
     for path in locks.glob(f"{_HELD}*"):
         if not _is_held(path):
             continue
@@ -95,9 +95,7 @@ def _is_held(path: Path) -> bool:
 class FolderLease:
     """A `Lease` on the content of a store in a folder. `has_source` asks its database."""
 
-    def __init__(
-        self, file: LeaseFile, blobs: FolderBlobs, has_source: Callable[[SourceState], bool]
-    ) -> None:
+    def __init__(self, file: LeaseFile, blobs: KeptBlobs, has_source: Callable[[SourceState], bool]) -> None:
         self._file = file
         self._blobs = blobs
         self._has_source = has_source

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from mlproj.errors import StoreError
 
 FOLDER = ".mlproj"
+DATABASE = "store.db"
+DESTINATIONS = ("MLPROJ_SERVER_ARTIFACTS_DESTINATION", "MLFLOW_ARTIFACTS_DESTINATION")
+"""The variables that say where the contents are that go with a database at a server."""
+
+_AT_A_SERVER = re.compile(r"(?:postgres|postgresql|mysql|mariadb)(?:\+\w+)?://", re.ASCII)
 
 _NETWORK = frozenset(
     (
@@ -19,18 +25,33 @@ _NETWORK = frozenset(
 )
 
 
+def address(explicit: str | None, environ: Mapping[str, str]) -> str | None:
+    """The address of the server that has the store, where the one that is named is at one."""
+    chosen = explicit or environ.get("MLPROJ_STORE") or ""
+    return chosen if chosen.lower().startswith(("http://", "https://")) else None
+
+
+def database(explicit: str | None, environ: Mapping[str, str]) -> str | None:
+    """The URI of the database at a server that is the store's, where the one that is named has one."""
+    chosen = explicit or environ.get("MLPROJ_STORE") or ""
+    return chosen if _AT_A_SERVER.match(chosen) else None
+
+
 def locate(explicit: str | None, environ: Mapping[str, str], directory: Path) -> Path:
     """The store's folder, which need not exist yet.
 
     `explicit` (`--store`) comes first, then `MLPROJ_STORE`, both relative to `directory`; then the nearest
     `.mlproj` folder from `directory` upward that is not another user's; then a new one in `directory`.
-    Raises StoreError for the URI of a database.
+    Raises StoreError for a URI of no kind that is known.
     """
     chosen = explicit or environ.get("MLPROJ_STORE")
     if not chosen:
         return _nearest(directory) or directory / FOLDER
     if "://" in chosen:
-        raise StoreError(f"this version keeps runs in a folder, not in `{chosen}`", hint="name a folder")
+        raise StoreError(
+            f"runs are kept in a folder or at a server, not in `{chosen}`",
+            hint="name a folder, the `http://` address of what `mlproj server` started, or a database's URI",
+        )
     return Path(os.path.abspath(directory / Path(chosen).expanduser()))
 
 

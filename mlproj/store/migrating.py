@@ -31,12 +31,20 @@ def upgrade(connection: sqlite3.Connection, root: Path | None = None) -> None:
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     event.listen(engine, "connect", _own_transactions)
     event.listen(engine, "begin", _begin)
-    config = _config()
     try:
         with engine.begin() as transaction:
-            config.attributes["connection"] = transaction
-            config.attributes["root"] = root
-            alembic.command.upgrade(config, "head")
+            upgrade_within(transaction, root)
+    except DatabaseError as error:
+        raise ValueError(str(error).partition("\n")[0]) from error
+
+
+def upgrade_within(transaction: Connection, root: Path | None = None) -> None:
+    """As `upgrade`, in a transaction of the caller's."""
+    config = _config()
+    config.attributes["connection"] = transaction
+    config.attributes["root"] = root
+    try:
+        alembic.command.upgrade(config, "head")
     except (CommandError, DatabaseError, AssertionError) as error:
         raise ValueError(str(error).partition("\n")[0] or "its version is empty") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ import msgspec
 
 from mlproj.model.registry import ModelVersion, RunModels, UsedModel
 from mlproj.model.tracking import LoggedModel
+from mlproj.store.connection import Connection
 from mlproj.store.needless import MARK
 
 _USED = (
-    "SELECT m.model_id, CAST(m.experiment_id AS TEXT) AS experiment_id, m.name, m.artifact_uri,"
+    "SELECT m.model_id, m.experiment_id, m.name, m.artifact_uri,"
     " m.created_ms AS created, m.updated_ms AS updated, m.status, m.status_message, m.model_type,"
     " m.source_run_id, coalesce(u.direction, 'output') AS direction, coalesce(u.step, 0) AS step"
     " FROM logged_models m LEFT JOIN run_models u ON u.model_id = m.model_id AND u.run_id = ?1"
@@ -39,14 +39,15 @@ _ALIASED = (
     " WHERE a.model = v.model AND a.alias = ?)"
 )
 _MODEL = (
-    "SELECT model_id, CAST(experiment_id AS TEXT) AS experiment_id, name, artifact_uri,"
+    "SELECT model_id, experiment_id, name, artifact_uri,"
     " created_ms AS created, updated_ms AS updated, status, status_message, model_type, source_run_id"
     " FROM logged_models WHERE model_id = ? AND NOT deleted"
 )
+_LONGEST_NUMBER = 10
 _ALIASES = "SELECT alias FROM registered_model_aliases WHERE model = ? AND version = ? ORDER BY alias"
 
 
-def read_models(connection: sqlite3.Connection, root: Path, run_id: str) -> RunModels:
+def read_models(connection: Connection, root: Path, run_id: str) -> RunModels:
     """What is known now of the models that a run read or made."""
     return RunModels(
         used=tuple(_used(connection, root, run_id)),
@@ -54,38 +55,38 @@ def read_models(connection: sqlite3.Connection, root: Path, run_id: str) -> RunM
     )
 
 
-def read_model(connection: sqlite3.Connection, root: Path, model_id: str) -> LoggedModel | None:
+def read_model(connection: Connection, root: Path, model_id: str) -> LoggedModel | None:
     """A logged model, without what was logged of it."""
     for row in _rows(connection, _MODEL, model_id):
-        row["artifact_uri"] = _told(root, row["artifact_uri"])
-        return msgspec.convert(row, LoggedModel)
+        return _model(root, row)
     return None
 
 
-def read_versions_of(connection: sqlite3.Connection, root: Path, model_id: str) -> tuple[ModelVersion, ...]:
+def read_versions_of(connection: Connection, root: Path, model_id: str) -> tuple[ModelVersion, ...]:
     """The versions that were registered of a logged model."""
     return tuple(_versions(connection, root, _OF_MODEL, model_id))
 
 
-def read_version(connection: sqlite3.Connection, root: Path, name: str, version: str) -> ModelVersion | None:
+def read_version(connection: Connection, root: Path, name: str, version: str) -> ModelVersion | None:
     """A version of a registered model, by its number, `latest`, or `@` and an alias."""
     if version == "latest":
         found = _versions(connection, root, _LATEST, name)
     elif version.startswith("@"):
         found = _versions(connection, root, _ALIASED, name, version[1:])
+    elif version.isascii() and version.isdigit() and len(version) < _LONGEST_NUMBER:
+        found = _versions(connection, root, _NUMBERED, name, int(version))
     else:
-        found = _versions(connection, root, _NUMBERED, name, version)
+        return None
     return next(found, None)
 
 
-def _used(connection: sqlite3.Connection, root: Path, run_id: str) -> Iterator[UsedModel]:
+def _used(connection: Connection, root: Path, run_id: str) -> Iterator[UsedModel]:
     for row in _rows(connection, _USED, run_id):
         direction, step = row.pop("direction"), row.pop("step")
-        row["artifact_uri"] = _told(root, row["artifact_uri"])
-        yield UsedModel(model=msgspec.convert(row, LoggedModel), direction=direction, step=step)
+        yield UsedModel(model=_model(root, row), direction=direction, step=step)
 
 
-def _versions(connection: sqlite3.Connection, root: Path, query: str, *values: str) -> Iterator[ModelVersion]:
+def _versions(connection: Connection, root: Path, query: str, *values: str | int) -> Iterator[ModelVersion]:
     for row in _rows(connection, query, *values):
         aliases = connection.execute(_ALIASES, (row.pop("model"), row["version"]))
         row["source"] = _told(root, row["source"])
@@ -93,10 +94,16 @@ def _versions(connection: sqlite3.Connection, root: Path, query: str, *values: s
         yield msgspec.convert(row, ModelVersion)
 
 
-def _rows(connection: sqlite3.Connection, query: str, *values: str) -> list[dict[str, Any]]:
+def _rows(connection: Connection, query: str, *values: str | int) -> list[dict[str, Any]]:
     cursor = connection.execute(query, values)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _model(root: Path, row: dict[str, Any]) -> LoggedModel:
+    row["experiment_id"] = str(row["experiment_id"])
+    row["artifact_uri"] = _told(root, row["artifact_uri"])
+    return msgspec.convert(row, LoggedModel)
 
 
 def _told(root: Path, written: str) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sqlite3
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from mlproj.store.connection import Connection
 from mlproj.store.traced import traces_of
 
 MARK = "store:/"
@@ -25,6 +25,7 @@ _PROXIED = re.compile(
 _MODELS = (
     "SELECT m.model_id, r.run_id, r.forgotten FROM logged_models m JOIN runs r ON r.run_id = m.source_run_id"
 )
+_FILES = "DELETE FROM artifacts WHERE owner = ?"
 _OF_MODEL = (
     "logged_model_metrics",
     "logged_model_params",
@@ -34,7 +35,7 @@ _OF_MODEL = (
 )
 
 
-def needless_models(connection: sqlite3.Connection, without: Collection[str] = ()) -> frozenset[str]:
+def needless_models(connection: Connection, without: Collection[str] = ()) -> frozenset[str]:
     """The models that neither the registry nor any other run names, were the runs `without` forgotten."""
     rows = connection.execute(_MODELS).fetchall()
     used = {
@@ -50,25 +51,32 @@ def needless_models(connection: sqlite3.Connection, without: Collection[str] = (
     )
 
 
-def drop_models(connection: sqlite3.Connection) -> None:
+def drop_models(connection: Connection) -> None:
     """Takes the rows of needless models away. Expects to be in a transaction."""
     for model_id in needless_models(connection):
         for table in _OF_MODEL:
             connection.execute(f"DELETE FROM {table} WHERE model_id = ?", (model_id,))
+        connection.execute(_FILES, (f"models/{model_id}",))
 
 
-def drop_traces(connection: sqlite3.Connection, run_id: str) -> None:
+def drop_traces(connection: Connection, run_id: str) -> None:
     """Takes the traces of a run away. Expects to be in a transaction."""
     for trace_id in traces_of(connection, run_id):
         for table in ("trace_metadata", "trace_tags", "traces"):
             connection.execute(f"DELETE FROM {table} WHERE trace_id = ?", (trace_id,))
+        connection.execute(_FILES, (f"traces/{trace_id}",))
+
+
+def spared_places(connection: Connection) -> frozenset[PurePosixPath]:
+    """The places below a store's folder that versions of registered models name."""
+    return frozenset(_places(connection))
 
 
 class Spared:
     """The places below a store's folder that versions of registered models name, and with `models` those of
     all models that there are."""
 
-    def __init__(self, connection: sqlite3.Connection, root: Path, *, models: bool = False) -> None:
+    def __init__(self, connection: Connection, root: Path, *, models: bool = False) -> None:
         known = connection.execute("SELECT model_id FROM logged_models").fetchall() if models else ()
         places = (*_places(connection), *(PurePosixPath("models", model_id) for (model_id,) in known))
         self._places = frozenset(root / place for place in places)
@@ -83,7 +91,7 @@ class Spared:
                     yield from self.beside(each)
 
 
-def _places(connection: sqlite3.Connection) -> Iterator[PurePosixPath]:
+def _places(connection: Connection) -> Iterator[PurePosixPath]:
     """Where below the store's folder the files of versions lie."""
     for source, model_id in connection.execute("SELECT source, model_id FROM model_versions").fetchall():
         if model_id is not None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import msgspec
 
 from mlproj.model.events import Report, silent
-from mlproj.store.blobs import FolderBlobs
+from mlproj.store.connection import Connection
+from mlproj.store.contained import KeptBlobs
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The database and the contents of the store at `root`, and whom to tell how far the work is."""
 
-    connection: sqlite3.Connection
+    connection: Connection
     root: Path
-    blobs: FolderBlobs
+    blobs: KeptBlobs
     report: Report = silent
 
     def workspace(self, run_id: str) -> Path:

@@ -15,9 +15,13 @@ from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombsto
 from mlproj.model.record import Entry, EntryKind, read_document, read_import
 from mlproj.model.run import Amendment, Run, Status
 from mlproj.ports import Listed
+from mlproj.store.connection import Connection
+from mlproj.store.far_runs import heard_lately
 from mlproj.store.machine import Machine
 
 _AT_ONCE = 200
+_LONGEST_NUMBER = 18
+"""Digits that every database has room for."""
 _MOST_ENTRIES = 2**53 - 1
 """JSON has no whole numbers beyond."""
 _ROW = (
@@ -34,7 +38,7 @@ _LISTING = (
 )
 
 
-def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> Run:
+def read_run(connection: Connection, run_id: str, machine: Machine) -> Run:
     """The run as it was sealed, or as it was begun. Raises Altered where its document is not what it was."""
     row = _row(connection, run_id)
     _, name, _, status, deleted, opening, record, sequence, supervisor, boot_id, kind, digest, payload = row
@@ -42,6 +46,7 @@ def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> R
         if sequence is None:
             run = _document(opening, None, EntryKind.RUN.value, run_id, name)
             judged = supervisor is None or machine.can_judge(supervisor, boot_id)
+            judged = judged or heard_lately(connection, run_id)
             shown = Status(status) if judged else Status.UNKNOWN
         else:
             run = _document(payload, digest, kind, run_id, name)
@@ -62,7 +67,7 @@ def read_run(connection: sqlite3.Connection, run_id: str, machine: Machine) -> R
     )
 
 
-def _row(connection: sqlite3.Connection, run_id: str) -> tuple[Any, ...]:
+def _row(connection: Connection, run_id: str) -> tuple[Any, ...]:
     """The row of a run that is listed. Raises SQLite's own error where an index lists what is not there."""
     row: tuple[Any, ...] | None = connection.execute(_ROW, (run_id,)).fetchone()
     if row is None:
@@ -84,7 +89,7 @@ def _document(payload: object, digest: object, kind: object, run_id: str, name: 
     return run
 
 
-def read_runs(connection: sqlite3.Connection, run_ids: Sequence[str], machine: Machine) -> tuple[Run, ...]:
+def read_runs(connection: Connection, run_ids: Sequence[str], machine: Machine) -> tuple[Run, ...]:
     """As `read_run`, but a run whose document cannot be read is given by what its row says alone."""
     runs = []
     for run_id in run_ids:
@@ -95,7 +100,7 @@ def read_runs(connection: sqlite3.Connection, run_ids: Sequence[str], machine: M
     return tuple(runs)
 
 
-def read_amendments(connection: sqlite3.Connection, run_id: str) -> tuple[Amendment, ...]:
+def read_amendments(connection: Connection, run_id: str) -> tuple[Amendment, ...]:
     """What was added after the seal, in order. Raises ValueError."""
     found = []
     for sequence, time, payload in connection.execute(
@@ -109,7 +114,7 @@ def read_amendments(connection: sqlite3.Connection, run_id: str) -> tuple[Amendm
 
 
 def read_entries(
-    connection: sqlite3.Connection, *, after: int | None, kinds: Collection[EntryKind], run_id: str | None
+    connection: Connection, *, after: int | None, kinds: Collection[EntryKind], run_id: str | None
 ) -> tuple[Entry, ...]:
     """The chain's next entries in order, those of some `kinds` or of one run alone where they are named,
     empty at its end. Raises Altered for one of no known kind."""
@@ -129,7 +134,7 @@ def read_entries(
     return tuple(map(_entry, rows))
 
 
-def read_listing(connection: sqlite3.Connection) -> tuple[Listed, ...]:
+def read_listing(connection: Connection) -> tuple[Listed, ...]:
     return tuple(
         Listed(
             run_id=str(run_id),
@@ -148,19 +153,23 @@ def read_listing(connection: sqlite3.Connection) -> tuple[Listed, ...]:
     )
 
 
-def read_faults(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """What SQLite's own check of pages and indexes tells."""
+def read_faults(connection: Connection) -> tuple[str, ...]:
+    """What SQLite's own check of pages and indexes tells. A server looks after its own."""
+    if not isinstance(connection, sqlite3.Connection):
+        return ()
     told = (str(row[0]) for row in connection.execute("PRAGMA integrity_check"))
     return tuple(fault for fault in told if fault != "ok")
 
 
-def read_experiment(connection: sqlite3.Connection, identifier: str) -> str | None:
+def read_experiment(connection: Connection, identifier: str) -> str | None:
     """The name of the experiment with that id."""
-    row = connection.execute("SELECT name FROM experiments WHERE id = ?", (identifier,)).fetchone()
+    if not identifier.isascii() or not identifier.isdigit() or len(identifier) > _LONGEST_NUMBER:
+        return None
+    row = connection.execute("SELECT name FROM experiments WHERE id = ?", (int(identifier),)).fetchone()
     return None if row is None else str(row[0])
 
 
-def read_experiment_of(connection: sqlite3.Connection, run_id: str) -> str:
+def read_experiment_of(connection: Connection, run_id: str) -> str:
     """The id of the experiment that a run is under. Raises RunNotFound."""
     row = connection.execute("SELECT experiment_id FROM runs WHERE run_id = ?", (run_id,)).fetchone()
     if row is None:
@@ -168,7 +177,7 @@ def read_experiment_of(connection: sqlite3.Connection, run_id: str) -> str:
     return str(row[0])
 
 
-def read_head(connection: sqlite3.Connection) -> tuple[int, Digest]:
+def read_head(connection: Connection) -> tuple[int, Digest]:
     row = connection.execute("SELECT sequence, link FROM chain WHERE id = 1").fetchone()
     if row is None:
         raise Altered("the note of the chain's last entry is gone")
@@ -177,7 +186,7 @@ def read_head(connection: sqlite3.Connection) -> tuple[int, Digest]:
     return row[0], text_digest(row[1])
 
 
-def read_tombstone_of(connection: sqlite3.Connection, run_id: str) -> TombstoneDocument | None:
+def read_tombstone_of(connection: Connection, run_id: str) -> TombstoneDocument | None:
     """The tombstone of a run that was forgotten, None where there is none that can be read."""
     row = connection.execute(
         "SELECT payload FROM entries WHERE run_id = ? AND kind = ?", (run_id, EntryKind.TOMBSTONE.value)
@@ -215,7 +224,7 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     )
 
 
-def _bare_run(connection: sqlite3.Connection, run_id: str) -> Run:
+def _bare_run(connection: Connection, run_id: str) -> Run:
     row = _row(connection, run_id)
     _, name, created, status, deleted, _, record, sequence = row[:8]
     return Run(

@@ -8,6 +8,7 @@ import errno
 import os
 import secrets
 import shutil
+import sqlite3
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -37,6 +38,7 @@ def back_up(store: Path, destination: Path, report: Report) -> Copied:
         stack.callback(source.close)
         if source.writable:
             stack.enter_context(source.lease())  # what we are about to copy is not removed under our hands
+        assert isinstance(source.connection, sqlite3.Connection), "a store in a folder is a file"
         return copy_store(source.connection, source.root, _absolute(destination), report)
 
 
@@ -140,7 +142,7 @@ def _carry(root: Path, target: Path, report: Report) -> Copied:
     refuse_network(target.parent)
     try:
         with contextlib.closing(open_readonly(root)) as connection:
-            copied = copy_store(connection, root, target, report)
+            copied = copy_store(connection, root, target, report, gathering=False)
         if copied.altered:
             raise StoreError(
                 f"{len(copied.altered)} contents of `{root}` are not what was recorded, so it stays there",

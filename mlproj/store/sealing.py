@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -13,6 +12,7 @@ from mlproj.model.moment import moment_of
 from mlproj.model.notes import unkept
 from mlproj.model.record import EntryKind, blobs_of_logged, read_document, seal_document
 from mlproj.model.run import LEFT_OPEN, Outcome, Run, Status, Usage
+from mlproj.store.connection import Connection
 from mlproj.store.database import transaction
 from mlproj.store.folders import note_outputs
 from mlproj.store.gathering import gather_logged
@@ -82,7 +82,7 @@ def _sealed(place: Place, run: Run, left: Left, time: str) -> Run:
     return replace(complete, record=link.digest, sequence=link.sequence)
 
 
-def stands_open(connection: sqlite3.Connection, run_id: str) -> bool:
+def stands_open(connection: Connection, run_id: str) -> bool:
     """Whether a run goes on that nobody supervises, and that is in nobody's script: its client's alone."""
     row = connection.execute(
         "SELECT 1 FROM runs WHERE run_id = ? AND sequence IS NULL AND owner IS NULL AND supervisor IS NULL",

@@ -7,14 +7,17 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from mlproj.errors import UsageError, did_you_mean
 from mlproj.model.index import number_in
 from mlproj.model.run import Status
 from mlproj.ports import Condition, RunQuery
+from mlproj.store.connection import Connection
+from mlproj.store.far_runs import heard_since
 from mlproj.store.machine import Machine
+from mlproj.store.server_tables import supervised
 from mlproj.store.tables import experiments, latest_metrics, params, runs, tags
 
 _COMPARISONS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
@@ -51,12 +54,17 @@ _NUMBERS: dict[str, Any] = {
     "exit_code": runs.c.exit_code,
     "sequence": runs.c.sequence,
 }
-_TRUTHS = {"true": 1, "false": 0}
+_TRUTHS = {"true": True, "false": False}
+_DIALECTS: dict[str, Callable[..., Any]] = {
+    "sqlite": sqlite.dialect,
+    "postgresql": postgresql.dialect,
+    "mysql": mysql.dialect,
+}
 _DETAILS = {"metrics": latest_metrics, "params": params, "tags": tags}
 _ATTRIBUTES = (*_TEXTS, *_NUMBERS, "status", "dirty")
 
 
-def matching(connection: sqlite3.Connection, query: RunQuery, machine: Machine) -> tuple[str, ...]:
+def matching(connection: Connection, query: RunQuery, machine: Machine) -> tuple[str, ...]:
     """The ids of the runs that fulfil every condition, in the order asked for.
 
     Raises UsageError for a field, an operator or a value that cannot be meant.
@@ -64,18 +72,23 @@ def matching(connection: sqlite3.Connection, query: RunQuery, machine: Machine) 
     statement = (
         select(runs.c.run_id)
         .outerjoin(experiments, experiments.c.id == runs.c.experiment_id)
-        .where(runs.c.forgotten == 0, *(_condition(condition, machine) for condition in query.conditions))
+        .where(
+            runs.c.forgotten == false(), *(_condition(condition, machine) for condition in query.conditions)
+        )
     )
     if not query.deleted:
-        statement = statement.where(runs.c.deleted == 0)
+        statement = statement.where(runs.c.deleted == false())
+    if query.within is not None:
+        statement = statement.where(runs.c.experiment_id.in_(sorted(map(int, query.within))))
     return _execute(connection, _sorted(statement, query.sort, machine).limit(query.limit))
 
 
-def _execute(connection: sqlite3.Connection, statement: Select[Any]) -> tuple[str, ...]:
-    compiled = statement.compile(
-        dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
-    )
-    return tuple(run_id for (run_id,) in connection.execute(str(compiled), compiled.params))
+def _execute(connection: Connection, statement: Select[Any]) -> tuple[str, ...]:
+    name = "sqlite" if isinstance(connection, sqlite3.Connection) else connection.dialect.name
+    dialect = _DIALECTS[name](paramstyle="qmark")
+    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    values = [compiled.params[name] for name in compiled.positiontup or ()]
+    return tuple(run_id for (run_id,) in connection.execute(str(compiled), values))
 
 
 def _condition(condition: Condition, machine: Machine) -> ColumnElement[bool]:
@@ -120,11 +133,13 @@ def _compare(column: Any, condition: Condition, value: object) -> ColumnElement[
 
 def _status(machine: Machine) -> ColumnElement[str]:
     """The status as it is shown: a running run on a host that we cannot ask is unknown."""
+    heard = select(supervised.c.run_id).where(supervised.c.seen >= heard_since())
     elsewhere = and_(
         runs.c.status == Status.RUNNING.value,
         runs.c.supervisor.is_not(None),
         runs.c.supervisor != machine.host,
         or_(func.coalesce(runs.c.boot_id, "") != machine.boot_id, runs.c.boot_id == ""),
+        runs.c.run_id.not_in(heard),
     )
     return case((elsewhere, Status.UNKNOWN.value), else_=runs.c.status)
 
@@ -140,7 +155,7 @@ def _status_name(condition: Condition) -> str:
     return name
 
 
-def _choice(condition: Condition, choices: dict[str, int]) -> int:
+def _choice(condition: Condition, choices: dict[str, bool]) -> bool:
     if condition.value.lower() not in choices:
         raise UsageError(f"`{condition.field}` is compared with {' or '.join(f'`{c}`' for c in choices)}")
     return choices[condition.value.lower()]
@@ -175,7 +190,12 @@ def _sorted(statement: Select[Any], sort: str | None, machine: Machine) -> Selec
         orders = [runs.c.dirty]
     else:
         orders = [_TEXTS[_known(field)]]
-    directed = [(order.desc() if descending else order.asc()).nulls_last() for order in orders]
+    # Each first by whether there is a value: databases put what is NULL at different ends.
+    directed = [
+        key
+        for order in orders
+        for key in (case((order.is_(None), 1), else_=0), order.desc() if descending else order.asc())
+    ]
     return statement.order_by(*directed, runs.c.number.desc())
 
 

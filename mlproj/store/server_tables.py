@@ -1,13 +1,14 @@
-"""The tables of a server that several people use: who they are, what they may, and what they did.
+"""The tables of a server that several people use: who they are, what they may, and what they did; and, where
+contents lie elsewhere, where that is, and which artifact has which.
 
 Moments are RFC 3339 in UTC.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, String, Table, Text
 
-from mlproj.store.tables import metadata
+from mlproj.store.tables import Whole, metadata
 
 users = Table(
     "users",
@@ -54,7 +55,7 @@ permissions = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("time", String(40), nullable=False),
     # NULL where nobody said who it was.
     Column("user_name", String(128)),
@@ -63,7 +64,9 @@ audit = Table(
     Column("action", String(256), nullable=False),
     Column("kind", String(16)),
     Column("thing", String(256)),
-    Column("status", Integer, nullable=False),
+    Column("status", Whole, nullable=False),
+    # How often it was done alike, one time after the other.
+    Column("times", Whole, nullable=False, server_default="1"),
     Index("audit_by_user", "user_name", "number"),
     Index("audit_by_thing", "kind", "thing", "number"),
     sqlite_autoincrement=True,
@@ -75,4 +78,30 @@ supervised = Table(
     metadata,
     Column("run_id", String(64), ForeignKey("runs.run_id"), primary_key=True),
     Column("seen", String(40), nullable=False),
+)
+
+# Where contents are: one row at most. A store without one has everything in its own folder.
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("id", Whole, primary_key=True, autoincrement=False),
+    Column("url", Text, nullable=False),
+    # What lies there too, so that no two stores take the contents of each other for garbage.
+    Column("mark", String(32), nullable=False),
+)
+
+# Contents have no names but their digests, so an artifact is in place when its row is.
+artifacts = Table(
+    "artifacts",
+    metadata,
+    # The SHA-256 of the path, which may be too long for a key.
+    Column("place", String(64), primary_key=True),
+    # The run, model or trace that it belongs to: the first two parts of the path.
+    Column("owner", String(160), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("digest", String(71), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("written_ms", BigInteger, nullable=False),
+    Index("artifacts_by_owner", "owner"),
+    Index("artifacts_by_digest", "digest"),
 )

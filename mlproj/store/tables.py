@@ -20,10 +20,13 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+Whole = Integer().with_variant(BigInteger(), "postgresql", "mysql", "mariadb")
+"""A whole number: SQLite's take as much room as each needs, at servers all have the same."""
+
 experiments = Table(
     "experiments",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Whole, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("created", String(40), nullable=False),
     Column("deleted", Boolean, nullable=False, server_default="0"),
@@ -36,16 +39,16 @@ runs = Table(
     "runs",
     metadata,
     # The order in which runs began: the clock is not to be trusted for that.
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("run_id", String(64), nullable=False, unique=True),
     Column("name", Text, nullable=False),
-    Column("experiment_id", Integer, ForeignKey("experiments.id"), nullable=False),
+    Column("experiment_id", Whole, ForeignKey("experiments.id"), nullable=False),
     Column("status", String(16), nullable=False),
     Column("created", String(40), nullable=False),
     Column("started", String(40)),
     Column("ended", String(40)),
     Column("duration", Float),
-    Column("exit_code", Integer),
+    Column("exit_code", Whole),
     Column("plan", String(71)),
     Column("project", Text),
     Column("entry_point", Text),
@@ -65,7 +68,7 @@ runs = Table(
     Column("opening", LargeBinary),
     # Of a sealed run: its entry in the chain.
     Column("record", String(71)),
-    Column("sequence", Integer, unique=True),
+    Column("sequence", Whole, unique=True),
     Column("snapshot", String(71)),
     Column("hidden_at", String(40)),
     # As clients see it: times in milliseconds, the status they set, and the run in whose script it began.
@@ -101,13 +104,13 @@ latest_metrics = Table(
     Column("key", Text, primary_key=True),
     # NULL stands for NaN.
     Column("value", Float),
-    Column("step", Integer, nullable=False),
+    Column("step", Whole, nullable=False),
     # In milliseconds. NULL where the metric was read from a file, which tells no time.
     Column("timestamp", BigInteger),
     # Over all points but NaN.
     Column("minimum", Double),
     Column("maximum", Double),
-    Column("count", Integer, nullable=False, server_default="1"),
+    Column("count", Whole, nullable=False, server_default="1"),
     Index("latest_metrics_by_key", "key", "value"),
 )
 
@@ -123,7 +126,7 @@ inputs = Table(
     "inputs",
     metadata,
     Column("run_id", String(64), ForeignKey("runs.run_id"), primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("position", Whole, primary_key=True),
     Column("name", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("digest", String(71)),
@@ -135,7 +138,7 @@ outputs = Table(
     "outputs",
     metadata,
     Column("run_id", String(64), ForeignKey("runs.run_id"), primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("position", Whole, primary_key=True),
     Column("path", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("digest", String(71)),
@@ -147,16 +150,16 @@ outputs = Table(
 folders = Table(
     "folders",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Whole, primary_key=True),
     Column("digest", String(71), nullable=False, unique=True),
 )
 
 folder_files = Table(
     "folder_files",
     metadata,
-    Column("folder", Integer, ForeignKey("folders.id"), primary_key=True, autoincrement=False),
+    Column("folder", Whole, ForeignKey("folders.id"), primary_key=True, autoincrement=False),
     # In the order of the paths (bytes, as file systems have them), so that the folder's digest follows.
-    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("position", Whole, primary_key=True, autoincrement=False),
     Column("path", LargeBinary, nullable=False),
     Column("digest", String(71), nullable=False),
     Index("folder_files_by_digest", "digest"),
@@ -166,7 +169,7 @@ folder_files = Table(
 entries = Table(
     "entries",
     metadata,
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", Whole, primary_key=True, autoincrement=False),
     Column("kind", String(16), nullable=False),
     Column("run_id", String(64), nullable=False),
     Column("time", String(40), nullable=False),
@@ -181,7 +184,7 @@ entries = Table(
 chain = Table(
     "chain",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("sequence", Integer, nullable=False),
+    Column("id", Whole, primary_key=True, autoincrement=False),
+    Column("sequence", Whole, nullable=False),
     Column("link", String(71), nullable=False),
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
+
+from mlproj.store.connection import Connection
 
 _RUN = "mlflow.sourceRun"
 _OF_RUN = (
@@ -15,7 +16,7 @@ _OF_RUN = (
 )
 
 
-def traces_of(connection: sqlite3.Connection, run_id: str) -> tuple[str, ...]:
+def traces_of(connection: Connection, run_id: str) -> tuple[str, ...]:
     """The ids of the traces that name a run, and of those that were linked to it, as they began."""
     if connection.execute("SELECT 1 FROM traces LIMIT 1").fetchone() is None:
         return ()
@@ -23,7 +24,7 @@ def traces_of(connection: sqlite3.Connection, run_id: str) -> tuple[str, ...]:
     return tuple(trace_id for (trace_id,) in rows)
 
 
-def trace_lines(connection: sqlite3.Connection, trace_ids: Sequence[str]) -> Iterator[bytes]:
+def trace_lines(connection: Connection, trace_ids: Sequence[str]) -> Iterator[bytes]:
     """A line of JSON for each trace: its info and its spans as they came, and the tags that it has now.
 
     Nothing of it is parsed, so that no trace, however deep, keeps a run from being sealed.

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
     String,
     Table,
@@ -22,12 +21,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from mlproj.store.tables import metadata
+from mlproj.store.tables import Whole, metadata
 
 experiment_tags = Table(
     "experiment_tags",
     metadata,
-    Column("experiment_id", Integer, ForeignKey("experiments.id"), primary_key=True),
+    Column("experiment_id", Whole, ForeignKey("experiments.id"), primary_key=True),
     Column("key", String(250), primary_key=True),
     Column("value", Text, nullable=False),
 )
@@ -37,7 +36,7 @@ metric_points = Table(
     "metric_points",
     metadata,
     # The run's number takes less room than its id, a million times.
-    Column("run", Integer, ForeignKey("runs.number"), primary_key=True, autoincrement=False),
+    Column("run", Whole, ForeignKey("runs.number"), primary_key=True, autoincrement=False),
     Column("key", String(250), primary_key=True),
     Column("step", BigInteger, primary_key=True, autoincrement=False),
     Column("timestamp", BigInteger, primary_key=True, autoincrement=False),
@@ -50,8 +49,8 @@ metric_points = Table(
 datasets = Table(
     "datasets",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("experiment_id", Integer, ForeignKey("experiments.id"), nullable=False),
+    Column("id", Whole, primary_key=True),
+    Column("experiment_id", Whole, ForeignKey("experiments.id"), nullable=False),
     Column("name", String(500), nullable=False),
     Column("digest", String(36), nullable=False),
     Column("source_type", Text, nullable=False),
@@ -66,7 +65,7 @@ dataset_inputs = Table(
     "dataset_inputs",
     metadata,
     Column("run_id", String(64), ForeignKey("runs.run_id"), primary_key=True),
-    Column("dataset_id", Integer, ForeignKey("datasets.id"), primary_key=True),
+    Column("dataset_id", Whole, ForeignKey("datasets.id"), primary_key=True),
     # The tag `mlflow.data.context`, which is searched for.
     Column("context", Text),
     # All tags, as a JSON object.
@@ -89,7 +88,7 @@ logged_models = Table(
     "logged_models",
     metadata,
     Column("model_id", String(64), primary_key=True),
-    Column("experiment_id", Integer, ForeignKey("experiments.id"), nullable=False),
+    Column("experiment_id", Whole, ForeignKey("experiments.id"), nullable=False),
     Column("name", Text, nullable=False),
     Column("artifact_uri", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
@@ -140,19 +139,19 @@ logged_model_metrics = Table(
 registered_models = Table(
     "registered_models",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Whole, primary_key=True),
     Column("name", String(256), nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
     Column("description", Text, nullable=False),
     # The greatest number that a version ever had: a deleted one's is not given again.
-    Column("last_version", Integer, nullable=False, server_default="0"),
+    Column("last_version", Whole, nullable=False, server_default="0"),
 )
 
 registered_model_tags = Table(
     "registered_model_tags",
     metadata,
-    Column("model", Integer, ForeignKey("registered_models.id"), primary_key=True, autoincrement=False),
+    Column("model", Whole, ForeignKey("registered_models.id"), primary_key=True, autoincrement=False),
     Column("key", String(250), primary_key=True),
     Column("value", Text, nullable=False),
 )
@@ -160,16 +159,16 @@ registered_model_tags = Table(
 registered_model_aliases = Table(
     "registered_model_aliases",
     metadata,
-    Column("model", Integer, ForeignKey("registered_models.id"), primary_key=True, autoincrement=False),
+    Column("model", Whole, ForeignKey("registered_models.id"), primary_key=True, autoincrement=False),
     Column("alias", String(256), primary_key=True),
-    Column("version", Integer, nullable=False),
+    Column("version", Whole, nullable=False),
 )
 
 model_versions = Table(
     "model_versions",
     metadata,
-    Column("model", Integer, ForeignKey("registered_models.id"), primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("model", Whole, ForeignKey("registered_models.id"), primary_key=True, autoincrement=False),
+    Column("version", Whole, primary_key=True, autoincrement=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
     Column("description", Text, nullable=False),
@@ -188,8 +187,8 @@ model_versions = Table(
 model_version_tags = Table(
     "model_version_tags",
     metadata,
-    Column("model", Integer, primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("model", Whole, primary_key=True, autoincrement=False),
+    Column("version", Whole, primary_key=True, autoincrement=False),
     Column("key", String(250), primary_key=True),
     Column("value", Text, nullable=False),
     ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),
@@ -199,7 +198,7 @@ traces = Table(
     "traces",
     metadata,
     Column("trace_id", String(128), primary_key=True),
-    Column("experiment_id", Integer, ForeignKey("experiments.id"), nullable=False),
+    Column("experiment_id", Whole, ForeignKey("experiments.id"), nullable=False),
     Column("timestamp_ms", BigInteger, nullable=False),
     # What is searched of the info.
     Column("name", Text),

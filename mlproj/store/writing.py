@@ -6,7 +6,6 @@ everything else that recording a run costs. Each function expects to be inside a
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -20,6 +19,7 @@ from mlproj.model.logged import Point, order, read_points
 from mlproj.model.record import EntryKind, encode, link, opening_document
 from mlproj.model.run import Run
 from mlproj.ports import BlobStore
+from mlproj.store.connection import Connection, held
 from mlproj.store.machine import Machine
 
 _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
@@ -37,10 +37,16 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_run(
-    connection: sqlite3.Connection, run: Run, machine: Machine, *, experiment: str | None = None
+    connection: Connection,
+    run: Run,
+    machine: Machine,
+    *,
+    experiment: str | None = None,
+    into_deleted: bool = False,
 ) -> None:
     """The row of a run that begins, in the experiment of that name, else its own. Raises StoreError where the
-    id is taken, and where the experiment is deleted: its runs are hidden, and clients log none to it."""
+    id is taken, and where the experiment is deleted, as its runs are hidden and clients log none to it; but
+    not `into_deleted`, for one that was deleted elsewhere."""
     if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run.run_id,)).fetchone():
         raise StoreError(f"there is a run `{run.run_id}` already")
     index = index_of(run)
@@ -52,21 +58,23 @@ def open_run(
         "opening": opening_document(run),
         **_columns(connection, index if experiment is None else replace(index, experiment=experiment)),
     }
-    _refuse_deleted(connection, columns["experiment_id"])
+    if not into_deleted:
+        _refuse_deleted(connection, columns["experiment_id"])
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(columns.values()))
     _write_details(connection, run.run_id, index)
 
 
-def still_open(connection: sqlite3.Connection, run_id: str) -> bool:
-    """Whether the run waits for its seal. Raises RunNotFound."""
-    row = connection.execute("SELECT sequence FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+def still_open(connection: Connection, run_id: str) -> bool:
+    """Whether the run waits for its seal; in a transaction its row is held. Raises RunNotFound."""
+    query = f"SELECT sequence FROM runs WHERE run_id = ?{held(connection)}"
+    row = connection.execute(query, (run_id,)).fetchone()
     if row is None:
         raise RunNotFound(f"there is no run `{run_id}`")
     return row[0] is None
 
 
-def close_run(connection: sqlite3.Connection, run: Run, kind: EntryKind, payload: bytes, time: str) -> Link:
+def close_run(connection: Connection, run: Run, kind: EntryKind, payload: bytes, time: str) -> Link:
     """Appends the record and has the row say what it says."""
     if not still_open(connection, run.run_id):
         raise StoreError(f"the run `{run.run_id}` is sealed already")
@@ -94,25 +102,24 @@ def close_run(connection: sqlite3.Connection, run: Run, kind: EntryKind, payload
     return appended
 
 
-def rewrite(connection: sqlite3.Connection, run_id: str, index: Index) -> None:
+def rewrite(connection: Connection, run_id: str, index: Index) -> None:
     """Has the row of a sealed run, and the tables of what it has many of, say what the index says."""
     _update(connection, run_id, {"logged_status": index.logged_status, "ended_ms": index.ended_ms})
     _rewrite_details(connection, run_id, index)
 
 
-def add_points(connection: sqlite3.Connection, run_id: str, points: Iterable[tuple[str, Point]]) -> None:
+def add_points(connection: Connection, run_id: str, points: Iterable[tuple[str, Point]]) -> None:
     """Puts points of metrics, by key, beside those that are there; the same one once."""
     (number,) = connection.execute("SELECT number FROM runs WHERE run_id = ?", (run_id,)).fetchone()
     cells = ((number, key, *order(point)) for key, point in points)
     connection.executemany(
-        'INSERT INTO metric_points (run, "key", step, "timestamp", value, nan) SELECT ?, ?, ?, ?, ?, ?'
-        " WHERE NOT EXISTS (SELECT 1 FROM metric_points WHERE run = ?"
-        ' AND "key" = ? AND step = ? AND "timestamp" = ? AND value = ? AND nan = ?)',
-        (row + row for row in cells),
+        'INSERT INTO metric_points (run, "key", step, "timestamp", value, nan) VALUES (?, ?, ?, ?, ?, ?)'
+        " ON CONFLICT DO NOTHING",
+        cells,
     )
 
 
-def add_history(connection: sqlite3.Connection, run: Run, blobs: BlobStore) -> None:
+def add_history(connection: Connection, run: Run, blobs: BlobStore) -> None:
     """Brings in the points of metrics that a record from elsewhere names."""
     logged = None if run.outcome is None else run.outcome.logged
     if logged is not None and logged.history is not None:
@@ -120,11 +127,11 @@ def add_history(connection: sqlite3.Connection, run: Run, blobs: BlobStore) -> N
             add_points(connection, run.run_id, read_points(lines))
 
 
-def append(
-    connection: sqlite3.Connection, *, kind: EntryKind, run_id: str, time: str, payload: bytes
-) -> Link:
-    """The chain's next entry."""
-    head, previous = connection.execute("SELECT sequence, link FROM chain WHERE id = 1").fetchone()
+def append(connection: Connection, *, kind: EntryKind, run_id: str, time: str, payload: bytes) -> Link:
+    """The chain's next entry. Whoever appends holds the chain's head until the transaction ends: so the rows
+    that are written too are held before, by everybody alike."""
+    query = f"SELECT sequence, link FROM chain WHERE id = 1{held(connection)}"
+    head, previous = connection.execute(query).fetchone()
     sequence, digest = head + 1, Digest.of(payload)
     linked = link(
         sequence=sequence, kind=kind, run_id=run_id, time=time, digest=digest, previous=Digest(previous)
@@ -138,14 +145,14 @@ def append(
     return Link(sequence=sequence, digest=digest)
 
 
-def hide_run(connection: sqlite3.Connection, run_id: str, since: str | None) -> None:
+def hide_run(connection: Connection, run_id: str, since: str | None) -> None:
     """Hides a run, or with None brings it back."""
     connection.execute(
         "UPDATE runs SET deleted = ?, hidden_at = ? WHERE run_id = ?", (since is not None, since, run_id)
     )
 
 
-def take_away(connection: sqlite3.Connection, run_id: str, *, who: str, when: str, why: str) -> None:
+def take_away(connection: Connection, run_id: str, *, who: str, when: str, why: str) -> None:
     """Empties a run's entries and its row, and appends the tombstone that says so."""
     removed = tuple(
         RemovedPayload(sequence=sequence, digest=Digest(digest))
@@ -165,14 +172,14 @@ def take_away(connection: sqlite3.Connection, run_id: str, *, who: str, when: st
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
     connection.execute("DELETE FROM datasets WHERE id NOT IN (SELECT dataset_id FROM dataset_inputs)")
     connection.execute(
-        "UPDATE runs SET forgotten = 1, name = '', project = NULL, entry_point = NULL, uri = NULL,"
+        "UPDATE runs SET forgotten = TRUE, name = '', project = NULL, entry_point = NULL, uri = NULL,"
         ' commit_id = NULL, dirty = NULL, user_name = NULL, host = NULL, snapshot = NULL, "plan" = NULL'
         " WHERE run_id = ?",
         (run_id,),
     )
 
 
-def _columns(connection: sqlite3.Connection, index: Index) -> dict[str, object]:
+def _columns(connection: Connection, index: Index) -> dict[str, object]:
     return {
         "experiment_id": _experiment(connection, index.experiment, index.created),
         "status": index.status,
@@ -198,12 +205,12 @@ def _columns(connection: sqlite3.Connection, index: Index) -> dict[str, object]:
     }
 
 
-def _update(connection: sqlite3.Connection, run_id: str, columns: Mapping[str, object]) -> None:
+def _update(connection: Connection, run_id: str, columns: Mapping[str, object]) -> None:
     assignments = ", ".join(f"{name} = ?" for name in columns)
     connection.execute(f"UPDATE runs SET {assignments} WHERE run_id = ?", (*columns.values(), run_id))
 
 
-def _rewrite_details(connection: sqlite3.Connection, run_id: str, index: Index) -> None:
+def _rewrite_details(connection: Connection, run_id: str, index: Index) -> None:
     _clear_details(connection, run_id)
     _write_details(connection, run_id, index)
 
@@ -212,18 +219,19 @@ def _number(value: float | str | None) -> float | None:
     return None if value is None else number_in(str(value))
 
 
-def _experiment(connection: sqlite3.Connection, name: str, created: str) -> int:
+def _experiment(connection: Connection, name: str, created: str) -> int:
     """The id of the experiment of that name. Runs that name none stay where they were when it is renamed."""
     row = connection.execute("SELECT id FROM experiments WHERE name = ?", (name,)).fetchone()
     if row is None and name == DEFAULT_EXPERIMENT:
         row = connection.execute("SELECT id FROM experiments WHERE id = ?", (_UNNAMED,)).fetchone()
     if row is None:
-        connection.execute("INSERT INTO experiments (name, created) VALUES (?, ?)", (name, created))
+        new = "INSERT INTO experiments (name, created) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        connection.execute(new, (name, created))
         row = connection.execute("SELECT id FROM experiments WHERE name = ?", (name,)).fetchone()
     return int(row[0])
 
 
-def _refuse_deleted(connection: sqlite3.Connection, number: object) -> None:
+def _refuse_deleted(connection: Connection, number: object) -> None:
     query = "SELECT name FROM experiments WHERE id = ? AND deleted"
     row = connection.execute(query, (number,)).fetchone()
     if row is not None:
@@ -233,12 +241,12 @@ def _refuse_deleted(connection: sqlite3.Connection, number: object) -> None:
         )
 
 
-def _clear_details(connection: sqlite3.Connection, run_id: str) -> None:
+def _clear_details(connection: Connection, run_id: str) -> None:
     for table in _DETAILS:
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
 
 
-def _write_details(connection: sqlite3.Connection, run_id: str, index: Index) -> None:
+def _write_details(connection: Connection, run_id: str, index: Index) -> None:
     _insert(
         connection,
         "params",
@@ -275,7 +283,7 @@ def _write_details(connection: sqlite3.Connection, run_id: str, index: Index) ->
 
 
 def _insert(
-    connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
+    connection: Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
 ) -> None:
     marks = ", ".join("?" * len(columns))
     connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)

@@ -15,12 +15,15 @@ from tests.benchmarks import (
     containers,
     hashing,
     history,
+    hosting,
     isolation,
+    page,
     printing,
     reading,
     reproducing,
     reusing,
     running,
+    scoring,
     tracking,
     verifying,
 )
@@ -40,11 +43,14 @@ CASES: dict[str, Case] = {
     **reusing.CASES,
     **conda.CASES,
     **tracking.CASES,
+    **hosting.CASES,
+    **page.CASES,
+    **scoring.CASES,
     **reproducing.CASES,
     **verifying.CASES,
     **bundle.CASES,
 }
-WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW
+WITH_MLFLOW = running.WITH_MLFLOW | tracking.WITH_MLFLOW | hosting.WITH_MLFLOW | scoring.WITH_MLFLOW
 
 
 def arguments() -> argparse.Namespace:

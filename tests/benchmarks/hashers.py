@@ -80,7 +80,7 @@ def store_loop(path: str) -> None:
 def verified(path: str) -> None:
     """Ours: `mlproj verify` of a store, as the command has it."""
     store = open_store(Path(path), create=False)
-    assert verify(store, means=means(store.root)).sound
+    assert verify(store, means=means(store.address)).sound
 
 
 def walk(path: str) -> None:

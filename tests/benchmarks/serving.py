@@ -109,13 +109,14 @@ def no_server(environ: Mapping[str, str]) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def mlflow_server(program: str, folder: Path, environ: Mapping[str, str]) -> Iterator[Server]:
-    """`mlflow server` as it is without options, but for the port: SQLite and artifacts in the folder."""
+def mlflow_server(program: str, folder: Path, environ: Mapping[str, str], *options: str) -> Iterator[Server]:
+    """`mlflow server` as it is without options (SQLite, and artifacts in the folder), but for the port and
+    those that are given."""
     folder.mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            (program, "server", "--port", str(port)),
+            (program, "server", "--port", str(port), *options),
             cwd=folder,
             env={name: value for name, value in environ.items() if name != "MLFLOW_TRACKING_URI"},
             stdin=subprocess.DEVNULL,
@@ -188,7 +189,8 @@ def _await(uri: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise ServerFailed(f"`mlflow server` did not come up\n{log.read_text()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,16 +17,43 @@ from mlproj.model.record import EntryKind, read_document
 from mlproj.model.run import Run, Status
 from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.verify import verify
-from mlproj.store.opening import open_store
+from mlproj.store.opening import open_served_store, open_store
+from tests.contracts.places import PLACES, store_at
+from tests.databases import KINDS, new_uri
+from tests.remote.store.serving import far_store
+from tests.s3_server import S3Server
 from tests.store.runs import begun, ended
 
-StoreMaker = Callable[[Path], RunStore]
-STORES: dict[str, StoreMaker] = {"folder": lambda path: open_store(path / ".mlproj", create=True)}
+StoreMaker = Callable[[Path, S3Server], AbstractContextManager[RunStore]]
+
+
+@contextlib.contextmanager
+def placed(place: str, path: Path, s3: S3Server) -> Iterator[RunStore]:
+    yield store_at(place, path, s3)
+
+
+@contextlib.contextmanager
+def at_a_server(kind: str, path: Path, s3: S3Server) -> Iterator[RunStore]:
+    yield open_served_store(new_uri(kind), path / ".mlproj", create=True)
+
+
+@contextlib.contextmanager
+def from_afar(path: Path, s3: S3Server) -> Iterator[RunStore]:
+    with far_store(path) as store:
+        yield store
+
+
+STORES: dict[str, StoreMaker] = {
+    **{place: partial(placed, place) for place in PLACES},
+    **{kind: partial(at_a_server, kind) for kind in KINDS},
+    "server": from_afar,
+}
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
-    return STORES[request.param](tmp_path)
+def store(request: pytest.FixtureRequest, tmp_path: Path, s3: S3Server) -> Iterator[RunStore]:
+    with STORES[request.param](tmp_path, s3) as store:
+        yield store
 
 
 def record(store: RunStore, run: Run) -> Run:

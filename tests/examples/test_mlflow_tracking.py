@@ -250,3 +250,21 @@ def _output(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _sha256(path: Path) -> str:
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def test_each_model_scores_rows_in_its_own_environment(
+    workplace: Workplace, steps: dict[str, dict[str, Any]]
+) -> None:
+    """A row of ones will do: it is as wide as the signature says."""
+    for step in STEPS:
+        address = f"runs:/{steps[step]['run_id']}/model"
+        shown = json.loads(workplace.mlproj("models", "show", address, "--json"))
+        assert shown["run"]["record"] == steps[step]["record"]
+        datasets = {data["digest"] for data in steps[step]["logged"]["datasets"]}
+        assert datasets and {data["digest"] for data in shown["datasets"]} == datasets
+        assert "python_function" in shown["flavors"]
+        columns = [column["name"] for column in shown["signature"]["inputs"]]
+        rows = workplace.project.parent / f"{step}.json"
+        rows.write_text(json.dumps({"dataframe_split": {"columns": columns, "data": [[1.0] * len(columns)]}}))
+        answer = json.loads(workplace.mlproj("models", "predict", address, "-i", str(rows)))
+        assert len(answer["predictions"]) == 1

@@ -297,7 +297,7 @@ SUFFIXES = (b"m.json", b"m.jsonl", b"m.yaml", b"m.yml", b"m.csv", b"m.tsv", b"m.
 
 _ODD: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("mlproject", "python_env", "conda"), (*ODD_SCALARS, *ODD_LINES, *NAMED, ": ", "\n", "  ")
+        ("mlproject", "python_env", "conda", "mlmodel"), (*ODD_SCALARS, *ODD_LINES, *NAMED, ": ", "\n", "  ")
     ),
     "requirements": (*ODD_LINES, "\n", " "),
     **dict.fromkeys(("lock", "uv_project"), (*ODD_TOML, "\n")),
@@ -419,7 +419,7 @@ def _inputs(target: str) -> Inputs:
     ways = [_joined(words), st.binary(max_size=80)]
     if known := seeds(target):
         ways += [_changed(st.sampled_from(known), words)] * 2
-    if target in ("mlproject", "python_env", "conda"):
+    if target in ("mlproject", "python_env", "conda", "mlmodel"):
         ways.append(_yaml().map(_bytes))
     if target in ("mlproject", "requirements", "python_env"):
         return _several(st.one_of(ways))

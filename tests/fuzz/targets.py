@@ -5,6 +5,7 @@ Several files are one input: what follows a line `%%% sub/b.txt` is in that file
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from mlproj.spec.duration import seconds
 from mlproj.spec.environments import MANAGERS
 from mlproj.spec.filters import FieldOrder, read_model_search, read_search
 from mlproj.spec.locks import Unreadable, packages_in
+from mlproj.spec.mlmodel import read_model
 from mlproj.spec.requirements import lines
 from mlproj.spec.searchable import Subject
 from tests.fuzz.arriving import arrives
@@ -211,6 +213,15 @@ def _uri(data: bytes, trial: Trial) -> None:
         trial.attempt(lambda: enter(trial.folder, address))
 
 
+def _mlmodel(data: bytes, trial: Trial) -> None:
+    write(data, trial.folder, "MLmodel")
+    found = trial.attempt(lambda: read_model(trial.folder))
+    if found is not None:
+        for column in (*(found.signature.inputs or ()), *(found.signature.params or ())):
+            assert str(column)
+        assert json.dumps([found.metadata, *(flavor.details for flavor in found.flavors)])
+
+
 TARGETS: dict[str, Target] = {
     "mlproject": _mlproject,
     "python_env": _python_env,
@@ -225,4 +236,5 @@ TARGETS: dict[str, Target] = {
     "filter": _filter,
     "metrics": _metrics,
     "uri": _uri,
+    "mlmodel": _mlmodel,
 }

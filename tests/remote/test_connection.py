@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mlproj.errors import MlprojError, NotFound, StoreError, UsageError
-from mlproj.remote.connection import Away, Connection
+from mlproj.remote.connection import Away, Connection, Stranger
 from mlproj.remote.credentials import Credentials, read_credentials
 from tests.certificates import self_signed
 from tests.remote.stub import Stub, serving
@@ -90,9 +90,9 @@ def in_form(code: str, message: str) -> bytes:
         (400, in_form("INVALID_PARAMETER_VALUE", "too long"), UsageError, r"refuses \(400\): too long"),
         (401, b"<html>", StoreError, r"does not let us in \(401\)"),
         (403, in_form("PERMISSION_DENIED", "no"), StoreError, r"does not let us in \(403\): no"),
-        (404, b"<html>", StoreError, "does not answer as a tracking server does"),
+        (404, b"<html>", Stranger, "does not answer as a tracking server does"),
         (500, b"", StoreError, r"failed \(500\)"),
-        (200, b"<html>", StoreError, "does not answer as a tracking server does"),
+        (200, b"<html>", Stranger, "does not answer as a tracking server does"),
         (302, b"/elsewhere", StoreError, "302|redirect"),
     ],
 )

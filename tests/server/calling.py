@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from mlproj.server.access import Application
+from mlproj.server.doorway import prepared
 from mlproj.server.serving import Serving
 
 API = "/api/2.0/mlflow"
@@ -20,13 +21,14 @@ ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 
 
 class Caller:
-    """A client of the server at `uri`."""
+    """A client of the server at `uri`, who says with every request what is in `headers`."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, headers: Mapping[str, str] | None = None) -> None:
         parts = urlsplit(uri)
         assert parts.hostname is not None
         self.uri = uri
         self._prefix = parts.path
+        self._headers = dict(headers or {})
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
 
     def raw(
@@ -39,7 +41,7 @@ class Caller:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, http.client.HTTPMessage]:
         """As `raw`, with the headers of the answer."""
-        self._connection.request(method, f"{self._prefix}{path}", body, dict(headers or {}))
+        self._connection.request(method, f"{self._prefix}{path}", body, {**self._headers, **(headers or {})})
         response = self._connection.getresponse()
         return response.status, response.read(), response.headers
 
@@ -71,8 +73,9 @@ class Caller:
 
 
 @contextlib.contextmanager
-def calling(uri: str) -> Iterator[Caller]:
-    caller = Caller(uri)
+def calling(uri: str, headers: Mapping[str, str] | None = None) -> Iterator[Caller]:
+    """A caller whose every request has these headers."""
+    caller = Caller(uri, headers)
     try:
         yield caller
     finally:
@@ -80,9 +83,9 @@ def calling(uri: str) -> Iterator[Caller]:
 
 
 @contextlib.contextmanager
-def served(application: Application) -> Iterator[str]:
+def served(application: Application, port: int = 0) -> Iterator[str]:
     """The application on a loopback port, in a thread; its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = prepared(socket.create_server(("127.0.0.1", port)))
     serving = Serving(application, [listener])
     thread = threading.Thread(target=serving.run)
     thread.start()
@@ -94,8 +97,8 @@ def served(application: Application) -> Iterator[str]:
         listener.close()
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -14,11 +14,11 @@ from mlproj.store.artifacts import FolderArtifacts
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
-from tests.mlflow_clients import client_python
+from tests.mlflow_clients import auth_packages, client_python
 from tests.server.calling import Caller, calling, served
 from tests.store.runs import begun
 
-__all__ = ["client_python"]
+__all__ = ["auth_packages", "client_python"]
 
 
 @pytest.fixture

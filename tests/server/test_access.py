@@ -209,5 +209,11 @@ def test_the_two_halves_of_a_trace_may_come_at_once() -> None:
             return b"info"
 
     tracking = cast(Any, SimpleNamespace(traces=Traces()))
-    desk = Desk(tracking=tracking, artifacts=cast(Any, None), grant=grant, address=str)
+    desk = Desk(
+        tracking=tracking,
+        artifacts=cast(Any, None),
+        grant=grant,
+        link=lambda method, path: path,
+        address="http://localhost",
+    )
     desk.write_trace("tr-1")

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from mlproj import wiring
 from mlproj.model.run import Run
 from mlproj.server.access import Grant, Guard, Receive, Scope, Send
 from mlproj.server.app import create_app
 from mlproj.server.endpoint import Endpoint
 from mlproj.store.folder import FolderStore
+from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
 from tests.mlflow_clients import LINES, QUIET, ClientPython
 from tests.mlflow_servers import mlflow_server
+from tests.s3_server import S3Server
 from tests.server.calling import Caller, served
 from tests.server.conftest import files_of
 
@@ -96,6 +99,20 @@ def test_against_a_server_that_artifacts_go_through(
 ) -> None:
     go_through(client_python(line), anyone.uri, tmp_path)
     go_through(client_python(line), anyone.uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)
+
+
+def test_against_a_server_whose_artifacts_are_in_a_bucket(
+    line: str, client_python: ClientPython, s3: S3Server, tmp_path: Path
+) -> None:
+    store = open_store(tmp_path / "far", create=True, destination=s3.bucket())
+    bugs: list[Exception] = []
+    tracking, files = wiring.tracking_of(store), wiring.artifacts_of(store)
+    with served(create_app(tracking, files, proxied=True, unexpected=bugs.append)) as uri:
+        go_through(client_python(line), uri, tmp_path)
+        go_through(client_python(line), uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)
+    tracking.close()
+    assert (not bugs and not (store.root / "uploads").exists()) or os.listdir(store.root / "uploads") == []
+    store.close()
 
 
 def test_large_artifacts_go_in_parts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Event
 from mlproj.model.run import Output
+from mlproj.ports import Digester
 from mlproj.services.collect import Collected, Marks, collect, mark
 
 
@@ -30,6 +31,11 @@ class MemoryBlobs:
 
     def name(self, digest: Digest) -> bytes:
         return digest.encode()
+
+    def digested(
+        self, digester: Digester, names: Iterable[Sequence[bytes]]
+    ) -> Iterator[tuple[bytes, Digest | str]]:
+        raise StoreError("they lie in no folder")
 
     def __contains__(self, digest: Digest) -> bool:
         return digest in self.held
@@ -64,6 +70,15 @@ class MemoryBlobs:
 
     def digests(self) -> Iterator[Digest]:
         return iter(self.held)
+
+    def missing(self, digests: Iterable[Digest]) -> tuple[Digest, ...]:
+        return tuple(digest for digest in digests if digest not in self.held)
+
+    def sizes(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        return {digest: len(self.held[digest]) for digest in digests if digest in self.held}
+
+    def bring(self, digests: Collection[Digest], *, afresh: bool = False) -> None:
+        """All of them are here."""
 
 
 class Scene:

@@ -98,3 +98,28 @@ def test_an_output_lies_in_the_project_and_in_nobody_s_folder(tmp_path: Path, pa
     main, _ = entry(tmp_path, f"outputs: ['{path}']\ncommand: echo")
     with pytest.raises(SpecError, match="below the project's folder"):
         fill(main.outputs[0], (), main)
+
+
+def test_an_output_may_be_a_model(tmp_path: Path) -> None:
+    main, findings = entry(
+        tmp_path,
+        "outputs:\n- report.html\n- {path: '{name}.joblib', model: true}\n- {path: b, model: false}\n"
+        "parameters: {name: string}\ncommand: echo {name}",
+    )
+    assert main.outputs == ("report.html", "{name}.joblib", "b")
+    assert (main.models, findings) == (("{name}.joblib",), ())
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        ("{model: true}", "has no `path`"),
+        ("{path: a, model: maybe}", "must be true or false"),
+        ("{path: [a]}", "must be a text"),
+        ("[a]", "must be a path, or a mapping with one"),
+        ("null", "must be a path, or a mapping with one"),
+    ],
+)
+def test_an_output_that_names_nothing_is_refused(item: str, told: str, tmp_path: Path) -> None:
+    text = f"entry_points:\n  main:\n    outputs: [a, {item}]\n    command: a\n"
+    assert told in refused(tmp_path, {"MLproject": text}).message

@@ -39,6 +39,8 @@ def run_page(
     if plan is not None:
         head.append(("plan", str(plan.identity)))
     head.append(("record", "not sealed yet" if run.record is None else f"{run.record} (no. {run.sequence})"))
+    if run.imported is not None:
+        head.append(("imported from", run.imported.origin))
     if run.reproduces is not None:
         head.append(("reproduces", run.reproduces))
     if run.deleted:
@@ -46,9 +48,12 @@ def run_page(
     sections = [Section(rows=tuple(head))]
     if job is not None:
         sections += job_sections(job, plan, outcome)
+    elif outcome is not None and outcome.logged is not None:
+        sections.append(Section(title="parameters", rows=outcome.logged.params))
+        sections.append(Section(title="tags", rows=outcome.logged.tags))
     if outcome is not None:
         sections.append(_metrics(outcome, series))
-    sections.append(Section(title="datasets", rows=tuple(map(_dataset_row, datasets))))
+    sections.append(Section(title="datasets", rows=tuple(map(dataset_row, datasets))))
     sections += model_sections(models)
     if outcome is not None:
         told = {file.path for model in models[:MOST_SHOWN] for file in model.files}
@@ -122,7 +127,8 @@ def _metric_row(key: str, value: float | str, outcome: Outcome, series: Series) 
     return (key, number(value), f"{told}, {extremes}" if extremes else told, sparkline(series.get(key, ())))
 
 
-def _dataset_row(data: ShownDataset) -> Row:
+def dataset_row(data: ShownDataset) -> Row:
+    """What a script said that it read."""
     counts = ((data.rows, "row"), (data.columns, "column"))
     amount = ", ".join(counted(count, thing) for count, thing in counts if count is not None)
     return (data.name, data.context or "", data.source, amount, f"digest {data.digest}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from urllib.parse import quote
 
 from mlproj.server import limits, places
 from mlproj.server.desk import Desk
@@ -35,10 +34,11 @@ def create(desk: Desk, asked: CreateUpload) -> UploadCreated:
             f"{limits.PARTS_OF_UPLOAD} parts"
         )
     upload = desk.artifacts.uploads.begin(place.stored, asked.num_parts)
-    below = f"{desk.address()}/api/{PROXY}/mpu/part/{upload}"
-    path = quote(_path(asked))
-    numbers = range(1, asked.num_parts + 1)
-    credentials = (PartCredential(url=f"{below}/{each}/{path}", part_number=each) for each in numbers)
+    below, path = f"/api/{PROXY}/mpu/part/{upload}", _path(asked)
+    credentials = (
+        PartCredential(url=desk.link("PUT", f"{below}/{each}/{path}"), part_number=each)
+        for each in range(1, asked.num_parts + 1)
+    )
     return UploadCreated(upload_id=upload, credentials=tuple(credentials))
 
 
@@ -56,7 +56,7 @@ def abort(desk: Desk, asked: AbortUpload) -> Empty:
 def download(desk: Desk, asked: ProxiedFile) -> DownloadAddress:
     """The file's own address, of which any range can be asked for."""
     size = desk.artifacts.size(places.place(asked.artifact_path).stored)
-    url = f"{desk.address()}/api/{PROXY}/artifacts/{quote(asked.artifact_path)}"
+    url = desk.link("GET", f"/api/{PROXY}/artifacts/{asked.artifact_path}")
     return DownloadAddress(url=url, headers={}, file_size=size)
 
 

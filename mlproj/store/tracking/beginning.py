@@ -10,7 +10,7 @@ from mlproj.model.run import Run
 from mlproj.model.tracking import NewRun
 from mlproj.store.machine import Machine
 from mlproj.store.tables import entries, runs
-from mlproj.store.tracking.engine import raw
+from mlproj.store.tracking.engine import held, raw
 from mlproj.store.writing import open_run
 
 _NOBODY = Machine(host="", boot_id="")
@@ -53,7 +53,15 @@ def _family(connection: Connection, parent: str | None) -> tuple[Run | None, str
     run = _read(row.opening if row.sequence is None else row.payload, row.name)
     if row.sequence is not None:
         return run, None
-    return run, row.owner or (parent if row.supervisor is not None else None)
+    owner = row.owner or (parent if row.supervisor is not None else None)
+    return run, owner if owner is not None and _goes_on(connection, owner) else None
+
+
+def _goes_on(connection: Connection, owner: str) -> bool:
+    """Whether a run is not sealed yet; nor is it, if so, before the transaction ends."""
+    statement = select(runs.c.sequence).where(runs.c.run_id == owner)
+    row = connection.execute(held(connection, statement, shared=True)).first()
+    return row is not None and row.sequence is None
 
 
 def _read(document: bytes | None, name: str) -> Run | None:

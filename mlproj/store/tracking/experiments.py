@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mlproj.errors import AlreadyThere, NotFound, UsageError
+from mlproj.model.absent import no_experiment, no_experiment_named
 from mlproj.model.moment import milliseconds, timestamp
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Experiment, Lifecycle, Page, Pairs
 from mlproj.store.tables import experiments, runs
 from mlproj.store.tracking.amending import amend_name
-from mlproj.store.tracking.engine import Database, storable
+from mlproj.store.tracking.engine import Database, held, storable
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.searching import Columns, Detail, Last
 from mlproj.store.tracking_tables import experiment_tags
@@ -38,6 +39,12 @@ def _as_text(time: float) -> str:
     return timestamp(min(max(seconds, 0.0), _LAST_MOMENT))
 
 
+def number_searched(identifier: str) -> int:
+    """An id as its column holds it; what can be none equals none."""
+    number = experiment_number(identifier)
+    return -1 if number is None else number
+
+
 _COLUMNS = Columns(
     attributes={
         "name": experiments.c.name,
@@ -49,7 +56,7 @@ _COLUMNS = Columns(
         Kind.TAG: Detail(table=experiment_tags, of={"experiment_id": experiments.c.id}),
     },
     last=(Last(experiments.c.created, descending=True), Last(experiments.c.id)),
-    written={"creation_time": _as_text, "last_update_time": _as_text},
+    written={"experiment_id": number_searched, "creation_time": _as_text, "last_update_time": _as_text},
 )
 
 
@@ -84,7 +91,7 @@ class StoredExperiments:
         with self._database.reading() as connection:
             row = connection.execute(_EXPERIMENTS.where(experiments.c.name == name)).first()
             if row is None:
-                raise NotFound(f"Could not find experiment with name '{name}'")
+                raise no_experiment_named(name)
             return self._read(connection, row)
 
     def rename(self, experiment_id: str, name: str) -> None:
@@ -106,7 +113,7 @@ class StoredExperiments:
         with self._database.writing() as connection:
             row = _row(connection, experiment_id, lock=True)
             if bool(row.deleted) == deleted:
-                raise _missing(experiment_id)
+                raise no_experiment(experiment_id)
             now = self._database.now()
             changed = {"deleted": deleted, "updated": now}
             connection.execute(update(experiments).where(experiments.c.id == row.id).values(**changed))
@@ -130,9 +137,16 @@ class StoredExperiments:
                 raise NotFound(f"No tag with name: {key} in experiment with id {experiment_id}")
 
     def search(
-        self, search: Search, page: Page, *, lifecycle: Lifecycle | None = Lifecycle.ACTIVE
+        self,
+        search: Search,
+        page: Page,
+        *,
+        lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
+        within: Collection[str] | None = None,
     ) -> tuple[Sequence[Experiment], str | None]:
         statement = _EXPERIMENTS
+        if within is not None:
+            statement = statement.where(experiments.c.id.in_(experiment_numbers(within)))
         if lifecycle is not None:
             statement = statement.where(experiments.c.deleted == (lifecycle is Lifecycle.DELETED))
         with self._database.reading() as connection:
@@ -163,7 +177,7 @@ def runs_uri(root: Path) -> str:
 def active_experiment(connection: Connection, experiment_id: str) -> Any:
     """The experiment's row, for writing. Raises NotFound, and UsageError for a deleted one: it takes
     nothing."""
-    row = _row(connection, experiment_id, lock=True)
+    row = _row(connection, experiment_id, lock=True, shared=True)
     if row.deleted:
         raise UsageError(
             f"The experiment {experiment_id} must be in the 'active' state. Current state is deleted."
@@ -178,18 +192,19 @@ def experiment_number(experiment_id: str) -> int | None:
     return int(experiment_id)
 
 
-def _row(connection: Connection, experiment_id: str, *, lock: bool = False) -> Any:
+def experiment_numbers(experiment_ids: Iterable[str]) -> list[int]:
+    """The numbers of those ids that can be one."""
+    return [number for number in map(experiment_number, experiment_ids) if number is not None]
+
+
+def _row(connection: Connection, experiment_id: str, *, lock: bool = False, shared: bool = False) -> Any:
     number = experiment_number(experiment_id)
     statement = _EXPERIMENTS.where(experiments.c.id == number)
-    asked = statement.with_for_update() if lock else statement
+    asked = held(connection, statement, shared=shared) if lock else statement
     row = None if number is None else connection.execute(asked).first()
     if row is None:
-        raise _missing(experiment_id)
+        raise no_experiment(experiment_id)
     return row
-
-
-def _missing(experiment_id: str) -> NotFound:
-    return NotFound(f"No Experiment with id={experiment_id} exists")
 
 
 def _refuse_taken(connection: Connection, name: str) -> None:

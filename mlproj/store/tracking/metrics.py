@@ -12,23 +12,23 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    and_,
     bindparam,
     false,
     func,
     insert,
-    or_,
+    literal,
     select,
     tuple_,
-    update,
 )
 from sqlalchemy.exc import IntegrityError
 
-from mlproj.errors import NotFound, UsageError
+from mlproj.errors import UsageError
+from mlproj.model.absent import no_logged_model
 from mlproj.model.logged import LARGEST, Point, Summary, order, summed
 from mlproj.model.tracking import Metric, MetricSummary, Page
+from mlproj.store.servers.connection import ServerConnection
 from mlproj.store.tables import latest_metrics
-from mlproj.store.tracking.engine import storable
+from mlproj.store.tracking.engine import raw, storable
 from mlproj.store.tracking_tables import logged_model_metrics, logged_models, metric_points
 
 Cells = tuple[str, int, int, float, bool]
@@ -46,13 +46,15 @@ _SUMS = select(_SUM.key, _SUM.value, _SUM.step, _SUM.timestamp, _SUM.minimum, _S
     _SUM.run_id == bindparam("run_id")
 )
 _SUMS_OF = _SUMS.where(_SUM.key.in_(bindparam("keys", expanding=True)))
-_CHANGED = ("value", "step", "timestamp", "minimum", "maximum", "count")
-_UPDATE_SUM = (
-    update(latest_metrics)
-    .where(_SUM.run_id == bindparam("of_run"), _SUM.key == bindparam("of_key"))
-    .values({name: bindparam(f"new_{name}") for name in _CHANGED})
+_PUT_SUM = (
+    'INSERT INTO latest_metrics (run_id, "key", value, step, "timestamp", minimum, maximum, "count")'
+    ' VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, "key") DO UPDATE SET value = excluded.value,'
+    ' step = excluded.step, "timestamp" = excluded."timestamp", minimum = excluded.minimum,'
+    ' maximum = excluded.maximum, "count" = excluded."count"'
 )
-_INSERT_SUM = insert(latest_metrics)
+_INSERT_AT_SERVER = (
+    'INSERT INTO metric_points (run, "key", step, "timestamp", value, nan) VALUES (?, ?, ?, ?, ?, ?)'
+)
 _MODEL = select(logged_models.c.model_id).where(
     logged_models.c.model_id == bindparam("model_id"), logged_models.c.deleted == false()
 )
@@ -104,7 +106,7 @@ def add_model_points(connection: Connection, run_id: str, metrics: Sequence[Metr
     }
     for model_id in {model_id for model_id, *_ in rows}:
         if connection.execute(_MODEL, {"model_id": model_id}).first() is None:
-            raise NotFound(f"Logged model with ID '{model_id}' not found.")
+            raise no_logged_model(model_id)
     new = [
         row for row in rows.values() if connection.execute(_SAME_MODEL_POINT, _key_of(row)).first() is None
     ]
@@ -137,7 +139,10 @@ def history_of(
     if page is None:
         return [_metric(key, row) for row in connection.execute(statement)], None
     if page.token:
-        statement = statement.where(tuple_(*_ORDER) > tuple_(*_place(page.token)))
+        place = (
+            literal(value, column.type) for value, column in zip(_place(page.token), _ORDER, strict=True)
+        )
+        statement = statement.where(tuple_(*_ORDER) > tuple_(*place))
     rows = connection.execute(statement.limit(page.limit + 1)).all()
     kept = rows[: page.limit]
     token = _token(kept[-1]) if kept and len(rows) > page.limit else None
@@ -162,10 +167,9 @@ def sample_of(
         return [_metric(key, row) for row in spaced]
     place = func.row_number().over(order_by=_ORDER) - 1
     placed = select(*_ORDER, place.label("place")).where(*asked).subquery()
-    # Of the places 0 to count - 1 those at which a straight line up to most - 1 reaches a whole number.
-    reached = placed.c.place * (most - 1) // (count - 1)
-    before = (placed.c.place - 1) * (most - 1) // (count - 1)
-    chosen = or_(placed.c.place == 0, and_(placed.c.place > 0, reached != before))
+    # Of the places 0 to count - 1 those at which a straight line up to most - 1 reaches a whole number: so
+    # little is left over there. (Databases do not divide alike.)
+    chosen = placed.c.place * (most - 1) % (count - 1) < most - 1
     columns = [placed.c[column.name] for column in _ORDER]
     return [
         _metric(key, row)
@@ -195,6 +199,11 @@ def _spaced(
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Adds those of the points that are not there, and returns them."""
+    plain = raw(connection)
+    if isinstance(plain, ServerConnection):
+        names = tuple(rows[0]) if rows else ()
+        added = plain.insert_new(_INSERT_AT_SERVER, [tuple(row.values()) for row in rows])
+        return [dict(zip(names, row, strict=True)) for row in added]
     if len(rows) > 1:
         try:
             with connection.begin_nested():
@@ -224,28 +233,13 @@ def _sum_up(connection: Connection, run_id: str, added: dict[str, list[Point]]) 
                 maximum=maximum,
                 count=count,
             )
-    sums = {key: _columns(summed(points, known.get(key))) for key, points in added.items()}
-    new = [{"run_id": run_id, "key": key, **columns} for key, columns in sums.items() if key not in known]
-    if new:
-        connection.execute(_INSERT_SUM, new)
-    changed = [
-        {"of_run": run_id, "of_key": key, **{f"new_{name}": value for name, value in columns.items()}}
-        for key, columns in sums.items()
-        if key in known
-    ]
-    if changed:
-        connection.execute(_UPDATE_SUM, changed)
+    sums = ((key, summed(points, known.get(key))) for key, points in added.items())
+    raw(connection).executemany(_PUT_SUM, [(run_id, key, *_columns(summary)) for key, summary in sums])
 
 
-def _columns(summary: Summary) -> dict[str, float | int | None]:
-    return {
-        "value": None if math.isnan(summary.value) else summary.value,
-        "step": summary.step,
-        "timestamp": summary.timestamp,
-        "minimum": summary.minimum,
-        "maximum": summary.maximum,
-        "count": summary.count,
-    }
+def _columns(summary: Summary) -> tuple[float | int | None, ...]:
+    value = None if math.isnan(summary.value) else summary.value
+    return (value, summary.step, summary.timestamp, summary.minimum, summary.maximum, summary.count)
 
 
 def _cells(metric: Metric) -> Cells:

@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from mlproj.errors import NotFound, UsageError
+from mlproj.model.absent import no_logged_model
 from mlproj.model.index import number_in
 from mlproj.model.names import run_name
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import LoggedModel, Metric, Page, Pairs
 from mlproj.store.tracking import addresses
-from mlproj.store.tracking.engine import Database, storable
-from mlproj.store.tracking.experiments import active_experiment, experiment_number
+from mlproj.store.tracking.engine import Database, held, storable
+from mlproj.store.tracking.experiments import active_experiment, experiment_numbers
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
 from mlproj.store.tracking.searching import Columns, Detail, Last
@@ -103,8 +104,16 @@ class StoredModels:
         with self._database.reading() as connection:
             row = _row(connection, model_id)
             if row.deleted:
-                raise _missing(model_id)
+                raise no_logged_model(model_id)
             return _read(connection, [row])[0]
+
+    def experiment_of(self, model_id: str) -> str:
+        statement = select(logged_models.c.experiment_id).where(logged_models.c.model_id == model_id)
+        with self._database.reading() as connection:
+            number = connection.execute(statement).scalar()
+            if number is None:
+                raise no_logged_model(model_id)
+            return str(number)
 
     def finalize(self, model_id: str, status: str) -> LoggedModel:
         if status not in _STATES:
@@ -139,9 +148,9 @@ class StoredModels:
     def search(
         self, experiment_ids: Sequence[str], search: Search, page: Page
     ) -> tuple[Sequence[LoggedModel], str | None]:
-        numbers = [number for number in map(experiment_number, experiment_ids) if number is not None]
         statement = select(logged_models).where(
-            logged_models.c.experiment_id.in_(numbers), logged_models.c.deleted.is_(False)
+            logged_models.c.experiment_id.in_(experiment_numbers(experiment_ids)),
+            logged_models.c.deleted.is_(False),
         )
         with self._database.reading() as connection:
             rows, token = found(connection, statement, search, _COLUMNS, page)
@@ -151,7 +160,7 @@ class StoredModels:
         changed = {**values, "updated_ms": self._database.now_ms()}
         statement = update(logged_models).where(logged_models.c.model_id == model_id).values(**changed)
         if not connection.execute(statement).rowcount:
-            raise _missing(model_id)
+            raise no_logged_model(model_id)
 
 
 def _texts(pairs: Pairs) -> Sequence[str]:
@@ -180,15 +189,11 @@ def _put_params(connection: Connection, model_id: str, params: Pairs) -> None:
 
 
 def _row(connection: Connection, model_id: str) -> Row[Any]:
-    statement = select(logged_models).where(logged_models.c.model_id == model_id).with_for_update()
-    row = connection.execute(statement).first()
+    statement = select(logged_models).where(logged_models.c.model_id == model_id)
+    row = connection.execute(held(connection, statement)).first()
     if row is None:
-        raise _missing(model_id)
+        raise no_logged_model(model_id)
     return row
-
-
-def _missing(model_id: str) -> NotFound:
-    return NotFound(f"Logged model with ID '{model_id}' not found.")
 
 
 def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[LoggedModel]:

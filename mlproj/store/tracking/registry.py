@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ from mlproj.store.tracking.engine import storable
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
 from mlproj.store.tracking.searching import Columns, Detail, Last
-from mlproj.store.tracking.version_rows import aliases_of, latest_of, model_row, touch_model
+from mlproj.store.tracking.version_rows import aliases_of, latest_of, model_row, named_among, touch_model
 from mlproj.store.tracking.versions import StoredVersions
 from mlproj.store.tracking_tables import (
     model_version_tags,
@@ -92,9 +92,11 @@ class StoredRegistry(StoredVersions):
                 connection.execute(delete(table).where(table.c.model == model.id))
             connection.execute(delete(registered_models).where(registered_models.c.id == model.id))
 
-    def search(self, search: Search, page: Page) -> tuple[Sequence[RegisteredModel], str | None]:
+    def search(
+        self, search: Search, page: Page, *, within: Collection[str] | None = None
+    ) -> tuple[Sequence[RegisteredModel], str | None]:
         where, more = prompts.without_prompts(search.where, _is_prompt())
-        statement = select(registered_models).where(*more)
+        statement = select(registered_models).where(*more, *named_among(within))
         with self._database.reading() as connection:
             rows, token = found(connection, statement, replace(search, where=where), _COLUMNS, page)
             return _read(connection, rows), token

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, case, func, literal, select
+from sqlalchemy import Connection, bindparam, case, false, func, literal, select
 
-from mlproj.errors import RunNotFound, UsageError
+from mlproj.errors import UsageError
+from mlproj.model.absent import no_run
 from mlproj.model.run import Status
 from mlproj.model.search import AllOf, AnyOf, Comparison, Expression, Key, Kind, Order, Search
 from mlproj.model.tracking import Lifecycle, Metric, ModelOutput, Pairs, RunStatus, TrackedRun
@@ -46,11 +47,15 @@ RUNS = select(
 ).join(experiments, experiments.c.id == runs.c.experiment_id)
 # Tags that are searched as attributes, by the name that clients know.
 _TAGS = searched()
-_RUN = RUNS.where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == 0)
+_RUN = RUNS.where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == false())
+_EXPERIMENT = select(runs.c.experiment_id).where(
+    runs.c.run_id == bindparam("run_id"), runs.c.forgotten == false()
+)
 _WRITTEN = (
     select(runs.c.number, runs.c.deleted, runs.c.sequence, runs.c.experiment_id, runs.c.name)
-    .where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == 0)
-    .with_for_update()
+    .where(runs.c.run_id == bindparam("run_id"), runs.c.forgotten == false())
+    # Rows that name it by a foreign key may still be added.
+    .with_for_update(key_share=True)
 )
 
 
@@ -58,8 +63,16 @@ def run_row(connection: Connection, run_id: str) -> Any:
     """The row of a run, for reading. Raises RunNotFound."""
     row = connection.execute(_RUN, {"run_id": run_id}).first()
     if row is None:
-        raise _missing(run_id)
+        raise no_run(run_id)
     return row
+
+
+def experiment_of_run(connection: Connection, run_id: str) -> str:
+    """The id of the experiment that the run is under. Raises RunNotFound."""
+    number = connection.execute(_EXPERIMENT, {"run_id": run_id}).scalar()
+    if number is None:
+        raise no_run(run_id)
+    return str(number)
 
 
 def written_run(connection: Connection, run_id: str) -> Any:
@@ -75,12 +88,8 @@ def any_run(connection: Connection, run_id: str) -> Any:
     """As `written_run`, deleted ones too."""
     row = connection.execute(_WRITTEN, {"run_id": run_id}).first()
     if row is None:
-        raise _missing(run_id)
+        raise no_run(run_id)
     return row
-
-
-def _missing(run_id: str) -> RunNotFound:
-    return RunNotFound(f"Run with id={run_id} not found")
 
 
 def tracked(connection: Connection, rows: Sequence[Any], root_uri: str) -> Sequence[TrackedRun]:

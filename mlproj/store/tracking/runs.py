@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, false, update
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.logged import LoggedModelUse
@@ -32,7 +32,7 @@ from mlproj.store.tracking.amending import amend, amend_dataset, amend_model, am
 from mlproj.store.tracking.beginning import begin_run
 from mlproj.store.tracking.datasets import add_datasets, add_models, datasets_in
 from mlproj.store.tracking.engine import Database, raw, storable
-from mlproj.store.tracking.experiments import active_experiment, experiment_number, runs_uri
+from mlproj.store.tracking.experiments import active_experiment, experiment_numbers, runs_uri
 from mlproj.store.tracking.metrics import (
     add_model_points,
     add_points,
@@ -47,6 +47,7 @@ from mlproj.store.tracking.run_rows import (
     NAME_TAG,
     RUNS,
     any_run,
+    experiment_of_run,
     run_columns,
     run_row,
     tracked,
@@ -90,6 +91,10 @@ class StoredRuns:
     def get(self, run_id: str) -> TrackedRun:
         with self._database.reading() as connection:
             return self._tracked(connection, run_id)
+
+    def experiment_of(self, run_id: str) -> str:
+        with self._database.reading() as connection:
+            return experiment_of_run(connection, run_id)
 
     def update(
         self,
@@ -213,7 +218,8 @@ class StoredRuns:
         *,
         lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
     ) -> tuple[Sequence[TrackedRun], str | None]:
-        statement = RUNS.where(runs.c.experiment_id.in_(_numbers(experiment_ids)), runs.c.forgotten == 0)
+        numbers = experiment_numbers(experiment_ids)
+        statement = RUNS.where(runs.c.experiment_id.in_(numbers), runs.c.forgotten == false())
         if lifecycle is not None:
             statement = statement.where(runs.c.deleted == (lifecycle is Lifecycle.DELETED))
         with self._database.reading() as connection:
@@ -222,7 +228,7 @@ class StoredRuns:
 
     def datasets(self, experiment_ids: Sequence[str]) -> Sequence[tuple[str, str, str, str | None]]:
         with self._database.reading() as connection:
-            return datasets_in(connection, _numbers(experiment_ids))
+            return datasets_in(connection, experiment_numbers(experiment_ids))
 
     def _place(self, connection: Connection) -> Place:
         database = self._database
@@ -280,11 +286,6 @@ class StoredRuns:
 def _stands_alone(row: Any) -> bool:
     """Whether the run is sealed when its client ends it: nobody supervises it, or the script it is in."""
     return row.sequence is None and row.owner is None and row.supervisor is None
-
-
-def _numbers(experiment_ids: Sequence[str]) -> list[int]:
-    numbers = map(experiment_number, experiment_ids)
-    return [number for number in numbers if number is not None]
 
 
 def _refuse_impossible(moment: int | None) -> None:

@@ -28,7 +28,9 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    String,
     and_,
+    cast,
     exists,
     func,
     not_,
@@ -40,6 +42,7 @@ from mlproj.errors import unreachable
 from mlproj.model.search import AllOf, AnyOf, Comparison, Expression, Kind, Measured, Operator
 
 _NEGATIVE = (Operator.UNEQUAL, Operator.NOT_IN)
+_OF_TEXTS = (Operator.LIKE, Operator.ILIKE)
 _ESCAPE = "!"
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKED = {ord(letter): chr(0xE000 + ord(letter)) for letter in _CAPITALS}
@@ -145,9 +148,12 @@ def _names_metric(where: Expression) -> bool:
 
 def _compared(asked: Comparison, columns: Columns, measured: Sequence[Measured]) -> ColumnElement[bool]:
     if asked.key.kind is Kind.ATTRIBUTE:
+        column = columns.attributes[asked.key.name]
+        if asked.operator in _OF_TEXTS and not isinstance(column.type, String):
+            return _holds(cast(column, String), asked.operator, asked.values)
         convert = columns.written.get(asked.key.name, _as_it_is)
         values = tuple(convert(value) for value in asked.values)
-        return _holds(columns.attributes[asked.key.name], asked.operator, values)
+        return _holds(column, asked.operator, values)
     detail = columns.details[asked.key.kind]
     rows = detail.rows()
     there = exists().where(detail.belongs(rows, asked.key.name, measured))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, union_all, update
 
-from mlproj.errors import NotFound, UsageError
+from mlproj.errors import AlreadyThere, NotFound, UsageError
+from mlproj.model.absent import no_trace
 from mlproj.model.moment import duration_ms, epoch_ms, timestamp
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page
-from mlproj.store.tracking.engine import Database, storable
-from mlproj.store.tracking.experiments import active_experiment, experiment_number
+from mlproj.store.tracking.engine import Database, held, storable
+from mlproj.store.tracking.experiments import (
+    active_experiment,
+    experiment_number,
+    experiment_numbers,
+    number_searched,
+)
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
 from mlproj.store.tracking.searching import Columns, Detail, Last
@@ -52,7 +58,7 @@ _COLUMNS = Columns(
         Kind.METADATA: Detail(table=_METADATA, of=_OF_TRACE, newest=("value",)),
     },
     last=(Last(traces.c.timestamp_ms, descending=True), Last(traces.c.trace_id)),
-    written={"experiment_id": experiment_number},
+    written={"experiment_id": number_searched},
 )
 
 
@@ -80,9 +86,18 @@ class StoredTraces:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, trace_id: str, experiment_id: str, info: bytes, spans: bytes | None = None) -> None:
+    def add(
+        self,
+        trace_id: str,
+        experiment_id: str,
+        info: bytes,
+        spans: bytes | None = None,
+        *,
+        within: Collection[str] | None = None,
+    ) -> None:
         told = _read_info(trace_id, info)
         with self._database.writing() as connection:
+            _refuse_elsewhere(_row(connection, trace_id), within)
             self._put_info(connection, trace_id, active_experiment(connection, experiment_id).id, told)
             if spans is not None:
                 self._add_spans(connection, trace_id, spans)
@@ -94,10 +109,14 @@ class StoredTraces:
             self._put_info(connection, trace_id, row.experiment_id, told)
             return _read(connection, [_known(connection, trace_id)])[0]
 
-    def add_spans(self, trace_id: str, experiment_id: str, spans: bytes) -> None:
+    def add_spans(
+        self, trace_id: str, experiment_id: str, spans: bytes, *, within: Collection[str] | None = None
+    ) -> None:
         storable(trace_id)
         with self._database.writing() as connection:
-            if _row(connection, trace_id) is None:
+            known = _row(connection, trace_id)
+            _refuse_elsewhere(known, within)
+            if known is None:
                 began, took = _times(_documents(spans), self._database.now_ms())
                 number = active_experiment(connection, experiment_id).id
                 row = {"experiment_id": number, "timestamp_ms": began, "duration_ms": took}
@@ -109,10 +128,18 @@ class StoredTraces:
             row = _known(connection, trace_id)
             return _read(connection, [row])[0], row.spans
 
+    def experiment_of(self, trace_id: str) -> str:
+        statement = select(traces.c.experiment_id).where(traces.c.trace_id == trace_id)
+        with self._database.reading() as connection:
+            number = connection.execute(statement).scalar()
+            if number is None:
+                raise no_trace(trace_id)
+            return str(number)
+
     def search(
         self, experiment_ids: Sequence[str], search: Search, page: Page
     ) -> tuple[Sequence[bytes], str | None]:
-        numbers = [number for number in map(experiment_number, experiment_ids) if number is not None]
+        numbers = experiment_numbers(experiment_ids)
         statement = select(traces.c.trace_id, traces.c.info).where(traces.c.experiment_id.in_(numbers))
         with self._database.reading() as connection:
             rows, token = found(connection, statement, search, _COLUMNS, page)
@@ -224,14 +251,19 @@ def _change(connection: Connection, trace_id: str, **values: Any) -> None:
 
 
 def _row(connection: Connection, trace_id: str) -> Row[Any] | None:
-    statement = select(traces).where(traces.c.trace_id == trace_id).with_for_update()
-    return connection.execute(statement).first()
+    statement = select(traces).where(traces.c.trace_id == trace_id)
+    return connection.execute(held(connection, statement)).first()
+
+
+def _refuse_elsewhere(row: Row[Any] | None, within: Collection[str] | None) -> None:
+    if row is not None and within is not None and str(row.experiment_id) not in within:
+        raise AlreadyThere(f"a trace with ID '{row.trace_id}' exists already")
 
 
 def _known(connection: Connection, trace_id: str) -> Row[Any]:
     row = _row(connection, trace_id)
     if row is None:
-        raise NotFound(f"Trace with ID '{trace_id}' not found.")
+        raise no_trace(trace_id)
     return row
 
 

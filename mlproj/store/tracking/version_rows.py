@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, update
 
-from mlproj.errors import NotFound
+from mlproj.model.absent import no_registered_model, no_version
 from mlproj.model.registry import ModelVersion, Stage
 from mlproj.store.tracking import addresses
+from mlproj.store.tracking.engine import held
 from mlproj.store.tracking.pairs import pairs_of
 from mlproj.store.tracking_tables import (
     model_version_tags,
@@ -26,11 +27,16 @@ VERSIONS = select(model_versions, registered_models.c.name).join(
 
 def model_row(connection: Connection, name: str) -> Row[Any]:
     """The registered model's row, held. Raises NotFound."""
-    statement = select(registered_models).where(registered_models.c.name == name).with_for_update()
-    row = connection.execute(statement).first()
+    statement = select(registered_models).where(registered_models.c.name == name)
+    row = connection.execute(held(connection, statement)).first()
     if row is None:
-        raise NotFound(f"Registered Model with name={name} not found")
+        raise no_registered_model(name)
     return row
+
+
+def named_among(names: Collection[str] | None) -> tuple[ColumnElement[bool], ...]:
+    """That the registered model is one of these; nothing where any may be found."""
+    return () if names is None else (registered_models.c.name.in_(names),)
 
 
 def touch_model(connection: Connection, model: int, now: int, **values: Any) -> None:
@@ -94,9 +100,9 @@ def aliases_of(connection: Connection, models: Sequence[int]) -> Mapping[int, tu
 
 def version_row(connection: Connection, name: str, version: int) -> Row[Any]:
     statement = VERSIONS.where(registered_models.c.name == name, model_versions.c.version == version)
-    row = connection.execute(statement.with_for_update()).first()
+    row = connection.execute(held(connection, statement)).first()
     if row is None:
-        raise NotFound(f"Model Version (name={name}, version={version}) not found")
+        raise no_version(name, version)
     return row
 
 

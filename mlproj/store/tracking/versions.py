@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from mlproj.store.tracking.version_rows import (
     VERSIONS,
     latest_of,
     model_row,
+    named_among,
     one_version,
     read_versions,
     touch_model,
@@ -159,13 +160,14 @@ class StoredVersions:
             wanted = stages or tuple(Stage)
             return tuple(each for versions in newest.values() for each in versions if each.stage in wanted)
 
-    def search_versions(self, search: Search, page: Page) -> tuple[Sequence[ModelVersion], str | None]:
+    def search_versions(
+        self, search: Search, page: Page, *, within: Collection[str] | None = None
+    ) -> tuple[Sequence[ModelVersion], str | None]:
         where, more = prompts.without_prompts(search.where, _is_prompt())
         columns = replace(self._columns, last=_BY_NAME) if search.order else self._columns
         with self._database.reading() as connection:
-            rows, token = found(
-                connection, VERSIONS.where(*more), replace(search, where=where), columns, page
-            )
+            statement = VERSIONS.where(*more, *named_among(within))
+            rows, token = found(connection, statement, replace(search, where=where), columns, page)
             return read_versions(connection, rows), token
 
     def set_alias(self, name: str, alias: str, version: int) -> None:

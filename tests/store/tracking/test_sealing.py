@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -158,9 +159,11 @@ def test_thousands_of_runs_that_a_script_began_leave_others_their_turn(desk: Des
             desk.tracking.runs.log(child, Batch(metrics=(point("loss", number),)))
         links: list[int] = []
         statements: list[str] = []
-        desk.store.connection.set_trace_callback(statements.append)
+        connection = desk.store.connection
+        assert isinstance(connection, sqlite3.Connection)
+        connection.set_trace_callback(statements.append)
         desk.store.seal(ended(desk.store.blobs, run))
-        desk.store.connection.set_trace_callback(None)
+        connection.set_trace_callback(None)
     for statement in statements:
         if statement == "BEGIN IMMEDIATE":
             links.append(0)

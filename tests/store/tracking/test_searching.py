@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, func, insert, select
+from sqlalchemy.pool import StaticPool
 
 from mlproj.errors import UsageError
 from mlproj.model.index import number_in
@@ -19,10 +20,12 @@ from mlproj.model.search import AllOf, Comparison, Key, Kind, Operator, Search
 from mlproj.model.tracking import Page
 from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
+from mlproj.store.servers.database import ServerDatabase
 from mlproj.store.tables import experiments, latest_metrics, metadata, params, runs, tags
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.searching import Columns, Detail, Last
 from mlproj.store.tracking_tables import dataset_inputs, datasets
+from tests.databases import KINDS, new_uri
 from tests.store.tracking.searches import (
     FOUND,
     FOUND_HERE,
@@ -59,11 +62,29 @@ COLUMNS = Columns(
 )
 
 
+@pytest.fixture(scope="module", params=("sqlite", *KINDS))
+def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    with opened(request.param) as connection:
+        yield connection
+
+
 @pytest.fixture(scope="module")
-def connection() -> Iterator[Connection]:
-    engine = create_engine("sqlite://")
+def connections() -> Iterator[Sequence[Connection]]:
+    """To the same runs in each kind of database."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(opened(kind)) for kind in ("sqlite", *KINDS)]
+
+
+@contextlib.contextmanager
+def opened(kind: str) -> Iterator[Connection]:
+    if kind == "sqlite":
+        engine = create_engine("sqlite://", poolclass=StaticPool)
+        metadata.create_all(engine)
+    else:
+        database = ServerDatabase(new_uri(kind))
+        database.found(create=True)
+        engine = database.engine(reading=False)
     with engine.connect() as connection:
-        metadata.create_all(connection)
         connection.execute(insert(experiments), {"id": 1, "name": "e", "created": "now"})
         for number, run in enumerate(RUNS):
             add(connection, number, run)
@@ -230,6 +251,24 @@ OF_RUNS = {
 }
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@given(filter=FILTERS, order_by=st.lists(KEYS, max_size=2, unique=True), limit=st.integers(1, 3))
+def test_every_database_finds_the_same(
+    connections: Sequence[Connection], filter: str, order_by: list[str], limit: int
+) -> None:
+    try:
+        search = read_search(Subject.RUNS, filter, order_by)
+    except UsageError:
+        return
+    first = one_page(connections[0], search, limit=limit)
+    for connection in connections[1:]:
+        assert one_page(connection, search, limit=limit) == first
+    if first[1] is not None:
+        second, *others = (one_page(each, search, limit=limit, token=first[1]) for each in connections)
+        assert others == [second] * len(others)
+
+
+@pytest.mark.parametrize("connection", ["sqlite"], indirect=True)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(filter=FILTERS, order_by=st.lists(KEYS, max_size=2, unique=True), limit=st.integers(1, 3))
 def test_whatever_is_read_is_answered_from_the_tables_of_runs(

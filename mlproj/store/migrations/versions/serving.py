@@ -1,4 +1,4 @@
-"""What a server for several people needs: users, their tokens and rights, what they did, and far runners."""
+"""What a server for several people needs: users, tokens, rights, what they did, far runners, far contents."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=True),
         sa.Column("thing", sa.String(length=256), nullable=True),
         sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("number"),
         sqlite_autoincrement=True,
     )
@@ -68,3 +69,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"]),
         sa.PrimaryKeyConstraint("run_id"),
     )
+    op.create_table(
+        "destinations",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("mark", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "artifacts",
+        sa.Column("place", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=160), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("digest", sa.String(length=71), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("written_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("place"),
+    )
+    op.create_index("artifacts_by_owner", "artifacts", ["owner"], unique=False)
+    op.create_index("artifacts_by_digest", "artifacts", ["digest"], unique=False)

@@ -1,0 +1,200 @@
+"""`mlproj models`: what a model is, and the answers that it gives in its own environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from mlproj import wiring
+from mlproj.cli import options
+from mlproj.cli.documents import print_document
+from mlproj.cli.pages.mlmodel import model_document, model_page
+from mlproj.cli.sheet import print_sheet
+from mlproj.cli.terminal import reporting, say
+from mlproj.cli.words import counted
+from mlproj.errors import StoreError, UsageError
+from mlproj.model.digest import plain
+from mlproj.model.events import Report
+from mlproj.ports import RunStore
+from mlproj.services.found_models import Search, found_model
+from mlproj.services.model_images import build_image
+from mlproj.services.request import RunRequest
+from mlproj.services.serving import Prediction, Terms
+from mlproj.services.serving import predict as predict_file
+from mlproj.services.serving import serve as serve_model
+from mlproj.settings import size_of
+
+app = typer.Typer(
+    help="Look at models, serve them, and make images of them.",
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+KINDS = {"json": "application/json", "csv": "text/csv"}
+
+ModelArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL]",
+        help="A path, `runs:/RUN/PATH`, `models:/NAME/VERSION`, `models:/NAME@ALIAS` or `…/STAGE`.",
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model-uri", "-m", metavar="MODEL", help="The same, as MLflow has it."),
+]
+
+
+@app.command()
+def show(
+    model: ModelArgument = None,
+    model_uri: ModelOption = None,
+    store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
+) -> int:
+    """Show what a model is: flavours, signature, environment, size, and the run and data it came from."""
+    with reporting() as report, found_model(_search(_named(model, model_uri), store, report)) as found:
+        if as_json:
+            print_document(model_document(found))
+        else:
+            print_sheet(model_page(found))
+    return 0
+
+
+@app.command(context_settings={"help_option_names": ["--help"]})
+def serve(
+    model: ModelArgument = None,
+    model_uri: ModelOption = None,
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="To listen at; 0 for any that is free.")
+    ] = 5000,
+    host: Annotated[str, typer.Option("--host", "-h", help="The address to listen at.")] = "127.0.0.1",
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=1000, help="Processes, each with the model.")
+    ] = 1,
+    timeout: Annotated[
+        float, typer.Option("--timeout", "-t", min=0.001, help="Seconds that an answer may take.")
+    ] = 60,
+    max_body: Annotated[
+        str, typer.Option("--max-body", metavar="SIZE", help="The largest body that is taken, as `1GB`.")
+    ] = "256MB",
+    env_manager: options.ManagerOption = None,
+    refresh: options.RefreshOption = False,
+    store: options.StoreOption = None,
+) -> int:
+    """Serve a model by MLflow's scoring protocol, in its own environment.
+
+    `/invocations` takes what `mlflow models serve` takes; `/ping`, `/health` and `/version` answer too.
+    """
+    terms = Terms(
+        host=host, port=port, workers=workers, timeout=timeout, most=size_of("--max-body", max_body)
+    )
+    with reporting(child_to_stderr=True) as report:
+        search = _search(_named(model, model_uri), store, report, env_manager)
+        serve_model(_refreshing(search, refresh), terms)
+    return 0
+
+
+@app.command()
+def predict(
+    model: ModelArgument = None,
+    model_uri: ModelOption = None,
+    input_path: Annotated[
+        Path | None, typer.Option("--input-path", "-i", metavar="FILE", help="To score; else standard input.")
+    ] = None,
+    output_path: Annotated[
+        Path | None,
+        typer.Option("--output-path", "-o", metavar="FILE", help="To write to; else standard output."),
+    ] = None,
+    content_type: Annotated[
+        str, typer.Option("--content-type", "-t", help=f"Of the input: {' or '.join(KINDS)}.")
+    ] = "json",
+    env_manager: options.ManagerOption = None,
+    refresh: options.RefreshOption = False,
+    store: options.StoreOption = None,
+) -> int:
+    """Score a file by a model, in its own environment: the answer is the one that serving it gives."""
+    kind = KINDS.get(content_type)
+    if kind is None:
+        raise UsageError(f"the input is {' or '.join(KINDS)}, and not `{content_type}`")
+    here = wiring.current_folder()
+    if input_path is not None and not (here / input_path).is_file():
+        raise UsageError(f"there is no file `{input_path}` to score")
+    prediction = Prediction(
+        source=None if input_path is None else here / input_path,
+        target=None if output_path is None else here / output_path,
+        kind=kind,
+    )
+    with reporting(child_to_stderr=True) as report:
+        search = _search(_named(model, model_uri), store, report, env_manager)
+        predict_file(_refreshing(search, refresh), prediction)
+    return 0
+
+
+@app.command("build-docker")
+def build_docker(
+    model: ModelArgument = None,
+    model_uri: ModelOption = None,
+    name: Annotated[
+        str, typer.Option("--name", "-n", metavar="NAME", help="What to call the image.")
+    ] = "mlproj-model",
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="IMAGE", help="With the model's Python; else `python:VERSION-slim`."),
+    ] = None,
+    env_manager: options.ManagerOption = None,
+    refresh: options.RefreshOption = False,
+    store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
+) -> int:
+    """Make an image that serves a model at port 8080, in its own environment, as `models serve` does."""
+    with reporting(child_to_stderr=True) as report:
+        search = _refreshing(_search(_named(model, model_uri), store, report, env_manager), refresh)
+        made = build_image(search, wiring.image_makers(search.request.environ), name, base)
+    if as_json:
+        print_document({"schema": "mlproj/model-image/1", **plain(made)})
+    else:
+        say(f"the image is `{made.name}` ({counted(made.environment.packages, 'package')}, on `{made.base}`)")
+        say(f"`docker run -p {made.port}:{made.port} {made.name}` serves the model")
+    return 0
+
+
+def _named(argument: str | None, option: str | None) -> str:
+    if (argument is None) == (option is None):
+        raise UsageError("one model is to be named", hint="such as `models:/NAME/1`, or the path of one")
+    return argument or option or ""
+
+
+def _search(uri: str, store: str | None, report: Report, env_manager: str | None = None) -> Search:
+    environ = {**os.environ}
+    request = RunRequest(
+        uri=uri, caller=wiring.current_folder(), environ=environ, environment_manager=env_manager
+    )
+    records = _store(store)
+    tools = wiring.tools(environ, request.caller, store)
+    return Search(
+        request=request,
+        tools=msgspec.structs.replace(tools, open_store=lambda: wiring.existing_store(store)),
+        store=records,
+        report=report,
+    )
+
+
+def _refreshing(search: Search, refresh: bool) -> Search:
+    request = msgspec.structs.replace(search.request, refresh=refresh)
+    return msgspec.structs.replace(search, request=request)
+
+
+def _store(given: str | None) -> RunStore | None:
+    """The store here, or None where there is none: a model may lie anywhere."""
+    try:
+        return wiring.existing_store(given)
+    except StoreError as error:
+        if given is not None:
+            say(f"note: which run made the model is not known: {error.message}")
+        return None

@@ -1,0 +1,153 @@
+"""Reads HTTP requests off a connection: strictly, within bounds, and by the standard library alone."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import NamedTuple
+
+from .exchange import PLAIN, Answer, Refused, Request
+
+LONGEST_HEAD = 64 * 1024
+LONGEST_LINE = 1024
+SMALL = 1024 * 1024
+"""Bytes of a body that is read at once; of larger ones only a few are read at the same time."""
+_PIECE = 1024 * 1024
+_PATIENCE_S = 30.0
+"""A piece of a body that takes longer does not come any more."""
+
+_START = re.compile(rb"([A-Z]{1,20}) (\S{1,8192}) HTTP/1\.([01])")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LENGTH = re.compile(r"[0-9]{1,15}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(;.*)?")
+
+
+class Bounds(NamedTuple):
+    """`most` is the size of a body in bytes, `large` lets in those that are not small."""
+
+    most: int
+    large: asyncio.Semaphore
+
+
+class Head(NamedTuple):
+    """A request without its body, which has `length` bytes, or comes in chunks."""
+
+    request: Request
+    length: int
+    is_chunked: bool
+
+
+async def read_head(reader: asyncio.StreamReader) -> Head | None:
+    """The beginning of the next request; None where the connection ended before one. Raises Refused."""
+    try:
+        return _read_head(await reader.readuntil(b"\r\n\r\n"))
+    except asyncio.IncompleteReadError:
+        return None
+    except asyncio.LimitOverrunError:
+        raise _refused(431, "the header of the request is too long") from None
+
+
+async def read_body(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head, bounds: Bounds
+) -> Request | None:
+    """The whole request; None where the rest of it does not come. Raises Refused."""
+    request, length, is_chunked = head
+    if not length and not is_chunked:
+        return request
+    if length > bounds.most:
+        raise _too_large(bounds.most)
+    if request.headers.get("expect", "").lower() == "100-continue":
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        if not is_chunked and length <= SMALL:
+            return request._replace(body=await _piece(reader, length))
+        async with bounds.large:
+            body = _chunks(reader, bounds.most) if is_chunked else _pieces(reader, length)
+            return request._replace(body=await body)
+    except (asyncio.IncompleteReadError, asyncio.TimeoutError):
+        return None
+
+
+def _read_head(head: bytes) -> Head:
+    start, *lines = head[:-4].split(b"\r\n")
+    found = _START.fullmatch(start)
+    if found is None:
+        raise _refused(400, "the first line is none of an HTTP request")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not _NAME.fullmatch(name):
+            raise _refused(400, "a line of the header has no name")
+        key = name.decode().lower()
+        if key in headers and key in ("content-length", "transfer-encoding"):
+            raise _refused(400, f"the request has more than one {key}")
+        headers[key] = value.strip(b" \t").decode("latin-1")
+    lasts = found[3] == b"1" and headers.get("connection", "").lower() != "close"
+    path = found[2].decode("latin-1").partition("?")[0]
+    return Head(Request(found[1].decode(), path, headers, lasts=lasts), *_framing(headers))
+
+
+def _framing(headers: dict[str, str]) -> tuple[int, bool]:
+    """The length of the body, or that it comes in chunks."""
+    length, coding = headers.get("content-length"), headers.get("transfer-encoding")
+    if coding is not None:
+        if length is not None or coding.lower() != "chunked":
+            raise _refused(400, "the length of the body cannot be told")
+        return 0, True
+    if length is None:
+        return 0, False
+    if not _LENGTH.fullmatch(length):
+        raise _refused(400, "the length of the body is no number")
+    return int(length), False
+
+
+async def _piece(reader: asyncio.StreamReader, count: int) -> bytes:
+    """Most bodies have arrived by now, with the head: then nobody has to be waited for."""
+    return await asyncio.wait_for(reader.readexactly(count), _PATIENCE_S)
+
+
+async def _pieces(reader: asyncio.StreamReader, length: int) -> bytes:
+    pieces: list[bytes] = []
+    while length:
+        pieces.append(await _piece(reader, min(length, _PIECE)))
+        length -= len(pieces[-1])
+    return b"".join(pieces)
+
+
+async def _chunks(reader: asyncio.StreamReader, most: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        found = _CHUNK.fullmatch(await _line(reader))
+        if found is None:
+            raise _refused(400, "a chunk of the body has no length")
+        length = int(found[1], 16)
+        size += length
+        if size > most:
+            raise _too_large(most)
+        if not length:
+            break
+        pieces.append(await _pieces(reader, length))
+        if await _line(reader):
+            raise _refused(400, "a chunk of the body is longer than it says")
+    while await _line(reader):
+        pass
+    return b"".join(pieces)
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        line = await asyncio.wait_for(reader.readuntil(b"\r\n"), _PATIENCE_S)
+    except asyncio.LimitOverrunError:
+        line = b" " * (LONGEST_LINE + 1)
+    if len(line) > LONGEST_LINE:
+        raise _refused(400, "a line of the body is too long")
+    return line[:-2]
+
+
+def _too_large(most: int) -> Refused:
+    return _refused(413, f"the body has more than the {most} bytes that are taken")
+
+
+def _refused(status: int, sentence: str) -> Refused:
+    return Refused(Answer(status, sentence.encode(), PLAIN, (("connection", "close"),)))

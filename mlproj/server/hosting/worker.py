@@ -1,0 +1,109 @@
+"""One process of a server: opens the store, answers requests, and ends with what has begun done."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from mlproj.ports import RunStore
+from mlproj.server.access import Application, Receive, Scope, Send
+from mlproj.server.hosting.listeners import Certificate
+from mlproj.server.hosting.log import Log
+from mlproj.server.hosting.workers import Post, Work
+from mlproj.tracking_ports import Artifacts, Tracking
+
+if TYPE_CHECKING:
+    from mlproj.server.described import Described
+    from mlproj.server.serving import Serving
+
+_HEAVY = ("serving", "app", "sessions", "hosting.around", "pages.adding")
+"""Modules that take long to load: once for all workers, before they are made."""
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server serves, opened by the process that does."""
+
+    store: RunStore
+    tracking: Tracking
+    artifacts: Artifacts
+
+
+Open = Callable[[], AbstractContextManager[Opened]]
+Entrance = Callable[[RunStore, Application, Callable[[Exception], None]], AbstractContextManager[Application]]
+"""Puts before an application what asks callers who they are; the last hears of what went wrong in it."""
+
+Extend = Callable[["Described"], None]
+"""Adds to an application what is no API of tracking: pages."""
+
+Around = Callable[[Application, Opened, int, ExitStack], Application]
+"""Puts around an application what every request goes through, in the worker of that number, which lets go of
+what it holds at its end."""
+
+
+class Door(Protocol):
+    """An application that lets go of something at its end."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What all workers of a server do alike.
+
+    `proxied` clients send artifacts through the server. Seconds of `grace_s` are left to what is in flight
+    when it ends.
+    """
+
+    open: Open
+    extend: Extend
+    around: Around
+    listeners: Sequence[socket.socket]
+    certificate: Certificate | None
+    proxied: bool
+    grace_s: float
+    log: Log
+
+
+def load() -> None:
+    """Loads what every worker needs; nothing of it is used yet."""
+    for name in _HEAVY:
+        importlib.import_module(f"mlproj.server.{name}")
+
+
+def work_of(job: Job) -> Work:
+    return lambda post: _serve(job, post)
+
+
+def _serve(job: Job, post: Post) -> None:
+    with ExitStack() as held:
+        opened = held.enter_context(job.open())
+        app = _part("app:create_app")(
+            opened.tracking,
+            opened.artifacts,
+            proxied=job.proxied,
+            store=opened.store,
+            unexpected=job.log.bug,
+        )
+        job.extend(app)
+        serving: Serving = _part("serving:Serving")(
+            job.around(_part("sessions:Unshared")(app), opened, post.number, held),
+            job.listeners,
+            tls=job.certificate and job.certificate.context(),
+            grace=job.grace_s,
+            until=post.end,
+            begun=post.ready,
+        )
+        signal.signal(signal.SIGTERM, lambda *_: serving.end())
+        serving.run()
+
+
+def _part(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(f"mlproj.server.{module}"), attribute)

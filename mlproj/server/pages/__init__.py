@@ -1,0 +1,1 @@
+"""What people see in a browser: server-rendered pages over the ports that MLflow's API uses as well."""

@@ -1,0 +1,81 @@
+"""Registered models: their versions with stages and aliases, where each came from, and what can be done."""
+
+from __future__ import annotations
+
+from mlproj.errors import NotFound
+from mlproj.model.access import Kind as Thing
+from mlproj.model.access import Level
+from mlproj.model.registry import Stage
+from mlproj.model.search import Comparison, Key, Kind, Operator, Search
+from mlproj.model.tracking import Page as Part
+from mlproj.server import limits, places
+from mlproj.server.pages.files import listed
+from mlproj.server.pages.model_files import model_card
+from mlproj.server.pages.visit import Answer, Page, Shown, Visit
+
+_AT_ONCE = 100
+_MOST_VERSIONS = 500
+
+
+def show_models(visit: Visit) -> Answer:
+    wanted = visit.one("name")
+    search = Search(where=_compared("name", Operator.ILIKE, f"%{wanted}%")) if wanted else Search()
+    found, token = visit.desk.tracking.registry.search(
+        search, Part(limit=_AT_ONCE, token=visit.one("page") or None)
+    )
+    return Shown(template="models.html", values={"models": found, "next": token, "name": wanted})
+
+
+def show_model(visit: Visit) -> Answer:
+    model = visit.desk.tracking.registry.get(visit.path["name"])
+    where = _compared("name", Operator.EQUAL, model.name)
+    versions, token = visit.desk.tracking.registry.search_versions(
+        Search(where=where), Part(limit=_MOST_VERSIONS)
+    )
+    ordered = sorted(versions, key=lambda version: -version.version)
+    values = {"model": model, "versions": ordered, "more": token is not None, **_rights(visit, model.name)}
+    return Shown(template="model.html", values=values)
+
+
+def show_version(visit: Visit) -> Answer:
+    number = limits.version(visit.path["version"])
+    version = visit.desk.tracking.registry.version(visit.path["name"], number)
+    run = None
+    if version.run_id is not None:
+        try:
+            run = visit.run(version.run_id)
+        except NotFound:
+            run = None
+    values = {"version": version, "run": run, "stages": list(Stage), **_rights(visit, version.name)}
+    return Shown(template="version.html", values=values)
+
+
+def show_logged(visit: Visit) -> Answer:
+    """A model as MLflow 3 logs it."""
+    model = visit.desk.tracking.models.get(visit.path["model_id"])
+    versions, _ = visit.desk.tracking.registry.search_versions(
+        Search(where=_compared("model_id", Operator.EQUAL, model.model_id)), Part(limit=_AT_ONCE)
+    )
+    place = places.Place(kind="models", name=model.model_id)
+    values = {"model": model, "files": listed(visit, place), "versions": versions}
+    return Shown(template="logged_model.html", values={**values, "card": model_card(visit, place.stored)})
+
+
+def _compared(name: str, operator: Operator, value: str) -> Comparison:
+    return Comparison(key=Key(kind=Kind.ATTRIBUTE, name=name), operator=operator, values=(value,))
+
+
+def _rights(visit: Visit, name: str) -> dict[str, bool]:
+    may = visit.desk.caller.may
+    return {
+        "may_edit": may(Level.EDIT, Thing.MODEL, name),
+        "may_manage": may(Level.MANAGE, Thing.MODEL, name),
+    }
+
+
+PAGES = (
+    Page(path="/models", act=show_models),
+    Page(path="/models/{name}", act=show_model),
+    Page(path="/models/{name}/versions/{version}", act=show_version),
+    Page(path="/logged-models/{model_id}", act=show_logged),
+)

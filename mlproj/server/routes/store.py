@@ -1,0 +1,203 @@
+"""Whole runs over HTTP: begun, sealed, found, changed; and the chain that holds them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from mlproj import store_wire as wire
+from mlproj.errors import StoreError
+from mlproj.model.bundle import ATTACHED
+from mlproj.model.index import index_of
+from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
+from mlproj.model.registry import RunModels
+from mlproj.model.run import Amendment, Run
+from mlproj.ports import Listed
+from mlproj.server.routes import store_contents, store_garbage
+from mlproj.server.store_view import View
+from mlproj.store_wire import Question
+
+_AT_ONCE = 200
+_NAMING = (ATTACHED, ATTESTED)
+"""Kinds of amendments that name content."""
+
+
+class StoreRoute(msgspec.Struct, frozen=True):
+    """What is asked, and the function that answers. Types are erased: one table holds many."""
+
+    question: Question
+    act: Callable[[View, Any], Any]
+
+
+def begin(view: View, asked: wire.Begin) -> wire.Begun:
+    view.enter(index_of(asked.run).experiment)
+    experiment_id = view.store.reception.open(asked.run)
+    users = view.desk.users
+    token = users.run_token(asked.run.run_id, view.caller.name) if asked.logs and users is not None else None
+    return wire.Begun(experiment_id=experiment_id, token=token)
+
+
+def seal(view: View, asked: wire.Seal) -> Run:
+    run, reception = asked.run, view.store.reception
+    if run.outcome is None:
+        raise StoreError(f"run `{run.run_id}` cannot be recorded: a run without an outcome cannot be sealed")
+    view.write(run.run_id)
+    if reception.is_open(run.run_id) and not _is_same(view.store.find(run.run_id), run):
+        raise StoreError(f"run `{run.run_id}` cannot be sealed: it is not the one that was begun")
+    view.refuse_unknown(run, blobs_of(run))
+    for folder in asked.folders:
+        view.store.contents.add_folder(folder)
+    sealed = reception.seal(run)
+    if view.desk.users is not None:
+        view.desk.users.end_run_tokens(run.run_id)
+    if asked.lease is not None:
+        reception.let_go(asked.lease)
+    return sealed
+
+
+def _is_same(begun: Run, run: Run) -> bool:
+    """Whether a run is what it was begun as, as far as that says whose it is."""
+    return (
+        begun.run_id == run.run_id
+        and index_of(replace(begun, amendments=())).experiment == index_of(run).experiment
+    )
+
+
+def alive(view: View, asked: wire.Alive) -> None:
+    if asked.run_id is not None:
+        view.write(asked.run_id)
+        view.store.reception.hear(asked.run_id)
+    if asked.lease is not None:
+        view.store.reception.keep(asked.lease)
+
+
+def has_source(view: View, asked: wire.Source) -> bool:
+    known = asked.source.snapshot in view.knows((asked.source.snapshot,), ())
+    return view.store.reception.keep(asked.lease, asked.source if known else None)
+
+
+def find(view: View, asked: wire.Reference) -> Run:
+    return view.store.find(asked.reference, view.within)
+
+
+def search(view: View, asked: wire.Search) -> tuple[Run, ...]:
+    return view.store.search(replace(asked.query, within=view.within))
+
+
+def children(view: View, asked: wire.OfRun) -> tuple[Run, ...]:
+    return view.seen_runs(view.store.children(asked.run_id)) if view.sees(asked.run_id) else ()
+
+
+def models(view: View, asked: wire.OfRun) -> RunModels:
+    if not view.sees(asked.run_id):
+        return RunModels()
+    found = view.store.models(asked.run_id)
+    used = tuple(use for use in found.used if store_contents.sees_model(view, use.model))
+    versions = tuple(version for version in found.versions if store_contents.sees_version(view, version))
+    return RunModels(used=used, versions=versions)
+
+
+def listing(view: View, asked: wire.Asked) -> tuple[Listed, ...]:
+    return tuple(row for row in view.store.listing() if view.sees(row.run_id))
+
+
+def indexes(view: View, asked: wire.OfRuns) -> dict[str, Any]:
+    return dict(view.store.indexes(view.seen(asked.run_ids)))
+
+
+def experiment_of(view: View, asked: wire.OfRun) -> str:
+    view.read(asked.run_id)
+    return view.store.experiment_of(asked.run_id)
+
+
+def experiment(view: View, asked: wire.Numbered) -> str:
+    if view.within is not None and asked.identifier not in view.within:
+        raise StoreError(
+            f"there is no experiment with the id `{asked.identifier}`",
+            hint="name it with `--experiment-name`, which makes it if need be",
+        )
+    return view.store.experiment(asked.identifier)
+
+
+def hide(view: View, asked: wire.Hide) -> None:
+    for run_id in asked.run_ids:
+        view.write(run_id)
+    view.store.hide(*asked.run_ids, hidden=asked.hidden)
+
+
+def rename(view: View, asked: wire.Rename) -> None:
+    view.write(asked.run_id)
+    view.store.rename(asked.run_id, asked.name)
+
+
+def amend(view: View, asked: wire.Amend) -> None:
+    view.write(asked.run_id)
+    if asked.kind in _NAMING:
+        added = Amendment(sequence=0, time="", kind=asked.kind, content=asked.content)
+        try:
+            references = tuple(blobs_added((added,)))
+        except ValueError as error:
+            raise StoreError(
+                f"the run `{asked.run_id}` cannot be amended with that {asked.kind}: {error}"
+            ) from error
+        view.refuse_unknown(view.store.find(asked.run_id), references)
+    view.store.amend(asked.run_id, asked.kind, asked.content)
+
+
+def bring(view: View, asked: wire.Bring) -> Run:
+    """What the record itself says counts, and not what is said of it."""
+    try:
+        run = read_document(asked.payload, name=asked.run.name)
+    except ValueError as error:
+        raise StoreError(f"run `{asked.run.run_id}` cannot be recorded: {error}") from error
+    view.enter(index_of(run).experiment)
+    view.refuse_unknown(run, blobs_of(run))
+    return view.store.bring(run, asked.payload, asked.amendments)
+
+
+def entries(view: View, asked: wire.Chain) -> tuple[Entry, ...]:
+    """A stretch of the chain. Whoever may not read every run has no use for it: it could not be checked."""
+    if asked.run_id is None:
+        view.refuse_others("the whole chain")
+    elif not view.sees(asked.run_id):
+        return ()
+    found = view.store.entries(*asked.kinds, after=asked.after, run_id=asked.run_id)
+    return tuple(itertools.islice(found, _AT_ONCE))
+
+
+def head(view: View, asked: wire.Asked) -> tuple[int, str]:
+    return view.store.head()
+
+
+def faults(view: View, asked: wire.Asked) -> tuple[str, ...]:
+    view.refuse_others("a look at the database")
+    return view.store.faults()
+
+
+ROUTES: tuple[StoreRoute, ...] = (
+    StoreRoute(wire.BEGIN, begin),
+    StoreRoute(wire.SEAL, seal),
+    StoreRoute(wire.ALIVE, alive),
+    StoreRoute(wire.HAS_SOURCE, has_source),
+    StoreRoute(wire.FIND, find),
+    StoreRoute(wire.SEARCH, search),
+    StoreRoute(wire.CHILDREN, children),
+    StoreRoute(wire.MODELS, models),
+    StoreRoute(wire.LISTING, listing),
+    StoreRoute(wire.INDEXES, indexes),
+    StoreRoute(wire.EXPERIMENT_OF, experiment_of),
+    StoreRoute(wire.EXPERIMENT, experiment),
+    StoreRoute(wire.HIDE, hide),
+    StoreRoute(wire.RENAME, rename),
+    StoreRoute(wire.AMEND, amend),
+    StoreRoute(wire.BRING, bring),
+    StoreRoute(wire.ENTRIES, entries),
+    StoreRoute(wire.HEAD, head),
+    StoreRoute(wire.FAULTS, faults),
+    *(StoreRoute(question, act) for question, act in store_contents.ANSWERS),
+    *(StoreRoute(question, act) for question, act in store_garbage.ANSWERS),
+)

@@ -1,0 +1,160 @@
+"""The routes of whole runs, added to an application: documents as values, contents in streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+from anyio import to_thread
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from mlproj.model.digest import Digest
+from mlproj.packing import packed, unpack
+from mlproj.server import description
+from mlproj.server.described import Described
+from mlproj.server.desk import Desk
+from mlproj.server.failures import invalid
+from mlproj.server.routes.store import ROUTES, StoreRoute
+from mlproj.server.store_view import View
+from mlproj.server.streams import WRITERS, arriving
+from mlproj.server.wire.store import JSON, answer_of, read_question, stated
+from mlproj.store_wire import BELOW, FETCH, MESSAGEPACK, SEND, Blobs, Question, schema_of
+
+_LARGEST = 256 * 1024 * 1024
+"""Bytes of a document: the largest records are of some tens of megabytes."""
+_BYTES = "application/octet-stream"
+_NAMES = "Store{name}"
+"""What the parts of the description are called, so that none is taken for one of MLflow's."""
+_REFERENCE = f"#/components/schemas/{_NAMES}"
+_FETCH = Question(FETCH, Blobs, None)
+
+MakeDesk = Callable[[Request], Desk]
+
+
+def add_store_routes(app: Described, desk: MakeDesk) -> None:
+    """Adds them, with what describes them."""
+    app.add_schemas(_schemas)
+    for route in ROUTES:
+        _add(app, route.question, _handler(route, desk))
+    _add(app, _FETCH, _fetching(desk))
+    path = f"{BELOW}/{SEND}"
+    app.add(f"/api/{path}", _sending(desk), ["PUT"], partial(_described_sending, path))
+
+
+def _schemas() -> dict[str, Any]:
+    """What the descriptions refer to."""
+    kinds = sorted({route.question.asked for route in ROUTES} | {Blobs}, key=lambda kind: kind.__name__)
+    _, found = msgspec.json.schema_components(kinds, schema_hook=schema_of, ref_template=_REFERENCE)
+    return {_NAMES.format(name=name): schema for name, schema in found.items()}
+
+
+def _add(app: Described, question: Question, handle: Callable[[Request], Any]) -> None:
+    app.add(f"/api/{question.path}", handle, ["POST"], partial(_described, question))
+
+
+def _described(question: Question) -> dict[str, Any]:
+    schema = {"$ref": _REFERENCE.format(name=question.asked.__name__)}
+    return {
+        "responses": description.answers(JSON),
+        "response_class": Response,
+        "summary": question.path,
+        "openapi_extra": {
+            "operationId": f"post_{question.path}",
+            "requestBody": {
+                "required": True,
+                "content": {JSON: {"schema": schema}, MESSAGEPACK: {"schema": {}}},
+            },
+        },
+    }
+
+
+def _described_sending(path: str) -> dict[str, Any]:
+    return {
+        "responses": description.answers(MESSAGEPACK),
+        "response_class": Response,
+        "summary": path,
+        "openapi_extra": description.streamed("PUT", path),
+    }
+
+
+def _handler(route: StoreRoute, make_desk: MakeDesk) -> Callable[[Request], Any]:
+    async def handle(request: Request) -> Response:
+        kind = _kind(request)
+        body = await _body(request)
+        content = await run_in_threadpool(_answer, route, make_desk(request), body, kind)
+        return Response(content, media_type=kind)
+
+    return handle
+
+
+def _answer(route: StoreRoute, desk: Desk, body: bytes, kind: str) -> bytes:
+    with _told(desk):
+        asked = read_question(body, route.question, kind)
+        return answer_of(route.act(View(desk), asked), kind)
+
+
+def _fetching(make_desk: MakeDesk) -> Callable[[Request], Any]:
+    """Contents that a run names which the caller may read. Of others nothing comes."""
+
+    async def handle(request: Request) -> Response:
+        desk, body = make_desk(request), await _body(request)
+        pieces = await run_in_threadpool(_pieces, desk, body, _kind(request))
+        return StreamingResponse(pieces, media_type=_BYTES)
+
+    return handle
+
+
+def _pieces(desk: Desk, body: bytes, kind: str) -> Iterator[bytes]:
+    with _told(desk):
+        asked = read_question(body, _FETCH, kind)
+        assert isinstance(asked, Blobs)
+        view = View(desk)
+        blobs = view.store.blobs
+        known = view.knows(asked.digests, asked.runs)
+        there = [digest for digest in dict.fromkeys(asked.digests) if digest in known and digest in blobs]
+        return packed(blobs, there)
+
+
+def _sending(make_desk: MakeDesk) -> Callable[[Request], Any]:
+    async def handle(request: Request) -> Response:
+        desk = make_desk(request)
+        receive = partial(_receive, desk, arriving(request))
+        came = await to_thread.run_sync(receive, limiter=WRITERS)
+        return Response(answer_of(len(came), MESSAGEPACK), media_type=MESSAGEPACK)
+
+    return handle
+
+
+def _receive(desk: Desk, pieces: Iterator[bytes]) -> tuple[Digest, ...]:
+    with _told(desk):
+        view = View(desk)
+        try:
+            came = unpack(pieces, view.store.blobs, view.store.root / "uploads")
+        except ValueError as error:
+            raise invalid(f"what was sent cannot be kept: {error}") from error
+        if not view.caller.admin:
+            view.store.reception.note_sent(view.caller.name or "", came)
+        return came
+
+
+def _told(desk: Desk) -> Any:
+    return stated("" if desk.store is None else str(desk.store.root), desk.address)
+
+
+def _kind(request: Request) -> str:
+    asked = request.headers.get("content-type", "").partition(";")[0].strip()
+    return MESSAGEPACK if asked == MESSAGEPACK else JSON
+
+
+async def _body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > _LARGEST:
+            raise invalid(f"the request is larger than {_LARGEST} bytes")
+    return b"".join(parts)

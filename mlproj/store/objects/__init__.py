@@ -1,0 +1,1 @@
+"""Contents of a store that lie elsewhere: in a bucket, or any other place that fsspec reaches by a URL."""

@@ -1,0 +1,1 @@
+"""Stores whose database is a server: PostgreSQL, MySQL or MariaDB."""
