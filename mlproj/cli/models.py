@@ -20,7 +20,7 @@ from mlproj.errors import StoreError, UsageError
 from mlproj.model.digest import plain
 from mlproj.model.events import Report
 from mlproj.ports import RunStore
-from mlproj.services.found_models import Search, found_model
+from mlproj.services.found_models import ModelSearch, found_model
 from mlproj.services.model_images import build_image
 from mlproj.services.request import RunRequest
 from mlproj.services.serving import Prediction, Terms
@@ -170,14 +170,14 @@ def _named(argument: str | None, option: str | None) -> str:
     return argument or option or ""
 
 
-def _search(uri: str, store: str | None, report: Report, env_manager: str | None = None) -> Search:
+def _search(uri: str, store: str | None, report: Report, env_manager: str | None = None) -> ModelSearch:
     environ = {**os.environ}
     request = RunRequest(
         uri=uri, caller=wiring.current_folder(), environ=environ, environment_manager=env_manager
     )
     records = _store(store)
     tools = wiring.tools(environ, request.caller, store)
-    return Search(
+    return ModelSearch(
         request=request,
         tools=msgspec.structs.replace(tools, open_store=lambda: wiring.existing_store(store)),
         store=records,
@@ -185,7 +185,7 @@ def _search(uri: str, store: str | None, report: Report, env_manager: str | None
     )
 
 
-def _refreshing(search: Search, refresh: bool) -> Search:
+def _refreshing(search: ModelSearch, refresh: bool) -> ModelSearch:
     request = msgspec.structs.replace(search.request, refresh=refresh)
     return msgspec.structs.replace(search, request=request)
 

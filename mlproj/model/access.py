@@ -28,10 +28,6 @@ class Kind(enum.Enum):
     MODEL = "model"
 
 
-CALLS_ITSELF = "mlproj_"
-"""What every token begins with: `mlproj_<id>_<secret>`."""
-
-
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody whom a server knows. Without a password they come in by their tokens alone."""
 

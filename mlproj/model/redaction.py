@@ -20,6 +20,12 @@ ENDPOINT = re.compile(
 )
 """The address that a run's script logs to, its own or that of the run which began it; at a server, too."""
 
+CALLS_ITSELF = "mlproj_"
+"""What every token of a server of ours begins with: `mlproj_<id>_<secret>`."""
+
+SERVER_TOKEN = re.compile(rf"\b{CALLS_ITSELF}[0-9a-f]{{16}}_[A-Za-z0-9_-]{{20,200}}")
+"""What lets a program in at a server of ours, wherever it stands."""
+
 OUTER_SECRETS = "MLPROJ_SECRETS"
 """The variable that holds, as a JSON list, what of the addresses of the runs that a process is in nobody is
 shown: its own run's, and those of the runs around that one."""
@@ -51,11 +57,12 @@ def login_of(uri: str) -> str | None:
 
 
 def without_credentials(text: str) -> str:
-    """`text` with the credentials of every URL in it taken out, tokens of endpoints among them.
+    """`text` with the credentials of every URL in it taken out, tokens of endpoints and servers among them.
 
     User and password go from before the `@` (an ssh user's name stays: it names the account, and is no
     secret), and a query field with a telling name keeps its name, with `***` as its value.
     """
+    text = SERVER_TOKEN.sub(MASK, text)
     if "://" not in text:
         return text
     return ENDPOINT.sub(rf"\g<place>{MASK}", _QUERY_FIELD.sub(_field, _USER_INFO.sub(_user, text)))

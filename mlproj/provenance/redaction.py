@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mlproj.model.redaction import ENDPOINT, MASK, SECRET_NAME, without_credentials
+from mlproj.model.redaction import ENDPOINT, MASK, SECRET_NAME, SERVER_TOKEN, without_credentials
 
 _SECRET_VALUE = re.compile(
     r"""
@@ -36,7 +36,7 @@ def looks_secret_value(text: str) -> bool:
     Told by the value alone: parameters named `tokenizer` or `max_tokens` hold no secrets, and a path or a
     hash is none.
     """
-    return any(form.search(text) is not None for form in (_SECRET_VALUE, ENDPOINT))
+    return any(form.search(text) is not None for form in (_SECRET_VALUE, ENDPOINT, SERVER_TOKEN))
 
 
 def looks_secret_name(name: str) -> bool:

@@ -11,12 +11,15 @@ from collections.abc import Callable
 
 from .answers import Answers
 from .exchange import PLAIN, Answer, Refused
-from .requests import LONGEST_HEAD, Bounds, read_body, read_head
+from .requests import LONGEST_HEAD, Head, read_body, read_head
 
 MOST_CLIENTS = 1000
 IDLE_S = 75.0
 """So long a connection stays on which nothing comes."""
-LARGE_AT_ONCE = 4
+LARGE_AT_ONCE = 2
+"""So many bodies that take room are in here at the same time; others wait for theirs to be taken."""
+BODY_S = 600.0
+"""So long a body may take to arrive."""
 GRACE_S = 10.0
 """So long what is being answered may still take when the server is to stop."""
 _LINGER_S = 2.0
@@ -41,7 +44,7 @@ class Listening:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_reader(alive, stop.set)
-        self._bounds = Bounds(self._most, asyncio.Semaphore(LARGE_AT_ONCE))
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         server = await asyncio.start_server(self._client, sock=listener, limit=LONGEST_HEAD, backlog=1024)
         ready()
         await stop.wait()
@@ -79,17 +82,16 @@ class Listening:
         """One request with its answer; whether another may follow."""
         idle = asyncio.get_running_loop().call_later(IDLE_S, writer.transport.abort)
         try:
-            head = await read_head(reader)
+            head = await read_head(reader, self._most)
             idle.cancel()
             if head is None or self._stopping:
                 return False
             self._busy.add(writer)
-            request = await read_body(reader, writer, head, self._bounds)
-            if request is None:
+            answer = await self._answer(reader, writer, head)
+            if answer is None:
                 return False
-            answer = await self._answers.answer(request)
-            lasts = request.lasts and not self._stopping
-            writer.write(_rendered(answer, lasts=lasts, bare=request.method == "HEAD"))
+            lasts = head.request.lasts and not self._stopping
+            writer.write(_rendered(answer, lasts=lasts, bare=head.request.method == "HEAD"))
             await writer.drain()
             return lasts
         except Refused as refused:
@@ -99,6 +101,20 @@ class Listening:
         finally:
             idle.cancel()
             self._busy.discard(writer)
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head
+    ) -> Answer | None:
+        """None where the body does not come. Raises Refused."""
+        async with contextlib.AsyncExitStack() as room:
+            if not head.is_small:
+                await room.enter_async_context(self._large)
+            slow = asyncio.get_running_loop().call_later(BODY_S, writer.transport.abort)
+            try:
+                request = await read_body(reader, writer, head, self._most)
+            finally:
+                slow.cancel()
+            return None if request is None else await self._answers.answer(request)
 
     async def _linger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.TimeoutError, ConnectionError, OSError):

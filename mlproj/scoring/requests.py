@@ -11,7 +11,7 @@ from .exchange import PLAIN, Answer, Refused, Request
 LONGEST_HEAD = 64 * 1024
 LONGEST_LINE = 1024
 SMALL = 1024 * 1024
-"""Bytes of a body that is read at once; of larger ones only a few are read at the same time."""
+"""Bytes of a body that takes no room worth speaking of."""
 _PIECE = 1024 * 1024
 _PATIENCE_S = 30.0
 """A piece of a body that takes longer does not come any more."""
@@ -22,13 +22,6 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(;.*)?")
 
 
-class Bounds(NamedTuple):
-    """`most` is the size of a body in bytes, `large` lets in those that are not small."""
-
-    most: int
-    large: asyncio.Semaphore
-
-
 class Head(NamedTuple):
     """A request without its body, which has `length` bytes, or comes in chunks."""
 
@@ -36,34 +29,36 @@ class Head(NamedTuple):
     length: int
     is_chunked: bool
 
+    @property
+    def is_small(self) -> bool:
+        return not self.is_chunked and self.length <= SMALL
 
-async def read_head(reader: asyncio.StreamReader) -> Head | None:
-    """The beginning of the next request; None where the connection ended before one. Raises Refused."""
+
+async def read_head(reader: asyncio.StreamReader, most: int) -> Head | None:
+    """The beginning of the next request, whose body may have `most` bytes; None where the connection ended
+    before one. Raises Refused."""
     try:
-        return _read_head(await reader.readuntil(b"\r\n\r\n"))
+        head = _read_head(await reader.readuntil(b"\r\n\r\n"))
     except asyncio.IncompleteReadError:
         return None
     except asyncio.LimitOverrunError:
         raise _refused(431, "the header of the request is too long") from None
+    if head.length > most:
+        raise _too_large(most)
+    return head
 
 
 async def read_body(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head, bounds: Bounds
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head, most: int
 ) -> Request | None:
-    """The whole request; None where the rest of it does not come. Raises Refused."""
+    """The whole request, of `most` bytes at most; None where the rest of it does not come. Raises Refused."""
     request, length, is_chunked = head
     if not length and not is_chunked:
         return request
-    if length > bounds.most:
-        raise _too_large(bounds.most)
     if request.headers.get("expect", "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
-        if not is_chunked and length <= SMALL:
-            return request._replace(body=await _piece(reader, length))
-        async with bounds.large:
-            body = _chunks(reader, bounds.most) if is_chunked else _pieces(reader, length)
-            return request._replace(body=await body)
+        return request._replace(body=await (_chunks(reader, most) if is_chunked else _pieces(reader, length)))
     except (asyncio.IncompleteReadError, asyncio.TimeoutError):
         return None
 

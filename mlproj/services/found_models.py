@@ -55,7 +55,7 @@ class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
         return (*self.run.job.inputs, *(() if self.run.outcome is None else self.run.outcome.reads))
 
 
-class Search(msgspec.Struct, frozen=True, kw_only=True):
+class ModelSearch(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of whom: `store` is None where there is none."""
 
     request: RunRequest
@@ -65,7 +65,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def found_model(search: Search) -> Iterator[FoundModel]:
+def found_model(search: ModelSearch) -> Iterator[FoundModel]:
     """The model that the request's URI names, for the length of the `with`: a path, or an address.
 
     Raises DataError where there is none, SpecError for a description that cannot be read, StoreError.
@@ -97,7 +97,7 @@ def found_model(search: Search) -> Iterator[FoundModel]:
         )
 
 
-def _tracked(uri: str, search: Search) -> Tracked:
+def _tracked(uri: str, search: ModelSearch) -> Tracked:
     """What the store knows of an address; nothing where a server, or nobody, keeps it."""
     if search.store is None or not is_tracked(uri) or configured_server(search.request, silent) is not None:
         return Tracked()
@@ -108,7 +108,7 @@ def _tracked(uri: str, search: Search) -> Tracked:
         return Tracked()
 
 
-def _brought(uri: str, search: Search, folder: Path) -> Path:
+def _brought(uri: str, search: ModelSearch, folder: Path) -> Path:
     if is_tracked(uri):
         caller = search.request.caller
         checkout = Checkout(directory=caller, root=caller, uri=uri)

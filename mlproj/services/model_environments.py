@@ -26,7 +26,7 @@ from mlproj.model.events import Ended, Report, Started
 from mlproj.model.run import EnvironmentState, Run
 from mlproj.ports import Environment, Resolving, RunStore
 from mlproj.process import patched
-from mlproj.services.found_models import FoundModel, Search
+from mlproj.services.found_models import FoundModel, ModelSearch
 from mlproj.services.occupancy import in_use
 from mlproj.spec import environment_for, read_project
 
@@ -50,7 +50,7 @@ class Entered(msgspec.Struct, frozen=True, kw_only=True):
     descriptors: tuple[int, ...] = ()
 
 
-def wanted(found: FoundModel, search: Search) -> Wanted:
+def wanted(found: FoundModel, search: ModelSearch) -> Wanted:
     """Raises UsageError, SpecError, DataError and EnvironmentFailed."""
     manager = search.request.environment_manager
     is_ours = found.description is None and found.run is not None and found.run.job is not None
@@ -67,7 +67,7 @@ def wanted(found: FoundModel, search: Search) -> Wanted:
     return Wanted(specification=specification)
 
 
-def locked(wanted: Wanted, found: FoundModel, search: Search) -> tuple[Environment, LockedEnvironment]:
+def locked(wanted: Wanted, found: FoundModel, search: ModelSearch) -> tuple[Environment, LockedEnvironment]:
     """Decides its content. Raises EnvironmentFailed."""
     environment = search.tools.environments(wanted.specification)
     resolving = Resolving(
@@ -80,7 +80,7 @@ def locked(wanted: Wanted, found: FoundModel, search: Search) -> tuple[Environme
 
 
 @contextlib.contextmanager
-def entered(found: FoundModel, search: Search) -> Iterator[Entered]:
+def entered(found: FoundModel, search: ModelSearch) -> Iterator[Entered]:
     """The model's environment, built and held for the length of the `with`. Raises EnvironmentFailed."""
     environment, decided = locked(wanted(found, search), found, search)
     with in_use(search.tools.cache, decided.key) as descriptors:

@@ -14,7 +14,7 @@ from mlproj.model.environment import ImageState, LockedEnvironment
 from mlproj.model.events import Report
 from mlproj.model.run import EnvironmentState
 from mlproj.ports import Package
-from mlproj.services.found_models import FoundModel, Search, found_model
+from mlproj.services.found_models import FoundModel, ModelSearch, found_model
 from mlproj.services.interrupts import interruptible
 from mlproj.services.locking import environment_state
 from mlproj.services.model_environments import locked, wanted
@@ -69,7 +69,7 @@ class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
     environment: EnvironmentState
 
 
-def build_image(search: Search, makers: ImageMakers, name: str, base: str | None) -> BuiltImage:
+def build_image(search: ModelSearch, makers: ImageMakers, name: str, base: str | None) -> BuiltImage:
     """Has the image made, on the `base` image or that of the model's Python. Raises DataError,
     EnvironmentFailed."""
     with interruptible(), found_model(search) as found, search.tools.workplace() as folder:

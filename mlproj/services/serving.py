@@ -13,7 +13,7 @@ from mlproj.errors import DataError, EnvironmentFailed, Interrupted, UsageError
 from mlproj.model.digest import plain
 from mlproj.model.events import Ended, Started
 from mlproj.process import attend
-from mlproj.services.found_models import FoundModel, Search, found_model
+from mlproj.services.found_models import FoundModel, ModelSearch, found_model
 from mlproj.services.interrupts import interruptible
 from mlproj.services.model_environments import Entered, entered
 from mlproj.version import __version__
@@ -43,7 +43,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
 
 
-def serve(search: Search, terms: Terms) -> None:
+def serve(search: ModelSearch, terms: Terms) -> None:
     """Answers for the model until somebody asks for the end. Raises DataError, EnvironmentFailed, and
     UsageError for a port that is not to be had."""
     arguments = (
@@ -67,7 +67,7 @@ def serve(search: Search, terms: Terms) -> None:
         raise _failed(code, reason, found)
 
 
-def predict(search: Search, prediction: Prediction) -> None:
+def predict(search: ModelSearch, prediction: Prediction) -> None:
     """Scores a file. Raises DataError for input that the model does not take, and EnvironmentFailed."""
     arguments: tuple[str, ...] = ("--kind", prediction.kind)
     for option, path in (("--input", prediction.source), ("--output", prediction.target)):

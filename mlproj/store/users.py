@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from mlproj.access_ports import KnownUser
 from mlproj.errors import AlreadyThere, NotFound, UsageError
-from mlproj.model.access import CALLS_ITSELF, User
+from mlproj.model.access import User
+from mlproj.model.redaction import CALLS_ITSELF
 from mlproj.store.folder import FolderStore
 from mlproj.store.server_tables import permissions, tokens, users
 from mlproj.store.tables import runs

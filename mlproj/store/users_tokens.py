@@ -10,8 +10,9 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from mlproj.access_ports import KnownToken
 from mlproj.errors import NotFound
-from mlproj.model.access import CALLS_ITSELF, Level, Token, User
+from mlproj.model.access import Level, Token, User
 from mlproj.model.digest import Digest
+from mlproj.model.redaction import CALLS_ITSELF
 from mlproj.store.server_tables import tokens, users
 from mlproj.store.tables import runs
 from mlproj.store.tracking.engine import Database, storable

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from mlproj.model.tracking import Batch
+from mlproj.store.opening import open_store
+from mlproj.store.tracking.opening import open_tracking
 from tests.mlflow_clients import LINES, ClientPython
 from tests.mlflow_servers import mlflow_server
 from tests.moving.conftest import Make, Told, call, endpoint, told_by
@@ -19,7 +26,7 @@ FEW = 6
 
 def mlproj(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mlproj", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
 
 
 def move(source: str, store: Path, *options: str, folder: Path) -> Told:
@@ -59,6 +66,8 @@ def test_a_client_is_told_the_same_here_as_there(
     assert here == there
     assert moved["runs"] == {"new": len(there["runs"]), "changed": 0, "same": 0}
     verify(store, tmp_path)
+    shown = mlproj("show", "rich", "--store", store, folder=tmp_path)
+    assert (shown.returncode, "imported from" in shown.stdout) == (0, True), shown.stderr
 
     again = move(KINDS[kind], store, folder=folder)
     counted = [again[each] for each in ("runs", "models", "traces", "registered_models", "versions")]
@@ -97,3 +106,81 @@ def test_the_same_history_from_its_server_and_from_its_database_is_one(
     assert second["untaken"] == []
     assert second["runs"] == {"new": 0, "changed": 0, "same": first["runs"]["new"]}
     assert (second["files"], second["points"], second["versions"]["new"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_what_changed_there_since_is_added_and_what_changed_here_stays(
+    line: str, client_python: ClientPython, tmp_path: Path
+) -> None:
+    python, store = client_python(line), tmp_path / "store"
+    call(python, "history.py", KINDS["database"], 0, "files", folder=tmp_path)
+    first = move(KINDS["database"], store, folder=tmp_path)
+    call(python, "changing.py", KINDS["database"], folder=tmp_path)
+    rich = change_here(store)
+    second = move(KINDS["database"], store, folder=tmp_path)
+    assert second["untaken"] == []
+    assert second["runs"] == {"new": 1, "changed": 4, "same": first["runs"]["new"] - 4}
+    there = as_here(told_by(python, KINDS["database"], tmp_path, tmp_path / "there"))
+    there["runs"][rich]["tags"]["mine"] = "added here"
+    with endpoint(store) as uri:
+        here = told_by(python, uri, tmp_path, tmp_path / "here")
+    assert here == there
+    verify(store, tmp_path)
+    third = move(KINDS["database"], store, folder=tmp_path)
+    assert third["runs"] == {"new": 0, "changed": 0, "same": first["runs"]["new"] + 1}
+    assert third["versions"]["changed"] == third["registered_models"]["changed"] == third["files"] == 0
+
+
+def change_here(store: Path) -> str:
+    """Gives the run that is called `rich` a tag, here alone; its id."""
+    opened = open_store(store, create=False)
+    with contextlib.closing(opened), contextlib.closing(open_tracking(opened)) as tracking:
+        run_id = opened.find("rich").run_id
+        tracking.runs.log(run_id, Batch(tags=(("mine", "added here"),)))
+    return run_id
+
+
+@pytest.mark.timeout(1200)
+def test_a_thousand_runs_move_in_though_they_are_stopped_again_and_again(
+    made: Make, client_python: ClientPython, tmp_path: Path
+) -> None:
+    line, store = "2.22", tmp_path / "store"
+    folder = made(line, KINDS["database"], 1000)
+    for count in (50, 400):
+        kill_after(count, store, folder)
+        verify(store, tmp_path)
+    moved = move(KINDS["database"], store, folder=folder)
+    assert moved["untaken"] == []
+    there = as_here(told_by(client_python(line), KINDS["database"], folder, tmp_path / "there"))
+    assert len(there["runs"]) > 1000 > moved["runs"]["new"] > 0
+    assert moved["runs"]["new"] + moved["runs"]["same"] == len(there["runs"])
+    with endpoint(store) as uri:
+        here = told_by(client_python(line), uri, folder, tmp_path / "here")
+    assert here == there
+    verify(store, tmp_path)
+    again = move(KINDS["database"], store, folder=folder)
+    assert again["runs"] == {"new": 0, "changed": 0, "same": len(there["runs"])}
+    assert (again["points"], again["files"]) == (0, 0)
+
+
+def kill_after(count: int, store: Path, folder: Path) -> None:
+    """Begins to bring the history in, and kills that when so many runs have arrived."""
+    command = [sys.executable, "-m", "mlproj", "import-mlflow", KINDS["database"], "--store", str(store)]
+    moving = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 120
+    while arrived(store) < count:
+        assert moving.poll() is None and time.monotonic() < end, "nothing to stop any more"
+        time.sleep(0.05)
+    moving.send_signal(signal.SIGKILL)
+    moving.wait(30)
+
+
+def arrived(store: Path) -> int:
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{(store / 'store.db').as_uri()}?mode=ro", uri=True)
+        ) as database:
+            found: int = database.execute("SELECT count(*) FROM runs").fetchone()[0]
+            return found
+    except sqlite3.Error:
+        return 0

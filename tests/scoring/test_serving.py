@@ -53,7 +53,7 @@ def address(
     client_python: ClientPython, models: Models, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     log = tmp_path_factory.mktemp("serving") / "log"
-    with serving(program(client_python("3"), models("3"), "--most", "1000000"), log) as found:
+    with serving(program(client_python("3"), models("3"), "--most", "3000000"), log) as found:
         yield found
 
 
@@ -74,7 +74,7 @@ def address(
         (b"POST /invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n", 400),
         (b"POST /invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n", 413),
         (b"POST /invocations HTTP/1.1\r\nConnection: close\r\n\r\n", 415),
-        (head(2_000_000) + b"x" * 2_000_000, 413),
+        (head(4_000_000) + b"x" * 4_000_000, 413),
         (head(10**14), 413),
         (head(len(ROWS)) + ROWS, 200),
     ],
@@ -89,6 +89,21 @@ def test_a_body_may_come_in_chunks_and_by_and_by(address: str) -> None:
         pieces = (ROWS[start : start + 7] for start in range(0, len(ROWS), 7))
         told = pool.request("POST", f"{address}/invocations", body=pieces, headers=JSON, chunked=True)
     assert told.status == 200 and told.json()["predictions"] == pytest.approx([1.0])
+
+
+def test_large_bodies_are_taken_too_a_few_at_a_time(address: str) -> None:
+    rows = 200_000
+    body = b"a,b,c\n" + b"1.0,1,u\n" * rows
+
+    def client(_: int) -> int:
+        with urllib3.PoolManager(retries=False, timeout=300) as pool:
+            told = pool.request(
+                "POST", f"{address}/invocations", body=body, headers={"content-type": "text/csv"}
+            )
+        return len(told.json()["predictions"])
+
+    with ThreadPoolExecutor(4) as crowd:
+        assert list(crowd.map(client, range(4))) == [rows] * 4
 
 
 def test_who_asks_whether_to_go_on_is_told_so(address: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mlproj.model.access import CALLS_ITSELF
+from mlproj.model.redaction import CALLS_ITSELF
 
 _TOKEN = re.compile(rf"{CALLS_ITSELF}(?P<id>[0-9a-f]{{16}})_[\w\-]{{20,200}}", re.ASCII)
 _LONGEST = 2000

@@ -9,6 +9,8 @@ import pytest
 
 from mlproj.errors import StoreError
 from mlproj.model.access import Deed
+from mlproj.model.redaction import without_credentials
+from mlproj.provenance.redaction import looks_secret_value
 from mlproj.server.auth import links
 from mlproj.server.auth.credentials import ByPassword, ByToken, shown
 from mlproj.server.auth.gate import Identity
@@ -152,3 +154,10 @@ def test_deeds_wait_for_a_database_that_is_away() -> None:
     trail.close()
     assert sum(deed.times for deed in book.written if deed.thing == "a") == 2
     assert sum(deed.times for deed in book.written if deed.thing == "b") == 1
+
+
+def test_a_token_is_told_by_its_form_wherever_it_stands() -> None:
+    for text in (TOKEN, f"export MLFLOW_TRACKING_TOKEN={TOKEN}", f"https://host/t/{TOKEN}/api"):
+        assert TOKEN not in without_credentials(text) and looks_secret_value(text)
+    for text in ("mlproj_version", "mlproj_0123456789abcdef", TOKEN.replace("mlproj", "other")):
+        assert without_credentials(text) == text and not looks_secret_value(text)
