@@ -19,6 +19,7 @@
     │   └── NoRoom               the disk is full
     ├── OutputError          5   standard output cannot be written
     ├── NotReproduced        6
+    ├── NotPromoted          6   rules that do not hold of what was to be put into Production
     └── Altered              7   a record, blob or chain that is not what was sealed
 
     KeyboardInterrupt
@@ -154,6 +155,10 @@ class OutputError(MlprojError):
 
 
 class NotReproduced(MlprojError):
+    exit_code = 6
+
+
+class NotPromoted(MlprojError):
     exit_code = 6
 
 

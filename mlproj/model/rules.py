@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from mlproj.model.tolerance import EXACT, Tolerance
@@ -42,3 +44,11 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     holds: bool
     told: str
+
+
+Sees = Callable[[str], bool]
+"""Whether somebody may read the run of an id: what nobody may tell them of it must not follow from a rule."""
+
+
+def sees_all(run_id: str) -> bool:
+    return True

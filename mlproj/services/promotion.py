@@ -13,19 +13,24 @@ from mlproj.exports.dsse import Verifier
 from mlproj.model.digest import Digest
 from mlproj.model.entries import read_amendment
 from mlproj.model.logged import number_of
-from mlproj.model.moment import seconds_of
+from mlproj.model.moment import now, seconds_of
 from mlproj.model.record import ATTESTED, EntryKind
-from mlproj.model.rules import Check, Reproduced, Rules
+from mlproj.model.registry import ModelVersion
+from mlproj.model.rules import Check, Reproduced, Rules, Sees, sees_all
 from mlproj.model.run import Run
 from mlproj.ports import RunStore
 from mlproj.services.attestation import check_envelope
+from mlproj.services.own_tracked import made_by
 from mlproj.services.reproduce import VERDICT
+from mlproj.spec.rules import read_rules
+from mlproj.tracking_ports import Tracking
 
-_NO_RUN = "the store holds no run that made the model"
+_NO_RUN = "the store holds no run that made the model, or none that you may read"
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be put into Production, by the run that made it, and what is there now; `now` is RFC 3339.
+    Whoever asks `sees` some runs.
 
     The run is None where the store holds none: the version is of a model that was saved outside any run.
     """
@@ -33,6 +38,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     run: Run | None
     current: Run | None
     now: str
+    sees: Sees = sees_all
 
 
 def checks(
@@ -60,7 +66,7 @@ def _asked(
 ) -> Iterator[tuple[str, Callable[[Run], tuple[bool, str]]]]:
     reproduced = rules.reproduced
     if reproduced is not None:
-        yield _told(reproduced), lambda run: _reproduced(reproduced, run, store, candidate.now)
+        yield _told(reproduced), lambda run: _reproduced(reproduced, run, store, candidate)
     if rules.source_clean:
         yield "the source was clean", _clean
     if rules.inputs_declared:
@@ -75,11 +81,39 @@ def _metrics(run: Run) -> dict[str, float]:
 
 
 def run_of(store: RunStore, run_id: str | None) -> Run | None:
-    """The run that made a version, where the store holds it."""
+    """The run of that id, where the store holds it."""
     try:
-        return None if not run_id else store.find(run_id)
+        run = None if not run_id else store.find(run_id)
     except RunNotFound:
         return None
+    # What is asked for may be a name as well, and is what somebody says.
+    return run if run is not None and run.run_id == run_id else None
+
+
+def judge(
+    store: RunStore,
+    tracking: Tracking,
+    text: str,
+    version: ModelVersion,
+    current: ModelVersion | None,
+    sees: Sees,
+) -> tuple[Check, ...]:
+    """How the rules in a text fare for a version. What counts is the run that its files are of, whatever was
+    said when it was made. Raises SpecError."""
+    candidate = Candidate(
+        run=_maker(store, tracking, version, sees),
+        current=None if current is None else _maker(store, tracking, current, sees),
+        now=now(),
+        sees=sees,
+    )
+    return checks(read_rules(text, "the rules"), candidate, store)
+
+
+def _maker(store: RunStore, tracking: Tracking, version: ModelVersion, sees: Sees) -> Run | None:
+    run_id = made_by(version.source, tracking, store.root)
+    if run_id is None or version.run_id not in (None, "", run_id) or not sees(run_id):
+        return None
+    return run_of(store, run_id)
 
 
 def _told(rule: Reproduced) -> str:
@@ -87,7 +121,7 @@ def _told(rule: Reproduced) -> str:
     return f"the run was reproduced as {rule.grade}{when}"
 
 
-def _reproduced(rule: Reproduced, run: Run, store: RunStore, now: str) -> tuple[bool, str]:
+def _reproduced(rule: Reproduced, run: Run, store: RunStore, candidate: Candidate) -> tuple[bool, str]:
     best = "nobody reproduced the run"
     for entry in store.entries(EntryKind.AMENDMENT):
         try:
@@ -97,17 +131,16 @@ def _reproduced(rule: Reproduced, run: Run, store: RunStore, now: str) -> tuple[
             grade, again = Grade(amendment.content["verdict"]), store.find(amendment.run_id)
         except (ValueError, KeyError, RunNotFound):
             continue
-        age = seconds_of(now) - seconds_of(entry.time)
+        age = seconds_of(candidate.now) - seconds_of(entry.time)
+        named = f"the run `{again.name}`" if candidate.sees(again.run_id) else "a run"
         if not _same(run, again):
-            best = (
-                f"the run `{again.name}` was done with something else on purpose, and came out {grade.value}"
-            )
+            best = f"{named} was done with something else on purpose, and came out {grade.value}"
         elif not (grade is Grade.IDENTICAL or (grade is Grade.EQUIVALENT and rule.grade == grade.value)):
-            best = f"the run `{again.name}` came out {grade.value}"
+            best = f"{named} came out {grade.value}"
         elif rule.within is not None and age > rule.within:
-            best = f"the run `{again.name}` came out {grade.value}, {age / 86400:.1f} days ago"
+            best = f"{named} came out {grade.value}, {age / 86400:.1f} days ago"
         else:
-            return True, f"the run `{again.name}` came out {grade.value} on {entry.time[:10]}"
+            return True, f"{named} came out {grade.value} on {entry.time[:10]}"
     return False, best
 
 
