@@ -35,6 +35,7 @@ from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
     from mlproj.model.lineage import Lineage
+    from mlproj.remote.registrar import FarRegistrar
     from mlproj.server.access import Application
     from mlproj.server.auth.entrance import Entrance, OpenEntrance
     from mlproj.server.described import Described
@@ -219,6 +220,19 @@ def server_at(uri: str, environ: Mapping[str, str]) -> Server:
     """The tracking server at an address. Nobody is asked yet."""
     server: Server = part("remote.server:RemoteServer")(uri, environ)
     return server
+
+
+def far_address(store: str | None, environ: Mapping[str, str]) -> str | None:
+    """The address of the server that has the store which is named, if a server has it."""
+    address: str | None = part("store.locating:address")(store, environ)
+    return address
+
+
+def registrar_at(uri: str, environ: Mapping[str, str]) -> FarRegistrar:
+    """The model registry of the server at an address. Nobody is asked yet."""
+    credentials = part("remote.credentials:read_credentials")(uri, environ)
+    found: FarRegistrar = part("remote.registrar:FarRegistrar")(uri, credentials, environ)
+    return found
 
 
 def server_of(uri: str, environ: Mapping[str, str], given: str | None) -> Server:

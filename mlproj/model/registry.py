@@ -69,6 +69,14 @@ class RunModels(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[ModelVersion, ...] = ()
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a version's files are, and the run and the model that they came from."""
+
+    source: str
+    run_id: str | None = None
+    model_id: str | None = None
+
+
 class By(msgspec.Struct, frozen=True, kw_only=True):
     """Who changes something, and why, as far as they say."""
 
