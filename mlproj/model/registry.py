@@ -132,3 +132,12 @@ class RecordedChange(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     time: str
     change: Change
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a registered model stands: the stage of each version, what its aliases stand for, and its rules."""
+
+    name: str
+    stages: dict[int, str]
+    aliases: dict[str, int]
+    rules: str | None = None

@@ -16,6 +16,7 @@ from mlproj.ports import Digester, Listed, RunStore
 from mlproj.services.contents import Contents, one_by_one
 from mlproj.services.findings import Findings, Problem
 from mlproj.services.noted_folders import folder_problems
+from mlproj.services.registry_standing import registry_problems
 from mlproj.services.walk import BEGINNING, Place, Stretch, Walk, numbered
 
 Further = Callable[[RunStore, Findings], None]
@@ -123,6 +124,9 @@ class _Check:
         whole = self._only is None
         for run_id, message in folder_problems(self._store, self._left, self._contents, whole=whole):
             self._findings.add(run_id, "index.folders", message)
+        if whole:
+            for message in registry_problems(self._store):
+                self._findings.add(None, "registry", message)
         for check in further:
             check(self._store, self._findings)
 
