@@ -34,7 +34,7 @@ MEANINGS: dict[type[errors.MlprojError], str] = {
     errors.ProjectError: "the project's files, source or data; errors that `check` found; not clean",
     errors.EnvironmentFailed: "the environment could not be locked or built; a backend still to come",
     errors.StoreError: "the store or standard output cannot be written, or the store holds no such run",
-    errors.NotReproduced: "a run executed again gave something else",
+    errors.NotReproduced: "a run executed again gave something else; a rule for Production does not hold",
     errors.Altered: "what was recorded is not what was sealed",
 }
 

@@ -20,6 +20,7 @@
     │   └── NoRoom               the disk is full
     ├── OutputError          5   standard output cannot be written
     ├── NotReproduced        6
+    ├── NotPromoted          6   rules that do not hold of what was to be put into Production
     └── Altered              7   a record, blob or chain that is not what was sealed
 
     KeyboardInterrupt
@@ -159,6 +160,10 @@ class OutputError(MlprojError):
 
 
 class NotReproduced(MlprojError):
+    exit_code = 6
+
+
+class NotPromoted(MlprojError):
     exit_code = 6
 
 

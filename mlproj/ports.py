@@ -30,7 +30,7 @@ from mlproj.model.environment import (
 from mlproj.model.events import Report, silent
 from mlproj.model.provenance import Host, InputState, Tracing, Variables
 from mlproj.model.record import Entry, EntryKind
-from mlproj.model.registry import RunModels
+from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Run, Usage
 from mlproj.model.source import Checkout, Snapshot, SourceState
 
@@ -565,6 +565,10 @@ class RunStore(Protocol):
 
     def faults(self) -> tuple[str, ...]:
         """What the database finds wrong with its own pages and indexes; empty where it is sound."""
+        ...
+
+    def registry(self) -> tuple[Standing, ...]:
+        """How the registered models stand, for `verify` to hold against the chain."""
         ...
 
     def experiment_of(self, run_id: str) -> str:

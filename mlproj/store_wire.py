@@ -16,7 +16,7 @@ from mlproj import errors
 from mlproj.lineage_ports import Uses
 from mlproj.model.digest import Digest, as_digest
 from mlproj.model.record import Entry, EntryKind
-from mlproj.model.registry import ModelVersion, RunModels
+from mlproj.model.registry import ModelVersion, RunModels, Standing
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
 from mlproj.model.tracking import LoggedModel
@@ -218,6 +218,7 @@ BRING = Question("runs/bring", Bring, Run)
 ENTRIES = Question("chain/entries", Chain, tuple[Entry, ...])
 HEAD = Question("chain/head", Asked, tuple[int, Digest])
 FAULTS = Question("faults", Asked, tuple[str, ...])
+REGISTRY = Question("registry", Asked, tuple[Standing, ...])
 HAS_SOURCE = Question("leases/source", Source, bool)
 
 MISSING = Question("blobs/missing", Blobs, tuple[Digest, ...])

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mlproj.model.registry import ModelVersion, RegisteredModel, Stage
+from mlproj.model.registry import NOBODY, By, ModelVersion, RecordedChange, RegisteredModel, Stage
+from mlproj.model.rules import Check, Sees, sees_all
 from mlproj.model.search import Search
 from mlproj.model.tracking import (
     Batch,
@@ -178,17 +179,30 @@ class LoggedModels(Protocol):
 
 
 class Registry(Protocol):
-    """Registered models and their versions."""
+    """Registered models and their versions. What changes which there are, where they stand and what they are
+    called is a link of the chain, with who did it and why."""
 
-    def create(self, name: str, *, description: str = "", tags: Pairs = ()) -> RegisteredModel: ...
+    def create(
+        self, name: str, *, description: str = "", tags: Pairs = (), by: By = NOBODY
+    ) -> RegisteredModel: ...
 
     def get(self, name: str) -> RegisteredModel: ...
 
-    def rename(self, name: str, new: str) -> RegisteredModel: ...
+    def rename(self, name: str, new: str, *, by: By = NOBODY) -> RegisteredModel: ...
 
     def describe(self, name: str, description: str) -> RegisteredModel: ...
 
-    def delete(self, name: str) -> None: ...
+    def delete(self, name: str, *, by: By = NOBODY) -> None: ...
+
+    def history(self, name: str) -> Sequence[RecordedChange]:
+        """What was done to the model that has that name, or had it last, the oldest first."""
+        ...
+
+    def rules(self, name: str) -> str | None:
+        """The text of the rules that have to hold of what is put into Production, if there are any."""
+        ...
+
+    def set_rules(self, name: str, text: str | None, *, by: By = NOBODY) -> None: ...
 
     def search(
         self, search: Search, page: Page, *, within: Collection[str] | None = None
@@ -198,9 +212,9 @@ class Registry(Protocol):
 
     def delete_tag(self, name: str, key: str) -> None: ...
 
-    def set_alias(self, name: str, alias: str, version: int) -> None: ...
+    def set_alias(self, name: str, alias: str, version: int, *, by: By = NOBODY) -> None: ...
 
-    def delete_alias(self, name: str, alias: str) -> None: ...
+    def delete_alias(self, name: str, alias: str, *, by: By = NOBODY) -> None: ...
 
     def aliased(self, name: str, alias: str) -> ModelVersion: ...
 
@@ -214,7 +228,7 @@ class Registry(Protocol):
         model_id: str | None = None,
         description: str = "",
         tags: Pairs = (),
-        user: str = "",
+        by: By = NOBODY,
     ) -> ModelVersion: ...
 
     def version(self, name: str, version: int) -> ModelVersion: ...
@@ -222,10 +236,28 @@ class Registry(Protocol):
     def describe_version(self, name: str, version: int, description: str) -> ModelVersion: ...
 
     def transition(
-        self, name: str, version: int, stage: Stage, *, archive_existing: bool, user: str = ""
-    ) -> ModelVersion: ...
+        self,
+        name: str,
+        version: int,
+        stage: Stage,
+        *,
+        archive_existing: bool,
+        further: str | None = None,
+        sees: Sees = sees_all,
+        by: By = NOBODY,
+    ) -> ModelVersion:
+        """Into Production the rules that are kept with the model have to let it, and the `further` ones, as
+        far as somebody can tell who `sees` some runs. Raises NotPromoted where they do not; how each fared is
+        on the record either way."""
+        ...
 
-    def delete_version(self, name: str, version: int) -> None: ...
+    def checks(
+        self, name: str, version: int, *, further: str | None = None, sees: Sees = sees_all
+    ) -> Sequence[Check]:
+        """How each of these rules fares now."""
+        ...
+
+    def delete_version(self, name: str, version: int, *, by: By = NOBODY) -> None: ...
 
     def set_version_tag(self, name: str, version: int, key: str, value: str) -> None: ...
 

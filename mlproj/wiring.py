@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ from mlproj.model.environment import (
 from mlproj.model.events import Report
 from mlproj.model.moment import now
 from mlproj.model.redaction import outer_secrets, without_credentials
+from mlproj.model.registry import ModelVersion
+from mlproj.model.rules import Check, Sees
 from mlproj.moving_ports import Arrivals, History
 from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, Observer, RunStore, Source
 from mlproj.services.request import Tools
@@ -33,6 +35,7 @@ from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:
     from mlproj.model.lineage import Lineage
+    from mlproj.remote.registrar import FarRegistrar
     from mlproj.server.access import Application
     from mlproj.server.auth.entrance import Entrance, OpenEntrance
     from mlproj.server.described import Described
@@ -207,6 +210,7 @@ def endpoint_for(
         movable=movable,
         secrets=secrets,
         reach=reach,
+        user=user_name(),
         unexpected=unexpected,
     )
     return endpoint
@@ -216,6 +220,19 @@ def server_at(uri: str, environ: Mapping[str, str]) -> Server:
     """The tracking server at an address. Nobody is asked yet."""
     server: Server = part("remote.server:RemoteServer")(uri, environ)
     return server
+
+
+def far_address(store: str | None, environ: Mapping[str, str]) -> str | None:
+    """The address of the server that has the store which is named, if a server has it."""
+    address: str | None = part("store.locating:address")(store, environ)
+    return address
+
+
+def registrar_at(uri: str, environ: Mapping[str, str]) -> FarRegistrar:
+    """The model registry of the server at an address. Nobody is asked yet."""
+    credentials = part("remote.credentials:read_credentials")(uri, environ)
+    found: FarRegistrar = part("remote.registrar:FarRegistrar")(uri, credentials, environ)
+    return found
 
 
 def server_of(uri: str, environ: Mapping[str, str], given: str | None) -> Server:
@@ -228,8 +245,22 @@ def server_of(uri: str, environ: Mapping[str, str], given: str | None) -> Server
 def tracking_of(store: RunStore) -> Tracking:
     """What a store tracks, for whoever logs to its runs. Raises StoreError for one at a server."""
     _refuse_far(store.address, "what scripts log to a store at a server goes there by MLflow's protocol")
-    tracking: Tracking = part("store.tracking.opening:open_tracking")(store)
+    tracking: Tracking = part("store.tracking.opening:open_tracking")(store, partial(_judge, store))
     return tracking
+
+
+def _judge(
+    store: RunStore,
+    tracking: Tracking,
+    text: str,
+    version: ModelVersion,
+    current: ModelVersion | None,
+    sees: Sees,
+) -> Sequence[Check]:
+    """Whether the rules for what is put into Production hold: asked seldom, so loaded then."""
+    act = part("services.promotion:judge")
+    found: Sequence[Check] = act(store, tracking, text, version, current, sees)
+    return found
 
 
 def artifacts_of(store: RunStore) -> Artifacts:

@@ -1,8 +1,9 @@
-"""`mlproj models`: what a model is, and the answers that it gives in its own environment."""
+"""`mlproj models`: what a model is, where it stands, and the answers that it gives in its own environment."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import msgspec
 import typer
 
 from mlproj import wiring
-from mlproj.cli import options
+from mlproj.cli import options, promoting, registering
 from mlproj.cli.documents import print_document
 from mlproj.cli.pages.mlmodel import model_document, model_page
 from mlproj.cli.sheet import print_sheet
@@ -19,7 +20,9 @@ from mlproj.cli.words import counted
 from mlproj.errors import StoreError, UsageError
 from mlproj.model.digest import plain
 from mlproj.model.events import Report
+from mlproj.model.redaction import STORE_TOKEN
 from mlproj.ports import RunStore
+from mlproj.services.configured import VARIABLE
 from mlproj.services.found_models import ModelSearch, found_model
 from mlproj.services.model_images import build_image
 from mlproj.services.request import RunRequest
@@ -29,7 +32,7 @@ from mlproj.services.serving import serve as serve_model
 from mlproj.settings import size_of
 
 app = typer.Typer(
-    help="Look at models, serve them, and make images of them.",
+    help="Look at models, register them, serve them, and make images of them.",
     rich_markup_mode=None,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -136,6 +139,38 @@ def predict(
     return 0
 
 
+@app.command()
+def fetch(
+    model: ModelArgument = None,
+    model_uri: ModelOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Where to put it; else beside its name here."),
+    ] = None,
+    store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
+) -> int:
+    """Copy the files of a model to a folder that is not there yet."""
+    with reporting() as report, found_model(_search(_named(model, model_uri), store, report)) as found:
+        target = wiring.current_folder() / (output or Path(found.place.name))
+        if target.exists():
+            raise UsageError(f"`{target}` is there already", hint="name another folder with `--output`")
+        try:
+            if found.place.is_dir():
+                shutil.copytree(found.place, target)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(found.place, target)
+        except OSError as error:
+            raise UsageError(f"`{target}` cannot be written: {error.strerror}") from error
+        if as_json:
+            document = {"schema": "mlproj/fetched-model/1", "path": str(target), "digest": found.digest}
+            print_document({**document, "size": found.size})
+        else:
+            typer.echo(target)
+    return 0
+
+
 @app.command("build-docker")
 def build_docker(
     model: ModelArgument = None,
@@ -172,6 +207,11 @@ def _named(argument: str | None, option: str | None) -> str:
 
 def _search(uri: str, store: str | None, report: Report, env_manager: str | None = None) -> ModelSearch:
     environ = {**os.environ}
+    far = wiring.far_address(store, environ)
+    if far is not None:
+        # Whoever has the store has its models.
+        token = environ.get(STORE_TOKEN)
+        environ.update({VARIABLE: far, **({"MLFLOW_TRACKING_TOKEN": token} if token else {})})
     request = RunRequest(
         uri=uri, caller=wiring.current_folder(), environ=environ, environment_manager=env_manager
     )
@@ -198,3 +238,7 @@ def _store(given: str | None) -> RunStore | None:
         if given is not None:
             say(f"note: which run made the model is not known: {error.message}")
         return None
+
+
+for _part in (registering.app, promoting.app):
+    app.registered_commands += _part.registered_commands

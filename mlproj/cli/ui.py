@@ -17,6 +17,7 @@ from mlproj.server.access import Grant, Guard
 from mlproj.server.app import create_app
 from mlproj.server.doorway import prepared
 from mlproj.server.serving import Serving
+from mlproj.settings import user_name
 
 ADDRESS = "127.0.0.1"
 _BACKLOG = 128
@@ -40,7 +41,12 @@ def ui(
     listener = _listener(port)
     tracking = wiring.tracking_of(opened)
     application = create_app(
-        tracking, wiring.artifacts_of(opened), proxied=True, store=opened, unexpected=_tell
+        tracking,
+        wiring.artifacts_of(opened),
+        proxied=True,
+        store=opened,
+        user=user_name(),
+        unexpected=_tell,
     )
     wiring.add_pages(application, os.environ)
     serving = Serving(Guard(application, Grant(), token=None), [prepared(listener)])

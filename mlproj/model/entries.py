@@ -1,4 +1,5 @@
-"""The chain's smaller documents: what was added to a run after its seal, and what was taken away, why."""
+"""The chain's smaller documents: what was added to a run after its seal, what was taken away and why, and
+what was done to registered models."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import msgspec
 
 from mlproj.model.digest import Digest
 from mlproj.model.record import decode
+from mlproj.model.registry import Change
 
 AMENDMENT_SCHEMA = "mlproj/amendment/1"
 TOMBSTONE_SCHEMA = "mlproj/tombstone/1"
+REGISTRY_SCHEMA = "mlproj/registry/1"
 RENAMED = "experiment"
 """The kind of an amendment that tells of an experiment's new name: of no run, so its `run_id` is empty."""
 
@@ -54,3 +57,23 @@ def read_tombstone(payload: bytes) -> TombstoneDocument:
     if document.schema != TOMBSTONE_SCHEMA:
         raise ValueError(f"a tombstone of another schema: {document.schema}")
     return document
+
+
+class RegistryDocument(Change, frozen=True, kw_only=True):
+    """What was done to a registered model. Of no run: the entry's `run_id` is empty."""
+
+    schema: str
+
+
+def registry_document(change: Change) -> RegistryDocument:
+    return RegistryDocument(schema=REGISTRY_SCHEMA, **msgspec.structs.asdict(change))
+
+
+def read_registry(payload: bytes) -> Change:
+    """Raises ValueError where the payload tells of no change of the registry."""
+    document = decode(payload, RegistryDocument)
+    if document.schema != REGISTRY_SCHEMA:
+        raise ValueError(f"a change of the registry of another schema: {document.schema}")
+    fields = msgspec.structs.asdict(document)
+    del fields["schema"]
+    return Change(**fields)

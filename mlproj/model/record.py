@@ -40,6 +40,7 @@ class EntryKind(str, Enum):
     AMENDMENT = "amendment"
     TOMBSTONE = "tombstone"
     IMPORT = "import"
+    REGISTRY = "registry"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from enum import Enum
 
 import msgspec
 
+from mlproj.model.rules import Check
 from mlproj.model.tracking import LoggedModel, Pairs
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
@@ -66,3 +67,77 @@ class RunModels(msgspec.Struct, frozen=True, kw_only=True):
 
     used: tuple[UsedModel, ...] = ()
     versions: tuple[ModelVersion, ...] = ()
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a version's files are, and the run and the model that they came from."""
+
+    source: str
+    run_id: str | None = None
+    model_id: str | None = None
+
+
+class By(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changes something, and why, as far as they say."""
+
+    who: str = ""
+    why: str = ""
+
+
+NOBODY = By()
+
+
+class Act(str, Enum):
+    """What was done to a registered model or to a version of it."""
+
+    CREATED = "created"
+    RENAMED = "renamed"
+    DELETED = "deleted"
+    VERSION_CREATED = "version created"
+    VERSION_DELETED = "version deleted"
+    STAGE = "stage"
+    ALIAS_SET = "alias set"
+    ALIAS_REMOVED = "alias removed"
+    RULES_SET = "rules set"
+    RULES_REMOVED = "rules removed"
+    REFUSED = "promotion refused"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that was done: to the model of that name, which is the old one where it was renamed.
+
+    `before` and `after` are what was changed: a name, a stage, the number of the version that an alias stood
+    for, or the text of rules. `with_version` is the version whose arrival in its stage made this one leave
+    it. `checks` are those of the rules that held for a promotion, or did not.
+    """
+
+    model: str
+    act: Act
+    who: str = ""
+    why: str = ""
+    version: int | None = None
+    before: str | None = None
+    after: str | None = None
+    alias: str | None = None
+    with_version: int | None = None
+    source: str | None = None
+    run_id: str | None = None
+    model_id: str | None = None
+    checks: tuple[Check, ...] = ()
+
+
+class RecordedChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change, and where it stands in the chain since when."""
+
+    sequence: int
+    time: str
+    change: Change
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a registered model stands: the stage of each version, what its aliases stand for, and its rules."""
+
+    name: str
+    stages: dict[int, str]
+    aliases: dict[str, int]
+    rules: str | None = None

@@ -144,6 +144,7 @@ class Files(msgspec.Struct, frozen=True):
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
+    model_id: str = ""
     artifact_uri: str = ""
     name: str = ""
 

@@ -7,7 +7,7 @@ import json
 import os
 import ssl
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -93,7 +93,7 @@ class Connection:
         self._manner = manner
         self._pool = _pool(self._base, credentials, environ)
 
-    def get(self, path: str, /, **query: str | None) -> Any:
+    def get(self, path: str, /, **query: str | Sequence[str] | None) -> Any:
         """The JSON that a GET of `path` answers with."""
         with self._answer("GET", self._url(path, query)) as answer:
             return self._read(answer)
@@ -142,10 +142,10 @@ class Connection:
         with self._answer("GET", self._url(path, query)) as answer:
             yield answer.stream(_PIECE)
 
-    def _url(self, path: str, query: Mapping[str, str | None]) -> str:
+    def _url(self, path: str, query: Mapping[str, str | Sequence[str] | None]) -> str:
         where = path if path.startswith("/") else API + path
         given = {name: value for name, value in query.items() if value is not None}
-        return self._base + quote(where) + (f"?{urlencode(given)}" if given else "")
+        return self._base + quote(where) + (f"?{urlencode(given, doseq=True)}" if given else "")
 
     @contextlib.contextmanager
     def _answer(

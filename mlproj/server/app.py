@@ -37,6 +37,7 @@ from mlproj.server.routes import (
     logged_models,
     metrics,
     permissions,
+    promotion,
     registry,
     runs,
     traces,
@@ -61,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
     *logged_models.ROUTES,
     *registry.ROUTES,
     *versions.ROUTES,
+    *promotion.ROUTES,
     *traces.ROUTES,
     *traces_v2.ROUTES,
     *assessments.ROUTES,
@@ -108,16 +110,17 @@ def create_app(
     *,
     proxied: bool = False,
     store: RunStore | None = None,
+    user: str = "",
     unexpected: Callable[[Exception], None] = lambda error: None,
 ) -> Described:
     """The application over one store. With `proxied`, clients are told to send artifacts through it; with
-    `store`, it also keeps whole runs.
+    `store`, it also keeps whole runs. `user` is who calls, where nobody has to say that.
 
     `unexpected` hears of bugs, which clients only learn the kind of.
     """
     app = Described("mlproj tracking", __version__)
     app.add_schemas(_schemas)
-    maker = _Maker(tracking, files, proxied, store)
+    maker = _Maker(tracking, files, proxied, store, user)
     # Pages are added to an application by whoever wants them, and work at the same desk.
     app.state.desk = maker.desk
     for route in ROUTES:
@@ -168,11 +171,14 @@ def _described_page(kind: str, **extra: Any) -> dict[str, Any]:
 class _Maker:
     """Makes handlers that take the request alone."""
 
-    def __init__(self, tracking: Tracking, files: Artifacts, proxied: bool, store: RunStore | None) -> None:
+    def __init__(
+        self, tracking: Tracking, files: Artifacts, proxied: bool, store: RunStore | None, user: str
+    ) -> None:
         self._tracking = tracking
         self._files = files
         self._proxied = proxied
         self._store = store
+        self._user = user
 
     def desk(self, request: Request) -> Desk:
         view, scope = request.scope.get(VIEW), request.scope
@@ -187,6 +193,7 @@ class _Maker:
             store=self._store,
             caller=scope.get(CALLER, _ANYBODY),
             users=scope.get(USERS),
+            user=self._user,
         )
 
     def handler(self, route: Route) -> Handler:

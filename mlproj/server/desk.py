@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from mlproj.access_ports import Users
 from mlproj.errors import UsageError
+from mlproj.model.registry import By
 from mlproj.model.tracking import Experiment, LoggedModel, TrackedRun
 from mlproj.ports import RunStore
 from mlproj.server import places
@@ -21,6 +22,8 @@ from mlproj.tracking_ports import Artifacts, Tracking
 
 Thing = TypeVar("Thing", Experiment, TrackedRun, LoggedModel)
 
+_LONGEST_WHY = 5000
+
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """One caller's view. With `proxied`, artifacts go through the server, and not through a shared folder.
@@ -28,7 +31,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     `link` tells of a method and a path by which address the caller can make that request, with what lets it
     in, and `address` where it reaches the server without that. `store` holds whole runs, where the server is
     one for those too. `tracking` and `artifacts` show and change no more than the caller may; what is done
-    through `store` has to ask `caller` itself. `users` are those of the server's store.
+    through `store` has to ask `caller` itself. `users` are those of the server's store. Where nobody has to
+    say who they are, `user` is who is taken for it.
     """
 
     tracking: Tracking
@@ -40,6 +44,13 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     store: RunStore | None = None
     caller: Caller = Anybody()
     users: Users | None = None
+    user: str = ""
+
+    def by(self, why: str | None = None) -> By:
+        """Who changes something, and why they say they do."""
+        if why is not None and len(why) > _LONGEST_WHY:
+            raise UsageError(f"a reason has {_LONGEST_WHY} characters at most")
+        return By(who=self.caller.name or self.user, why=why or "")
 
     def addressed(self, thing: Thing) -> Thing:
         """With the address of its artifacts as this server's clients reach them."""

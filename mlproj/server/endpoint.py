@@ -39,7 +39,8 @@ class Endpoint:
     run goes to the experiment that a script names in which no hook can run, and with False its script is led
     to the run's own. With `reach` the script is in a container: it calls the name there, and has artifacts
     through us. With `relay` that answers what is asked, and nothing is opened here. Like the token, `secrets`
-    are in nothing that is kept. `unexpected` hears of bugs, and of what could not be opened.
+    are in nothing that is kept. `user` is whose run it is. `unexpected` hears of
+    bugs, and of what could not be opened.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Endpoint:
         movable: bool | None = None,
         secrets: tuple[str, ...] = (),
         reach: Reach | None = None,
+        user: str = "",
         unexpected: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         self.token = token_urlsafe(24)
@@ -65,6 +67,7 @@ class Endpoint:
         self._movable = movable
         self._reach = reach or Reach(address=_ADDRESS, name=_ADDRESS)
         self._proxied = reach is not None
+        self._user = user
         self._unexpected = unexpected
         listener = socket.create_server((self._reach.address, 0), backlog=_BACKLOG)
         self._port: int = listener.getsockname()[1]
@@ -144,7 +147,11 @@ class Endpoint:
             tracking = self._open_tracking()
             held.callback(tracking.close)
             app = _part("app:create_app")(
-                tracking, self._open_artifacts(), proxied=self._proxied, unexpected=self._unexpected
+                tracking,
+                self._open_artifacts(),
+                proxied=self._proxied,
+                user=self._user,
+                unexpected=self._unexpected,
             )
         grant = Grant(self._run_id, self._owns, movable=self._movable, secrets=self._secrets)
         guarded = Guard(app, grant, token=self.token, hosts=LOOPBACK | {self._reach.name})

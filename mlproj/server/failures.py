@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mlproj.errors import AlreadyThere, Busy, MlprojError, NotFound, UsageError
+from mlproj.errors import AlreadyThere, Busy, MlprojError, NotFound, NotPromoted, SpecError, UsageError
 
 INVALID = "INVALID_PARAMETER_VALUE"
 MISSING = "RESOURCE_DOES_NOT_EXIST"
@@ -14,6 +14,7 @@ DENIED = "PERMISSION_DENIED"
 UNKNOWN_CALLER = "UNAUTHENTICATED"
 INTERNAL = "INTERNAL_ERROR"
 TOO_MANY = "REQUEST_LIMIT_EXCEEDED"
+AGAINST_RULES = "INVALID_STATE"
 NOT_NOW = "TEMPORARILY_UNAVAILABLE"
 """Clients try again for minutes, which is what a database that is started anew asks for."""
 
@@ -24,6 +25,8 @@ STATUS = {
     DENIED: 403,
     MISSING: 404,
     NO_ENDPOINT: 404,
+    # MLflow's own status for it is 500, which clients take for a fault that may pass.
+    AGAINST_RULES: 409,
     TOO_MANY: 429,
     INTERNAL: 500,
     NOT_NOW: 503,
@@ -69,8 +72,10 @@ def told(error: MlprojError) -> Failure:
             return Failure(MISSING, message)
         case AlreadyThere():
             return Failure(TAKEN, message)
-        case UsageError():
+        case UsageError() | SpecError():
             return Failure(INVALID, message)
+        case NotPromoted():
+            return Failure(AGAINST_RULES, message)
         case Busy():
             return Failure(NOT_NOW, message)
         case _:

@@ -6,10 +6,8 @@ import posixpath
 import re
 from urllib.parse import unquote, urlsplit
 
-import msgspec
-
 from mlproj.errors import NotFound
-from mlproj.model.registry import PROMPT_TAG
+from mlproj.model.registry import PROMPT_TAG, Origin
 from mlproj.server import places
 from mlproj.server.desk import Desk
 from mlproj.server.failures import Failure, invalid
@@ -21,14 +19,6 @@ _REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d{1,18})|@(?
 _MOST_COPIES = 100
 _OF_PROMPTS = ("dummy-source", "prompt-template")
 """What clients name as the source of a prompt's version, which has no files."""
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a version's files are, and the run and the model that they came from."""
-
-    source: str
-    run_id: str | None = None
-    model_id: str | None = None
 
 
 def lineage(desk: Desk, asked: CreateModelVersion) -> Origin:

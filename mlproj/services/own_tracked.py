@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from mlproj.errors import DataError, NotFound, UsageError
+from mlproj.errors import DataError, MlprojError, NotFound, UsageError
 from mlproj.model.registry import ModelVersion
 from mlproj.ports import RunStore
 from mlproj.services.artifacts import artifacts, get_artifact
@@ -46,6 +47,31 @@ def find_tracked(uri: str, tracking: Tracking) -> Tracked:
             continue
         return msgspec.structs.replace(_at(uri, tracking), version=version)
     raise DataError(f"`{uri}` leads from one version of a model to another, and to no files")
+
+
+def made_by(uri: str, tracking: Tracking, root: Path) -> str | None:
+    """The run of the store in the folder `root` that the files at an address are of, if they are one's."""
+    try:
+        tracked = find_tracked(uri, tracking)
+    except MlprojError:
+        return None
+    if tracked.run_id is not None or tracked.elsewhere is None:
+        return tracked.run_id
+    match _below(tracked.elsewhere, root):
+        case ["runs", run_id, "artifacts", *_]:
+            return run_id
+        case ["models", model_id, "artifacts", *_]:
+            with contextlib.suppress(NotFound):
+                return tracking.models.get(model_id).source_run_id
+    return None
+
+
+def _below(path: str, root: Path) -> list[str]:
+    """The parts of a path below a folder; none where it is not, or there may be a way out of it."""
+    place = PurePosixPath(path)
+    if ".." in place.parts or not place.is_relative_to(root):
+        return []
+    return list(place.relative_to(root).parts)
 
 
 def version_of(asked: ModelUri, registry: Registry) -> ModelVersion:

@@ -16,6 +16,7 @@ from mlproj.ports import Digester, Listed, RunStore
 from mlproj.services.contents import Contents, one_by_one
 from mlproj.services.findings import Findings, Problem
 from mlproj.services.noted_folders import folder_problems
+from mlproj.services.registry_standing import registry_problems
 from mlproj.services.walk import BEGINNING, Place, Stretch, Walk, numbered
 
 Further = Callable[[RunStore, Findings], None]
@@ -146,6 +147,9 @@ class _Check:
         whole = self._only is None
         for run_id, message in folder_problems(self._store, self._left, self._contents, whole=whole):
             self._findings.add(run_id, "index.folders", message)
+        if whole:
+            for message in registry_problems(self._store):
+                self._findings.add(None, "registry", message)
 
     def _parts(self, stack: contextlib.ExitStack) -> list[_Part]:
         """The chain in parts, the first of which is ours, each other one with its walker, which has begun."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from mlproj.model.digest import Digest, is_canonical
-from mlproj.model.entries import read_amendment, read_tombstone
+from mlproj.model.entries import read_amendment, read_registry, read_tombstone
 from mlproj.model.record import (
     GENESIS,
     Entry,
@@ -170,6 +170,9 @@ class Walk:
                 owner = read_amendment(payload).run_id
             case EntryKind.TOMBSTONE:
                 owner = read_tombstone(payload).run_id
+            case EntryKind.REGISTRY:
+                read_registry(payload)
+                owner = ""
         if owner != entry.run_id:
             self._findings.add_of(entry, "record", f"belongs to run `{owner}`")
         if run is not None:

@@ -23,7 +23,7 @@ from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
 from mlproj.model.record import Entry, EntryKind, blobs_added, blobs_of, encode, seal_document
-from mlproj.model.registry import RunModels
+from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Imported, Run, Status
 from mlproj.model.source import SourceState
 from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
@@ -39,7 +39,7 @@ from mlproj.store.indexes import read_indexes
 from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
 from mlproj.store.machine import Machine
-from mlproj.store.models import read_models
+from mlproj.store.models import read_models, read_standings
 from mlproj.store.place import Place
 from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
@@ -259,6 +259,10 @@ class FolderStore:
     def faults(self) -> tuple[str, ...]:
         with self._looking():
             return reading.read_faults(self._connection)
+
+    def registry(self) -> tuple[Standing, ...]:
+        with self._looking():
+            return read_standings(self._connection)
 
     def experiment_of(self, run_id: str) -> str:
         with self._looking():

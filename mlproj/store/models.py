@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mlproj.model.registry import ModelVersion, RunModels, UsedModel
+from mlproj.model.registry import ModelVersion, RunModels, Standing, UsedModel
 from mlproj.model.tracking import LoggedModel
 from mlproj.store.connection import Connection
 from mlproj.store.needless import MARK
@@ -108,3 +108,24 @@ def _model(root: Path, row: dict[str, Any]) -> LoggedModel:
 
 def _told(root: Path, written: str) -> str:
     return f"{root.as_uri()}/{written[len(MARK) :]}" if written.startswith(MARK) else written
+
+
+def read_standings(connection: Connection) -> tuple[Standing, ...]:
+    """How each registered model stands."""
+    stages: dict[int, dict[int, str]] = {}
+    aliases: dict[int, dict[str, int]] = {}
+    for model, version, stage in connection.execute(
+        "SELECT model, version, stage FROM model_versions"
+    ).fetchall():
+        stages.setdefault(model, {})[version] = stage
+    of_alias = "SELECT model, alias, version FROM registered_model_aliases"
+    for model, alias, version in connection.execute(of_alias).fetchall():
+        aliases.setdefault(model, {})[alias] = version
+    named = (
+        "SELECT m.id, m.name, r.text FROM registered_models m"
+        " LEFT JOIN registered_model_rules r ON r.model = m.id ORDER BY m.name"
+    )
+    return tuple(
+        Standing(name=name, stages=stages.get(model, {}), aliases=aliases.get(model, {}), rules=rules)
+        for model, name, rules in connection.execute(named).fetchall()
+    )

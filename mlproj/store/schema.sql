@@ -61,6 +61,8 @@ CREATE TABLE destinations ( id INTEGER NOT NULL, url TEXT NOT NULL, mark VARCHAR
 CREATE TABLE artifacts ( place VARCHAR(64) NOT NULL, owner VARCHAR(160) NOT NULL, path TEXT NOT NULL, digest VARCHAR(71) NOT NULL, size BIGINT NOT NULL, written_ms BIGINT NOT NULL, PRIMARY KEY (place) );
 CREATE INDEX artifacts_by_owner ON artifacts (owner);
 CREATE INDEX artifacts_by_digest ON artifacts (digest);
+CREATE TABLE registry_entries ( model VARCHAR(256) NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (model, sequence), FOREIGN KEY(sequence) REFERENCES entries (sequence) );
+CREATE TABLE registered_model_rules ( model INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (model), FOREIGN KEY(model) REFERENCES registered_models (id) );
 INSERT INTO chain (id, sequence, link) VALUES (1, 0, 'sha256:0000000000000000000000000000000000000000000000000000000000000000');
 INSERT INTO experiments (id, name, created) VALUES (0, 'Default', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
 INSERT INTO alembic_version (version_num) VALUES ('0005');

@@ -194,6 +194,22 @@ model_version_tags = Table(
     ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),
 )
 
+# Which entries of the chain tell of the registered model that has, or had, a name.
+registry_entries = Table(
+    "registry_entries",
+    metadata,
+    Column("model", String(256), primary_key=True),
+    Column("sequence", Whole, ForeignKey("entries.sequence"), primary_key=True, autoincrement=False),
+)
+
+# What has to hold of a version that is put into Production: the text of the file that says so.
+registered_model_rules = Table(
+    "registered_model_rules",
+    metadata,
+    Column("model", Whole, ForeignKey("registered_models.id"), primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+)
+
 traces = Table(
     "traces",
     metadata,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlproj.errors import AlreadyThere, NotFound, UsageError
-from mlproj.model.registry import ModelVersion, Stage
+from mlproj.model.registry import By, ModelVersion, Stage
 from mlproj.model.tracking import Page
 from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
@@ -146,7 +146,7 @@ def test_a_version_keeps_where_it_came_from(registry: Registry) -> None:
         model_id="m-1",
         description="first",
         tags=(("k", "v"),),
-        user="ada",
+        by=By(who="ada"),
     )
     assert version == registry.version("wine", 1)
     assert (version.source, version.run_id, version.run_link) == ("file:///model", "f" * 32, "http://here")

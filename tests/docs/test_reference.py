@@ -12,7 +12,7 @@ import pytest
 
 from docs import generate
 from mlproj import errors
-from mlproj.model.entries import AmendmentDocument, TombstoneDocument
+from mlproj.model.entries import AmendmentDocument, RegistryDocument, TombstoneDocument
 from mlproj.model.plan import Plan
 from mlproj.model.project import ParameterType
 from mlproj.model.record import Entry, ImportDocument, RecordDocument
@@ -24,7 +24,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("example_projects/*/**/*.md")),
 ]
-SEALED = (RecordDocument, Entry, AmendmentDocument, TombstoneDocument, ImportDocument, Plan)
+SEALED = (RecordDocument, Entry, AmendmentDocument, TombstoneDocument, RegistryDocument, ImportDocument, Plan)
 """Where a stored format begins; the nouns they hold are found from their fields."""
 
 

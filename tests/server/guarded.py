@@ -13,7 +13,6 @@ from mlproj.model.access import Level
 from mlproj.server.app import create_app
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
-from mlproj.store.tracking.opening import open_tracking
 from tests.server.calling import Caller, served
 from tests.server.conftest import files_of
 
@@ -57,7 +56,7 @@ def guarded(folder: Path, *, default: Level = Level.NONE) -> Iterator[Guarded]:
         held.callback(users.close)
         for name, password in PASSWORDS.items():
             users.accounts.add(name, password=password, admin=name == "root")
-        tracking = open_tracking(store)
+        tracking = wiring.tracking_of(store)
         held.callback(tracking.close)
         app = create_app(tracking, files_of(store), proxied=True, store=store, unexpected=bugs.append)
         entrance = wiring.entrance_for(store, app, default=default, unexpected=bugs.append)

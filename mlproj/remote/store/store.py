@@ -17,7 +17,7 @@ from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
 from mlproj.model.events import Note, Report, silent
 from mlproj.model.record import Entry, EntryKind, blobs_of, seal_document
-from mlproj.model.registry import RunModels
+from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
 from mlproj.ports import BlobStore, Housekeeper, Lease, Listed, RunQuery
@@ -191,6 +191,10 @@ class FarStore:
 
     def faults(self) -> tuple[str, ...]:
         found: tuple[str, ...] = self._line.ask(wire.FAULTS, wire.Asked())
+        return found
+
+    def registry(self) -> tuple[Standing, ...]:
+        found: tuple[Standing, ...] = self._line.ask(wire.REGISTRY, wire.Asked())
         return found
 
     def experiment_of(self, run_id: str) -> str:

@@ -11,10 +11,12 @@ from mlproj.server.pages.safety import without_token
 from mlproj.server.pages.visit import Answer, GoTo, Page, Visit
 from mlproj.server.reading import from_query
 from mlproj.server.route import Route
-from mlproj.server.routes import experiments, registry, runs, versions
+from mlproj.server.routes import experiments, promotion, registry, runs, versions
 
 BACK = "back"
 """The field of a form that says where to go on."""
+
+_OPTIONAL = ("why", "rules")
 
 _CHANGED = {
     f"2.0/mlflow/{path}"
@@ -45,7 +47,14 @@ _CHANGED = {
         "model-versions/delete-tag",
     )
 }
-_ROUTES = (*experiments.ROUTES, *runs.ROUTES, *registry.ROUTES, *versions.ROUTES)
+_OURS = {f"{promotion.OURS}/models/rules"}
+_ROUTES = (
+    *experiments.ROUTES,
+    *runs.ROUTES,
+    *registry.ROUTES,
+    *versions.ROUTES,
+    *promotion.ROUTES,
+)
 _ELSEWHERE: Mapping[str, Callable[[Mapping[str, str]], str]] = {
     # Where something is that has been made just now, or is called otherwise since.
     "registered-models/create": lambda form: f"/models/{quote(form['name'], safe='')}",
@@ -58,6 +67,8 @@ def _act(route: Route, name: str, visit: Visit) -> Answer:
     back = form.pop(BACK, "/")
     if not back.startswith("/") or back.startswith(("//", "/\\")):
         raise invalid("a form leads back to a page of this server")
+    # An empty field is one that nobody filled in.
+    form = {key: value for key, value in form.items() if value or key not in _OPTIONAL}
     route.act(visit.desk, from_query(list(form.items()), route.asked))
     return GoTo(path=_ELSEWHERE[name](form) if name in _ELSEWHERE else back)
 
@@ -66,8 +77,8 @@ def _pages() -> tuple[Page, ...]:
     """A page for each change. What has one path for several methods is told apart by the method's name."""
     pages = []
     for route in _ROUTES:
-        if route.path in _CHANGED and route.method != "GET":
-            name = route.path.removeprefix("2.0/mlflow/")
+        if route.path in _CHANGED | _OURS and route.method != "GET":
+            name = route.path.removeprefix("2.0/mlflow/").removeprefix("2.0/mlproj/")
             name = f"{name}/{route.method.lower()}" if name.endswith("/alias") else name
             pages.append(Page(path=f"/change/{name}", act=partial(_act, route, name), method="POST"))
     return tuple(pages)

@@ -33,7 +33,14 @@ def show_model(visit: Visit) -> Answer:
         Search(where=where), Part(limit=_MOST_VERSIONS)
     )
     ordered = sorted(versions, key=lambda version: -version.version)
-    values = {"model": model, "versions": ordered, "more": token is not None, **_rights(visit, model.name)}
+    values = {
+        "model": model,
+        "versions": ordered,
+        "more": token is not None,
+        "rules": visit.desk.tracking.registry.rules(model.name),
+        "changes": tuple(reversed(visit.desk.tracking.registry.history(model.name))),
+        **_rights(visit, model.name),
+    }
     return Shown(template="model.html", values=values)
 
 
@@ -46,7 +53,14 @@ def show_version(visit: Visit) -> Answer:
             run = visit.run(version.run_id)
         except NotFound:
             run = None
-    values = {"version": version, "run": run, "stages": list(Stage), **_rights(visit, version.name)}
+    checks = visit.desk.tracking.registry.checks(version.name, number)
+    values = {
+        "version": version,
+        "run": run,
+        "stages": list(Stage),
+        "checks": checks,
+        **_rights(visit, version.name),
+    }
     return Shown(template="version.html", values=values)
 
 

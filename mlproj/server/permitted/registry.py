@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from mlproj.errors import AlreadyThere
 from mlproj.model.absent import no_version
 from mlproj.model.access import Kind, Level
-from mlproj.model.registry import ModelVersion, RegisteredModel, Stage
+from mlproj.model.registry import NOBODY, By, ModelVersion, RecordedChange, RegisteredModel, Stage
+from mlproj.model.rules import Check, Sees, sees_all
 from mlproj.model.search import Search
 from mlproj.model.tracking import Page, Pairs
 from mlproj.server.permitted.rights import Rights
@@ -21,10 +22,12 @@ class PermittedRegistry:
         self._inner = inner
         self._rights = rights
 
-    def create(self, name: str, *, description: str = "", tags: Pairs = ()) -> RegisteredModel:
+    def create(
+        self, name: str, *, description: str = "", tags: Pairs = (), by: By = NOBODY
+    ) -> RegisteredModel:
         self._rights.make()
         try:
-            made = self._inner.create(name, description=description, tags=tags)
+            made = self._inner.create(name, description=description, tags=tags, by=by)
         except AlreadyThere as error:
             raise self._taken(name, error) from error
         self._rights.caller.made(Kind.MODEL, name)
@@ -35,10 +38,10 @@ class PermittedRegistry:
         self._rights.registered(Level.READ, name)
         return self._inner.get(name)
 
-    def rename(self, name: str, new: str) -> RegisteredModel:
+    def rename(self, name: str, new: str, *, by: By = NOBODY) -> RegisteredModel:
         self._rights.registered(Level.EDIT, name)
         try:
-            renamed = self._inner.rename(name, new)
+            renamed = self._inner.rename(name, new, by=by)
         except AlreadyThere as error:
             raise self._taken(new, error) from error
         self._rights.caller.users.rights.renamed(Kind.MODEL, name, new)
@@ -48,10 +51,23 @@ class PermittedRegistry:
         self._rights.registered(Level.EDIT, name)
         return self._inner.describe(name, description)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, by: By = NOBODY) -> None:
         self._rights.registered(Level.MANAGE, name)
-        self._inner.delete(name)
+        self._inner.delete(name, by=by)
         self._rights.caller.users.rights.gone(Kind.MODEL, name)
+
+    def history(self, name: str) -> Sequence[RecordedChange]:
+        self._rights.registered(Level.READ, name)
+        return self._inner.history(name)
+
+    def rules(self, name: str) -> str | None:
+        self._rights.registered(Level.READ, name)
+        return self._inner.rules(name)
+
+    def set_rules(self, name: str, text: str | None, *, by: By = NOBODY) -> None:
+        """Whoever may put versions into Production may not say by which rules."""
+        self._rights.registered(Level.MANAGE, name)
+        self._inner.set_rules(name, text, by=by)
 
     def search(
         self, search: Search, page: Page, *, within: Collection[str] | None = None
@@ -66,13 +82,13 @@ class PermittedRegistry:
         self._rights.registered(Level.EDIT, name)
         self._inner.delete_tag(name, key)
 
-    def set_alias(self, name: str, alias: str, version: int) -> None:
+    def set_alias(self, name: str, alias: str, version: int, *, by: By = NOBODY) -> None:
         self._version(Level.EDIT, name, version)
-        self._inner.set_alias(name, alias, version)
+        self._inner.set_alias(name, alias, version, by=by)
 
-    def delete_alias(self, name: str, alias: str) -> None:
+    def delete_alias(self, name: str, alias: str, *, by: By = NOBODY) -> None:
         self._rights.registered(Level.EDIT, name)
-        self._inner.delete_alias(name, alias)
+        self._inner.delete_alias(name, alias, by=by)
 
     def aliased(self, name: str, alias: str) -> ModelVersion:
         self._rights.registered(Level.READ, name)
@@ -88,7 +104,7 @@ class PermittedRegistry:
         model_id: str | None = None,
         description: str = "",
         tags: Pairs = (),
-        user: str = "",
+        by: By = NOBODY,
     ) -> ModelVersion:
         """It may name what its maker cannot read, as it may what is elsewhere: nothing is read through it."""
         self._rights.registered(Level.EDIT, name)
@@ -100,7 +116,7 @@ class PermittedRegistry:
             model_id=model_id,
             description=description,
             tags=tags,
-            user=self._rights.caller.name or user,
+            by=by,
         )
 
     def version(self, name: str, version: int) -> ModelVersion:
@@ -112,14 +128,36 @@ class PermittedRegistry:
         return self._inner.describe_version(name, version, description)
 
     def transition(
-        self, name: str, version: int, stage: Stage, *, archive_existing: bool, user: str = ""
+        self,
+        name: str,
+        version: int,
+        stage: Stage,
+        *,
+        archive_existing: bool,
+        further: str | None = None,
+        sees: Sees = sees_all,
+        by: By = NOBODY,
     ) -> ModelVersion:
         self._version(Level.EDIT, name, version)
-        return self._inner.transition(name, version, stage, archive_existing=archive_existing, user=user)
+        return self._inner.transition(
+            name,
+            version,
+            stage,
+            archive_existing=archive_existing,
+            further=further,
+            sees=self._rights.sees_run,
+            by=by,
+        )
 
-    def delete_version(self, name: str, version: int) -> None:
+    def checks(
+        self, name: str, version: int, *, further: str | None = None, sees: Sees = sees_all
+    ) -> Sequence[Check]:
+        self._version(Level.READ, name, version)
+        return self._inner.checks(name, version, further=further, sees=self._rights.sees_run)
+
+    def delete_version(self, name: str, version: int, *, by: By = NOBODY) -> None:
         self._version(Level.MANAGE, name, version)
-        self._inner.delete_version(name, version)
+        self._inner.delete_version(name, version, by=by)
 
     def set_version_tag(self, name: str, version: int, key: str, value: str) -> None:
         self._version(Level.EDIT, name, version)

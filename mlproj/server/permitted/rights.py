@@ -109,6 +109,12 @@ class Rights:
     def may_read(self, kind: Kind, thing: str) -> bool:
         return self._caller.may(Level.READ, kind, thing)
 
+    def sees_run(self, run_id: str) -> bool:
+        try:
+            return self.may_read(Kind.EXPERIMENT, self._inner.runs.experiment_of(run_id))
+        except NotFound:
+            return False
+
     def _within(
         self,
         noun: str,

@@ -11,6 +11,8 @@ from mlproj.server.failures import invalid
 from mlproj.server.route import Route, delete, get, patch, post
 from mlproj.server.wire.registry import (
     CreateRegisteredModel,
+    DeleteAlias,
+    DeleteRegisteredModel,
     DeleteRegisteredModelTag,
     GetLatestVersions,
     NamedAlias,
@@ -38,7 +40,9 @@ _STAGES = {stage.value.lower(): stage for stage in Stage}
 def create(desk: Desk, asked: CreateRegisteredModel) -> OneRegisteredModel:
     limits.model_name(asked.name)
     tags = limits.pairs(pairs(asked.tags), limits.REGISTRY_TAG_VALUE)
-    made = desk.tracking.registry.create(asked.name, description=asked.description, tags=tags)
+    made = desk.tracking.registry.create(
+        asked.name, description=asked.description, tags=tags, by=desk.by(asked.why)
+    )
     return OneRegisteredModel(registered_model=told_registered_model(made))
 
 
@@ -50,7 +54,7 @@ def fetch(desk: Desk, asked: NamedModel) -> OneRegisteredModel:
 
 def rename(desk: Desk, asked: RenameRegisteredModel) -> OneRegisteredModel:
     limits.model_name(asked.new_name)
-    renamed = desk.tracking.registry.rename(asked.name, asked.new_name)
+    renamed = desk.tracking.registry.rename(asked.name, asked.new_name, by=desk.by(asked.why))
     return OneRegisteredModel(registered_model=told_registered_model(renamed))
 
 
@@ -59,8 +63,8 @@ def update(desk: Desk, asked: UpdateRegisteredModel) -> OneRegisteredModel:
     return OneRegisteredModel(registered_model=told_registered_model(described))
 
 
-def remove(desk: Desk, asked: NamedModel) -> Empty:
-    desk.tracking.registry.delete(asked.name)
+def remove(desk: Desk, asked: DeleteRegisteredModel) -> Empty:
+    desk.tracking.registry.delete(asked.name, by=desk.by(asked.why))
     return Empty()
 
 
@@ -90,13 +94,14 @@ def delete_tag(desk: Desk, asked: DeleteRegisteredModelTag) -> Empty:
 
 def set_alias(desk: Desk, asked: SetAlias) -> Empty:
     limits.alias_to_set(asked.alias)
-    desk.tracking.registry.set_alias(asked.name, asked.alias, limits.version(asked.version))
+    version = limits.version(asked.version)
+    desk.tracking.registry.set_alias(asked.name, asked.alias, version, by=desk.by(asked.why))
     return Empty()
 
 
-def delete_alias(desk: Desk, asked: NamedAlias) -> Empty:
+def delete_alias(desk: Desk, asked: DeleteAlias) -> Empty:
     limits.alias(asked.alias)
-    desk.tracking.registry.delete_alias(asked.name, asked.alias)
+    desk.tracking.registry.delete_alias(asked.name, asked.alias, by=desk.by(asked.why))
     return Empty()
 
 
@@ -126,7 +131,7 @@ ROUTES: tuple[Route, ...] = (
     post("registered-models/create", CreateRegisteredModel, OneRegisteredModel, create),
     post("registered-models/rename", RenameRegisteredModel, OneRegisteredModel, rename),
     patch("registered-models/update", UpdateRegisteredModel, OneRegisteredModel, update),
-    delete("registered-models/delete", NamedModel, Empty, remove),
+    delete("registered-models/delete", DeleteRegisteredModel, Empty, remove),
     get("registered-models/get", NamedModel, OneRegisteredModel, fetch),
     get("registered-models/search", SearchRegisteredModels, RegisteredModels, search),
     # What clients before MLflow 2 call where nothing is searched for.
@@ -136,6 +141,6 @@ ROUTES: tuple[Route, ...] = (
     post("registered-models/set-tag", SetRegisteredModelTag, Empty, set_tag),
     delete("registered-models/delete-tag", DeleteRegisteredModelTag, Empty, delete_tag),
     post("registered-models/alias", SetAlias, Empty, set_alias),
-    delete("registered-models/alias", NamedAlias, Empty, delete_alias),
+    delete("registered-models/alias", DeleteAlias, Empty, delete_alias),
     get("registered-models/alias", NamedAlias, OneVersion, aliased),
 )

@@ -16,7 +16,7 @@ from mlproj.model.bundle import ATTACHED
 from mlproj.model.entries import read_amendment
 from mlproj.model.index import index_of
 from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
-from mlproj.model.registry import RunModels
+from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Amendment, Run
 from mlproj.ports import Listed
 from mlproj.server.routes import store_contents, store_garbage
@@ -188,6 +188,11 @@ def faults(view: View, asked: wire.Asked) -> tuple[str, ...]:
     return view.store.faults()
 
 
+def registry(view: View, asked: wire.Asked) -> tuple[Standing, ...]:
+    view.refuse_others("how all registered models stand")
+    return view.store.registry()
+
+
 ROUTES: tuple[StoreRoute, ...] = (
     StoreRoute(wire.BEGIN, begin),
     StoreRoute(wire.SEAL, seal),
@@ -208,6 +213,7 @@ ROUTES: tuple[StoreRoute, ...] = (
     StoreRoute(wire.ENTRIES, entries),
     StoreRoute(wire.HEAD, head),
     StoreRoute(wire.FAULTS, faults),
+    StoreRoute(wire.REGISTRY, registry),
     *(StoreRoute(question, act) for question, act in store_contents.ANSWERS),
     *(StoreRoute(question, act) for question, act in store_garbage.ANSWERS),
 )

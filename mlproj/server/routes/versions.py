@@ -10,6 +10,7 @@ from mlproj.server.routes.registry import stage_of
 from mlproj.server.sources import lineage, storage
 from mlproj.server.wire.registry import (
     CreateModelVersion,
+    DeleteModelVersion,
     DeleteModelVersionTag,
     DownloadUri,
     NamedVersion,
@@ -40,6 +41,7 @@ def create(desk: Desk, asked: CreateModelVersion) -> OneVersion:
         model_id=origin.model_id,
         description=asked.description,
         tags=tags,
+        by=desk.by(asked.why),
     )
     return OneVersion(model_version=told_version(made))
 
@@ -61,12 +63,13 @@ def transition(desk: Desk, asked: TransitionModelVersionStage) -> OneVersion:
         limits.version(asked.version),
         stage_of(asked.stage),
         archive_existing=asked.archive_existing_versions,
+        by=desk.by(asked.why),
     )
     return OneVersion(model_version=told_version(moved))
 
 
-def remove(desk: Desk, asked: NamedVersion) -> Empty:
-    desk.tracking.registry.delete_version(asked.name, limits.version(asked.version))
+def remove(desk: Desk, asked: DeleteModelVersion) -> Empty:
+    desk.tracking.registry.delete_version(asked.name, limits.version(asked.version), by=desk.by(asked.why))
     return Empty()
 
 
@@ -99,7 +102,7 @@ ROUTES: tuple[Route, ...] = (
     post("model-versions/create", CreateModelVersion, OneVersion, create),
     patch("model-versions/update", UpdateModelVersion, OneVersion, update),
     post("model-versions/transition-stage", TransitionModelVersionStage, OneVersion, transition),
-    delete("model-versions/delete", NamedVersion, Empty, remove),
+    delete("model-versions/delete", DeleteModelVersion, Empty, remove),
     get("model-versions/get", NamedVersion, OneVersion, fetch),
     get("model-versions/search", SearchModelVersions, Versions, search),
     get("model-versions/get-download-uri", NamedVersion, DownloadUri, download_uri),

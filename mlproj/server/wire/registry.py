@@ -1,4 +1,7 @@
-"""The model registry on the wire. A version's number is text there."""
+"""The model registry on the wire. A version's number is text there.
+
+`why` is ours: MLflow's servers pass it over.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,21 @@ class CreateRegisteredModel(Request, frozen=True, kw_only=True):
     name: Named
     description: str = ""
     tags: tuple[Pair, ...] = ()
+    why: str | None = None
 
 
 class NamedModel(Request, frozen=True, kw_only=True):
-    """Get, delete."""
-
     name: Named
+
+
+class DeleteRegisteredModel(NamedModel, frozen=True, kw_only=True):
+    why: str | None = None
 
 
 class RenameRegisteredModel(Request, frozen=True, kw_only=True):
     name: Named
     new_name: Named
+    why: str | None = None
 
 
 class UpdateRegisteredModel(Request, frozen=True, kw_only=True):
@@ -55,6 +62,7 @@ class SetAlias(Request, frozen=True, kw_only=True):
     name: Named
     alias: Named
     version: Named
+    why: str | None = None
 
 
 class NamedAlias(Request, frozen=True, kw_only=True):
@@ -62,6 +70,10 @@ class NamedAlias(Request, frozen=True, kw_only=True):
 
     name: Named
     alias: Named
+
+
+class DeleteAlias(NamedAlias, frozen=True, kw_only=True):
+    why: str | None = None
 
 
 class CreateModelVersion(Request, frozen=True, kw_only=True):
@@ -72,6 +84,7 @@ class CreateModelVersion(Request, frozen=True, kw_only=True):
     run_link: str | None = None
     description: str = ""
     model_id: str | None = None
+    why: str | None = None
 
 
 class NamedVersion(Request, frozen=True, kw_only=True):
@@ -81,6 +94,10 @@ class NamedVersion(Request, frozen=True, kw_only=True):
     version: Named
 
 
+class DeleteModelVersion(NamedVersion, frozen=True, kw_only=True):
+    why: str | None = None
+
+
 class UpdateModelVersion(NamedVersion, frozen=True, kw_only=True):
     description: str | None = None
 
@@ -88,6 +105,7 @@ class UpdateModelVersion(NamedVersion, frozen=True, kw_only=True):
 class TransitionModelVersionStage(NamedVersion, frozen=True, kw_only=True):
     stage: Named
     archive_existing_versions: bool = False
+    why: str | None = None
 
 
 class SetModelVersionTag(NamedVersion, frozen=True, kw_only=True):

@@ -96,7 +96,8 @@ class StoredArrivals:
 
     def registered(self, model: RegisteredModel, versions: Sequence[ModelVersion]) -> TakenModel:
         with self._database.writing() as connection:
-            return add_registered(connection, self._database.root, model, versions)
+            now = self._database.now()
+            return add_registered(connection, self._database.root, model, versions, now)
 
     def address(self, kind: str, name: str) -> str:
         root = self._database.root

@@ -157,10 +157,15 @@ def raw(connection: Connection) -> PlainConnection:
 def held(connection: Connection, statement: Select[Any], *, shared: bool = False) -> Select[Any]:
     """The statement with its rows held until the transaction ends, by a writer: nobody else changes them
     meanwhile, and where they are not `shared`, nobody else holds them."""
-    if not connection.get_execution_options().get(_WRITES, False):
+    if not writes(connection):
         return statement
     # With `key_share` rows that name these by a foreign key may still be added.
     return statement.with_for_update(read=shared, key_share=not shared)
+
+
+def writes(connection: Connection) -> bool:
+    """Whether the connection is a writer's."""
+    return bool(connection.get_execution_options().get(_WRITES, False))
 
 
 def root_of(connection: Connection) -> Path:
@@ -208,5 +213,4 @@ def _opener(root: Path, *, writable: bool) -> Callable[[], sqlite3.Connection]:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes(connection) else "BEGIN")

@@ -10,20 +10,29 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, s
 from sqlalchemy.exc import IntegrityError
 
 from mlproj.errors import AlreadyThere, UsageError
-from mlproj.model.registry import PROMPT_TAG, RegisteredModel
+from mlproj.model.registry import NOBODY, PROMPT_TAG, Act, By, Change, RecordedChange, RegisteredModel
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page, Pairs
 from mlproj.store.tracking import prompts
 from mlproj.store.tracking.engine import storable
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
+from mlproj.store.tracking.registering import history_of
 from mlproj.store.tracking.searching import Columns, Detail, Last
-from mlproj.store.tracking.version_rows import aliases_of, latest_of, model_row, named_among, touch_model
+from mlproj.store.tracking.version_rows import (
+    aliases_of,
+    latest_of,
+    model_row,
+    named_among,
+    rules_of,
+    touch_model,
+)
 from mlproj.store.tracking.versions import StoredVersions
 from mlproj.store.tracking_tables import (
     model_version_tags,
     model_versions,
     registered_model_aliases,
+    registered_model_rules,
     registered_model_tags,
     registered_models,
 )
@@ -42,9 +51,11 @@ _COLUMNS = Columns(
 class StoredRegistry(StoredVersions):
     """The `Registry` of a store."""
 
-    def create(self, name: str, *, description: str = "", tags: Pairs = ()) -> RegisteredModel:
+    def create(
+        self, name: str, *, description: str = "", tags: Pairs = (), by: By = NOBODY
+    ) -> RegisteredModel:
         _refuse_nameless(name)
-        storable(name, description, *(text for pair in tags for text in pair))
+        storable(name, description, by.who, by.why, *(text for pair in tags for text in pair))
         with self._database.writing() as connection:
             _refuse_taken(connection, name, dict(tags))
             now = self._database.now_ms()
@@ -55,15 +66,16 @@ class StoredRegistry(StoredVersions):
                 raise _taken(name) from error
             (number,) = made.inserted_primary_key or (None,)
             put_pairs(connection, registered_model_tags, {"model": number}, tags)
+            self._record(connection, by, Change(model=name, act=Act.CREATED))
             return _one(connection, name)
 
     def get(self, name: str) -> RegisteredModel:
         with self._database.reading() as connection:
             return _one(connection, name)
 
-    def rename(self, name: str, new: str) -> RegisteredModel:
+    def rename(self, name: str, new: str, *, by: By = NOBODY) -> RegisteredModel:
         _refuse_nameless(new)
-        storable(new)
+        storable(new, by.who, by.why)
         with self._database.writing() as connection:
             model, now = model_row(connection, name), self._database.now_ms()
             if new != name:
@@ -71,6 +83,9 @@ class StoredRegistry(StoredVersions):
             touch_model(connection, model.id, now, name=new)
             of_model = update(model_versions).where(model_versions.c.model == model.id)
             connection.execute(of_model.values(updated_ms=now))
+            if new != name:
+                change = Change(model=name, act=Act.RENAMED, before=name, after=new)
+                self._record(connection, by, change)
             return _one(connection, new)
 
     def describe(self, name: str, description: str) -> RegisteredModel:
@@ -80,10 +95,12 @@ class StoredRegistry(StoredVersions):
             touch_model(connection, model.id, self._database.now_ms(), description=description)
             return _one(connection, name)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, by: By = NOBODY) -> None:
+        storable(by.who, by.why)
         with self._database.writing() as connection:
             model = model_row(connection, name)
             for table in (
+                registered_model_rules,
                 registered_model_aliases,
                 model_version_tags,
                 model_versions,
@@ -91,6 +108,34 @@ class StoredRegistry(StoredVersions):
             ):
                 connection.execute(delete(table).where(table.c.model == model.id))
             connection.execute(delete(registered_models).where(registered_models.c.id == model.id))
+            self._record(connection, by, Change(model=name, act=Act.DELETED))
+
+    def history(self, name: str) -> Sequence[RecordedChange]:
+        with self._database.reading() as connection:
+            found = history_of(connection, name)
+            if not found:
+                # One that is there already tells of nothing where an earlier version made it.
+                _one(connection, name)
+            return found
+
+    def rules(self, name: str) -> str | None:
+        with self._database.reading() as connection:
+            return rules_of(connection, model_row(connection, name).id)
+
+    def set_rules(self, name: str, text: str | None, *, by: By = NOBODY) -> None:
+        storable(text, by.who, by.why)
+        with self._database.writing() as connection:
+            model = model_row(connection, name)
+            before = rules_of(connection, model.id)
+            if text == before:
+                return
+            of_model = registered_model_rules.c.model == model.id
+            connection.execute(delete(registered_model_rules).where(of_model))
+            if text is not None:
+                connection.execute(insert(registered_model_rules).values(model=model.id, text=text))
+            act = Act.RULES_REMOVED if text is None else Act.RULES_SET
+            change = Change(model=name, act=act, before=before, after=text)
+            self._record(connection, by, change)
 
     def search(
         self, search: Search, page: Page, *, within: Collection[str] | None = None

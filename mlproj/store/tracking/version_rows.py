@@ -11,12 +11,13 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, updat
 from mlproj.model.absent import no_registered_model, no_version
 from mlproj.model.registry import ModelVersion, Stage
 from mlproj.store.tracking import addresses
-from mlproj.store.tracking.engine import held
+from mlproj.store.tracking.engine import held, writes
 from mlproj.store.tracking.pairs import pairs_of
 from mlproj.store.tracking_tables import (
     model_version_tags,
     model_versions,
     registered_model_aliases,
+    registered_model_rules,
     registered_models,
 )
 
@@ -98,7 +99,18 @@ def aliases_of(connection: Connection, models: Sequence[int]) -> Mapping[int, tu
     return found
 
 
+def rules_of(connection: Connection, model: int) -> str | None:
+    """The text of the rules that are kept with the registered model."""
+    rules = registered_model_rules.c
+    text: str | None = connection.execute(select(rules.text).where(rules.model == model)).scalar()
+    return text
+
+
 def version_row(connection: Connection, name: str, version: int) -> Row[Any]:
+    """The version's row; to a writer, held with that of its model, which everybody holds first."""
+    if writes(connection):
+        of_name = select(registered_models.c.id).where(registered_models.c.name == name)
+        connection.execute(held(connection, of_name))
     statement = VERSIONS.where(registered_models.c.name == name, model_versions.c.version == version)
     row = connection.execute(held(connection, statement)).first()
     if row is None:

@@ -9,13 +9,16 @@ from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, or_, select, update
 
 from mlproj.errors import NotFound, UsageError
-from mlproj.model.registry import PROMPT_TAG, ModelVersion, Stage
+from mlproj.model.registry import NOBODY, PROMPT_TAG, Act, By, Change, ModelVersion, Stage
+from mlproj.model.rules import Check, Sees, sees_all
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page, Pairs
 from mlproj.store.tracking import addresses, prompts
 from mlproj.store.tracking.engine import Database, storable
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, put_pairs
+from mlproj.store.tracking.promoting import Judge, Judged, judged, refuse_changed
+from mlproj.store.tracking.registering import record
 from mlproj.store.tracking.searching import Columns, Detail, Last
 from mlproj.store.tracking.version_rows import (
     VERSIONS,
@@ -60,8 +63,9 @@ _COLUMNS = Columns(
 class StoredVersions:
     """The part of a store's `Registry` that is about versions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, judge: Judge | None = None) -> None:
         self._database = database
+        self._judge = judge
         source = addresses.searched(database.root, model_versions.c.source)
         self._columns = replace(_COLUMNS, attributes={**_COLUMNS.attributes, "source_path": source})
 
@@ -75,11 +79,12 @@ class StoredVersions:
         model_id: str | None = None,
         description: str = "",
         tags: Pairs = (),
-        user: str = "",
+        by: By = NOBODY,
     ) -> ModelVersion:
         if not source:
             raise UsageError("a version has a source", hint="the address of the model's files")
-        storable(name, source, run_id, run_link, model_id, description, user, *(t for p in tags for t in p))
+        storable(name, source, run_id, run_link, model_id, description, by.who, by.why)
+        storable(*(text for pair in tags for text in pair))
         with self._database.writing() as connection:
             model = model_row(connection, name)
             number, now = model.last_version + 1, self._database.now_ms()
@@ -89,7 +94,7 @@ class StoredVersions:
                 "created_ms": now,
                 "updated_ms": now,
                 "description": description,
-                "user_name": user,
+                "user_name": by.who,
                 "stage": Stage.NONE.value,
                 "source": addresses.kept(self._database.root, source),
                 "run_id": run_id,
@@ -100,6 +105,15 @@ class StoredVersions:
             connection.execute(insert(model_versions).values(**row))
             put_pairs(connection, model_version_tags, {"model": model.id, "version": number}, tags)
             touch_model(connection, model.id, now, last_version=number)
+            change = Change(
+                model=name,
+                act=Act.VERSION_CREATED,
+                version=number,
+                source=row["source"],
+                run_id=run_id,
+                model_id=model_id,
+            )
+            self._record(connection, by, change)
             return one_version(connection, name, number)
 
     def version(self, name: str, version: int) -> ModelVersion:
@@ -114,35 +128,118 @@ class StoredVersions:
             return one_version(connection, name, version)
 
     def transition(
-        self, name: str, version: int, stage: Stage, *, archive_existing: bool, user: str = ""
+        self,
+        name: str,
+        version: int,
+        stage: Stage,
+        *,
+        archive_existing: bool,
+        further: str | None = None,
+        sees: Sees = sees_all,
+        by: By = NOBODY,
     ) -> ModelVersion:
+        storable(further, by.who, by.why)
         if archive_existing and stage not in _ACTIVE:
             raise UsageError(
                 "Model version transition cannot archive existing model versions because "
                 f"'{stage.value}' is not an Active stage. Valid stages are {[s.value for s in _ACTIVE]}"
             )
+        verdict = None
+        if stage is Stage.PRODUCTION:
+            verdict = self._judged(name, version, further, sees)
+            if verdict.broken:
+                self._refuse(verdict, by)
         with self._database.writing() as connection:
             row = version_row(connection, name, version)
-            now = self._database.now_ms()
+            if verdict is not None:
+                refuse_changed(connection, verdict, further)
+            changes = [self._moved(row, stage, verdict)]
             if archive_existing:
-                others = and_(
-                    model_versions.c.model == row.model,
-                    model_versions.c.version != version,
-                    model_versions.c.stage == stage.value,
-                )
-                archived = {"stage": Stage.ARCHIVED.value, "updated_ms": now}
-                connection.execute(update(model_versions).where(others).values(**archived))
+                changes += self._archived(connection, row, stage)
+            now = self._database.now_ms()
             self._change(connection, row, stage=stage.value, updated_ms=now)
             touch_model(connection, row.model, now)
+            self._record(connection, by, *changes)
             return one_version(connection, name, version)
 
-    def delete_version(self, name: str, version: int) -> None:
+    def checks(
+        self, name: str, version: int, *, further: str | None = None, sees: Sees = sees_all
+    ) -> Sequence[Check]:
+        return self._judged(name, version, further, sees).checks
+
+    def _judged(self, name: str, version: int, further: str | None, sees: Sees) -> Judged:
+        with self._database.reading() as connection:
+            asked = judged(connection, name, version, further)
+        return asked.by(self._judge, sees)
+
+    def _moved(self, row: Row[Any], stage: Stage, verdict: Judged | None) -> Change:
+        return Change(
+            model=row.name,
+            act=Act.STAGE,
+            version=row.version,
+            before=row.stage,
+            after=stage.value,
+            run_id=row.run_id,
+            checks=() if verdict is None else verdict.checks,
+        )
+
+    def _archived(self, connection: Connection, row: Row[Any], stage: Stage) -> list[Change]:
+        """Archives the other versions in the stage that a version comes to."""
+        others = and_(
+            model_versions.c.model == row.model,
+            model_versions.c.version != row.version,
+            model_versions.c.stage == stage.value,
+        )
+        numbers = connection.execute(
+            select(model_versions.c.version).where(others).order_by(model_versions.c.version)
+        ).scalars()
+        changes = [
+            Change(
+                model=row.name,
+                act=Act.STAGE,
+                version=number,
+                before=stage.value,
+                after=Stage.ARCHIVED.value,
+                with_version=row.version,
+            )
+            for number in numbers
+        ]
+        archived = {"stage": Stage.ARCHIVED.value, "updated_ms": self._database.now_ms()}
+        connection.execute(update(model_versions).where(others).values(**archived))
+        return changes
+
+    def _refuse(self, verdict: Judged, by: By) -> None:
+        """Writes down that a version was refused, and why. Raises NotPromoted."""
+        with self._database.writing() as connection:
+            row = version_row(connection, verdict.version.name, verdict.version.version)
+            change = Change(
+                model=row.name,
+                act=Act.REFUSED,
+                version=row.version,
+                before=row.stage,
+                after=Stage.PRODUCTION.value,
+                run_id=row.run_id,
+                checks=verdict.checks,
+            )
+            self._record(connection, by, change)
+        raise verdict.refusal
+
+    def _record(self, connection: Connection, by: By, *changes: Change) -> None:
+        said = (replace(change, who=by.who, why=by.why) for change in changes)
+        record(connection, self._database.now(), *said)
+
+    def delete_version(self, name: str, version: int, *, by: By = NOBODY) -> None:
+        storable(by.who, by.why)
         with self._database.writing() as connection:
             row = version_row(connection, name, version)
             for table in (registered_model_aliases, model_version_tags, model_versions):
                 of_version = and_(table.c.model == row.model, table.c.version == version)
                 connection.execute(delete(table).where(of_version))
             touch_model(connection, row.model, self._database.now_ms())
+            change = Change(
+                model=name, act=Act.VERSION_DELETED, version=version, before=row.stage, run_id=row.run_id
+            )
+            self._record(connection, by, change)
 
     def set_version_tag(self, name: str, version: int, key: str, value: str) -> None:
         storable(key, value)
@@ -170,25 +267,46 @@ class StoredVersions:
             rows, token = found(connection, statement, replace(search, where=where), columns, page)
             return read_versions(connection, rows), token
 
-    def set_alias(self, name: str, alias: str, version: int) -> None:
+    def set_alias(self, name: str, alias: str, version: int, *, by: By = NOBODY) -> None:
         if not alias or alias.lower() == LATEST:
             raise UsageError(f"`{alias}` is no alias that can be set", hint="choose another")
-        storable(alias)
+        storable(alias, by.who, by.why)
         with self._database.writing() as connection:
             row = version_row(connection, name, version)
             same = and_(
                 registered_model_aliases.c.model == row.model, registered_model_aliases.c.alias == alias
             )
-            moved = update(registered_model_aliases).where(same).values(version=version)
-            if not connection.execute(moved).rowcount:
+            before = connection.execute(select(registered_model_aliases.c.version).where(same)).scalar()
+            if before is None:
                 new = {"model": row.model, "alias": alias, "version": version}
                 connection.execute(insert(registered_model_aliases).values(**new))
+            else:
+                moved = update(registered_model_aliases).where(same).values(version=version)
+                connection.execute(moved)
+            if before != version:
+                said = None if before is None else str(before)
+                change = Change(
+                    model=name,
+                    act=Act.ALIAS_SET,
+                    version=version,
+                    alias=alias,
+                    before=said,
+                    after=str(version),
+                )
+                self._record(connection, by, change)
 
-    def delete_alias(self, name: str, alias: str) -> None:
+    def delete_alias(self, name: str, alias: str, *, by: By = NOBODY) -> None:
+        storable(by.who, by.why)
         with self._database.writing() as connection:
             aliases = registered_model_aliases.c
             same = and_(aliases.model == model_row(connection, name).id, aliases.alias == alias)
-            connection.execute(delete(registered_model_aliases).where(same))
+            version = connection.execute(select(aliases.version).where(same)).scalar()
+            if version is not None:
+                connection.execute(delete(registered_model_aliases).where(same))
+                change = Change(
+                    model=name, act=Act.ALIAS_REMOVED, version=version, alias=alias, before=str(version)
+                )
+                self._record(connection, by, change)
 
     def aliased(self, name: str, alias: str) -> ModelVersion:
         with self._database.reading() as connection:

@@ -13,7 +13,6 @@ from mlproj import wiring
 from mlproj.server.access import Grant, Guard
 from mlproj.server.app import create_app
 from mlproj.store.folder import FolderStore
-from mlproj.store.tracking.opening import open_tracking
 from mlproj.tracking_ports import Tracking
 from tests.conftest import need
 from tests.server.calling import Caller, calling, served
@@ -24,7 +23,7 @@ from tests.server.pages.watching import Watched
 
 @pytest.fixture
 def tracking(store: FolderStore) -> Iterator[Tracking]:
-    tracking = open_tracking(store)
+    tracking = wiring.tracking_of(store)
     yield tracking
     tracking.close()
 

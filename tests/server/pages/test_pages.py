@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from mlproj import wiring
+from mlproj.model.registry import Stage
 from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun, RunStatus
 from mlproj.server.access import Receive, Scope, Send
 from mlproj.server.app import create_app
@@ -123,6 +124,29 @@ def test_a_renamed_model_is_gone_on_with_by_its_new_name(scenery: Scene, visitor
     status, where = post(visitor, "/change/registered-models/rename", fields, headers)
     assert (status, where) == (303, "/models/s%C3%BC%C3%9F%20%26%2050%25")
     assert visitor.raw("GET", where or "")[0] == 200
+
+
+def test_rules_hold_a_version_back_and_history_tells(
+    scenery: Scene, visitor: Caller, tracking: Tracking
+) -> None:
+    token, headers = opened(visitor, "/models/elastic")
+    named = {"token": token, "name": "elastic", "back": "/models/elastic"}
+    rules = {**named, "rules": "rules:\n  reproduced: true\n", "why": "as <agreed>"}
+    assert post(visitor, "/change/models/rules", rules, headers) == (303, "/models/elastic")
+    moved = {**named, "version": "1", "stage": "Production"}
+    status, content, _ = visitor.whole(
+        "POST", "/change/model-versions/transition-stage", urlencode(moved), headers
+    )
+    assert status == 409 and "1 of 1 rules do not hold" in html.unescape(content.decode())
+    _, content, _ = visitor.whole("GET", "/models/elastic/versions/1", headers=HTML)
+    assert "<strong>Held back:</strong>" in content.decode()
+    _, content, _ = visitor.whole("GET", "/models/elastic", headers=HTML)
+    page = content.decode()
+    assert "promotion refused" in page and "as &lt;agreed&gt;" in page and "reproduced: true" in page
+    assert post(visitor, "/change/models/rules", {**rules, "rules": ""}, headers)[0] == 303
+    assert tracking.registry.rules("elastic") is None
+    assert post(visitor, "/change/model-versions/transition-stage", moved, headers)[0] == 303
+    assert tracking.registry.version("elastic", 1).stage is Stage.PRODUCTION
 
 
 def test_people_see_a_page_where_nothing_is_and_programs_an_answer(visitor: Caller) -> None:

@@ -33,6 +33,7 @@ OF_USERS = "/2.0/mlflow/users/"
 """Where users are managed; elsewhere whoever manages a thing may name anybody, to let them in."""
 OF_MANAGERS = (
     "faults",
+    "registry",
     "size",
     "blobs/list",
     "contents/folders",

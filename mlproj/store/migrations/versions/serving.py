@@ -1,4 +1,5 @@
-"""What a server for several people needs: users, tokens, rights, what they did, far runners, far contents."""
+"""What a server for several people needs: users, tokens, rights, what they did, far runners, far contents;
+and what a registry on the record needs."""
 
 from __future__ import annotations
 
@@ -88,3 +89,17 @@ def upgrade() -> None:
     )
     op.create_index("artifacts_by_owner", "artifacts", ["owner"], unique=False)
     op.create_index("artifacts_by_digest", "artifacts", ["digest"], unique=False)
+    op.create_table(
+        "registry_entries",
+        sa.Column("model", sa.String(length=256), nullable=False),
+        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["sequence"], ["entries.sequence"]),
+        sa.PrimaryKeyConstraint("model", "sequence"),
+    )
+    op.create_table(
+        "registered_model_rules",
+        sa.Column("model", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["model"], ["registered_models.id"]),
+        sa.PrimaryKeyConstraint("model"),
+    )

@@ -1,0 +1,116 @@
+"""The part of `mlproj models` that is about what may be put into Production."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlproj import wiring
+from mlproj.cli.documents import print_document
+from mlproj.cli.options import JsonOption, StoreOption
+from mlproj.cli.pages.registry import checks_page, version_document
+from mlproj.cli.registering import ArchiveOption, NameArgument, VersionArgument, WhyOption
+from mlproj.cli.registrar import registrar
+from mlproj.cli.registry_questions import OURS, read_reference, version_of
+from mlproj.cli.sheet import print_sheet
+from mlproj.cli.terminal import say
+from mlproj.errors import NotPromoted, UsageError
+from mlproj.model.registry import Stage
+from mlproj.server.wire.promotion import AskedChecks, Checks, KeptRules, Promote, Promoted, SetRules
+from mlproj.server.wire.registry import NamedModel
+from mlproj.server.wire.values import Empty
+from mlproj.spec.rules import read_file
+
+app = typer.Typer()
+
+
+@app.command()
+def rules(
+    name: NameArgument,
+    given: Annotated[
+        Path | None, typer.Option("--set", metavar="FILE", help="Have these rules hold from now on.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Have none hold any more.")] = False,
+    why: WhyOption = "",
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Print the rules for what is put into Production of a registered model; set or remove them."""
+    if given is not None and remove:
+        raise UsageError("`--set` and `--remove` exclude each other", hint="give one of them")
+    text = _read(given)
+    with registrar(store) as kept:
+        if given is not None or remove:
+            kept.ask("POST", f"{OURS}/rules", SetRules(name=name, rules=text, why=why or None), Empty)
+            say(f"`{name}` has {'no rules' if text is None else 'these rules'} from now on")
+            return 0
+        text = kept.ask("GET", f"{OURS}/rules", NamedModel(name=name), KeptRules).rules
+    if as_json:
+        print_document({"schema": "mlproj/model-rules/1", "name": name, "rules": text})
+    elif text is None:
+        say(f"`{name}` has no rules: `--set FILE` gives it some")
+    else:
+        typer.echo(text, nl=not text.endswith("\n"))
+    return 0
+
+
+@app.command()
+def promote(
+    version: VersionArgument,
+    to: Annotated[
+        Stage, typer.Option("--to", metavar="STAGE", help="Production.", case_sensitive=False)
+    ] = Stage.PRODUCTION,
+    further: Annotated[
+        Path | None,
+        typer.Option("--rules", metavar="FILE", help="To hold besides those kept with the model."),
+    ] = None,
+    archive_existing: ArchiveOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Look at the rules, and move nothing.")] = False,
+    why: WhyOption = "",
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Put a version into Production, if the rules let it: each is shown, and how it fared is recorded.
+
+    The run that made it may have to be reproduced first: `mlproj reproduce RUN`.
+    """
+    if to is not Stage.PRODUCTION:
+        raise UsageError("rules are for Production", hint="`mlproj models stage` moves a version elsewhere")
+    text = _read(further)
+    with registrar(store) as kept:
+        found = version_of(kept, read_reference(version))
+        asked = AskedChecks(name=found.name, version=found.version, rules=text)
+        checks = kept.ask("POST", f"{OURS}/checks", asked, Checks).checks
+        refusal: NotPromoted | None = None
+        if not dry_run:
+            wanted = Promote(
+                name=found.name,
+                version=found.version,
+                rules=text,
+                archive_existing_versions=archive_existing,
+                why=why or None,
+            )
+            try:
+                moved = kept.ask("POST", f"{OURS}/promote", wanted, Promoted)
+                found, checks = moved.model_version, moved.checks
+            except NotPromoted as error:
+                refusal = error
+    document = {"schema": "mlproj/promotion/1", **version_document(found), "checks": list(checks)}
+    if as_json:
+        promoted = refusal is None and not dry_run
+        print_document({**document, "promoted": promoted})
+    else:
+        print_sheet(checks_page(checks))
+        if refusal is None and not dry_run:
+            say(f"version {found.version} of `{found.name}` is in Production")
+    if as_json and refusal is not None:
+        return refusal.exit_code
+    if refusal is not None:
+        raise refusal
+    return 0 if all(check.holds for check in checks) else NotPromoted.exit_code
+
+
+def _read(file: Path | None) -> str | None:
+    return None if file is None else read_file(wiring.current_folder(), str(file)).text

@@ -1,0 +1,197 @@
+"""Whether the rules hold that a team set for what is put into Production."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from mlproj.compare.thresholds import judge_metric
+from mlproj.compare.verdict import Grade
+from mlproj.errors import Altered, RunNotFound, StoreError
+from mlproj.exports.dsse import Verifier
+from mlproj.model.digest import Digest
+from mlproj.model.entries import read_amendment
+from mlproj.model.logged import number_of
+from mlproj.model.moment import now, seconds_of
+from mlproj.model.record import ATTESTED, EntryKind
+from mlproj.model.registry import ModelVersion
+from mlproj.model.rules import Check, Reproduced, Rules, Sees, sees_all
+from mlproj.model.run import Run
+from mlproj.ports import RunStore
+from mlproj.services.attestation import check_envelope
+from mlproj.services.own_tracked import made_by
+from mlproj.services.reproduce import VERDICT
+from mlproj.spec.rules import read_rules
+from mlproj.tracking_ports import Tracking
+
+_NO_RUN = "the store holds no run that made the model, or none that you may read"
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be put into Production, by the run that made it, and what is there now; `now` is RFC 3339.
+    Whoever asks `sees` some runs.
+
+    The run is None where the store holds none: the version is of a model that was saved outside any run.
+    """
+
+    run: Run | None
+    current: Run | None
+    now: str
+    sees: Sees = sees_all
+
+
+def checks(
+    rules: Rules, candidate: Candidate, store: RunStore, keys: Sequence[Verifier] = ()
+) -> tuple[Check, ...]:
+    """How each rule fares, in the order in which they are written down in the documentation."""
+    return tuple(_checks(rules, candidate, store, keys))
+
+
+def _checks(rules: Rules, candidate: Candidate, store: RunStore, keys: Sequence[Verifier]) -> Iterator[Check]:
+    run = candidate.run
+    for sentence, check in _asked(rules, candidate, store, keys):
+        if run is None:
+            yield Check(rule=sentence, holds=False, told=_NO_RUN)
+        else:
+            holds, told = check(run)
+            yield Check(rule=sentence, holds=holds, told=told)
+    current = {} if candidate.current is None else _metrics(candidate.current)
+    for metric in rules.metrics:
+        yield from judge_metric(metric, {} if run is None else _metrics(run), current)
+
+
+def _asked(
+    rules: Rules, candidate: Candidate, store: RunStore, keys: Sequence[Verifier]
+) -> Iterator[tuple[str, Callable[[Run], tuple[bool, str]]]]:
+    reproduced = rules.reproduced
+    if reproduced is not None:
+        yield _told(reproduced), lambda run: _reproduced(reproduced, run, store, candidate)
+    if rules.source_clean:
+        yield "the source was clean", _clean
+    if rules.inputs_declared:
+        yield "every input was declared", _declared
+    if rules.attested:
+        yield "the run was attested", lambda run: _attested(run, store, keys)
+
+
+def _metrics(run: Run) -> dict[str, float]:
+    latest = {} if run.outcome is None else run.outcome.latest
+    return {key: number_of(value) for key, value in latest.items()}
+
+
+def run_of(store: RunStore, run_id: str | None) -> Run | None:
+    """The run of that id, where the store holds it."""
+    try:
+        run = None if not run_id else store.find(run_id)
+    except RunNotFound:
+        return None
+    # What is asked for may be a name as well, and is what somebody says.
+    return run if run is not None and run.run_id == run_id else None
+
+
+def judge(
+    store: RunStore,
+    tracking: Tracking,
+    text: str,
+    version: ModelVersion,
+    current: ModelVersion | None,
+    sees: Sees,
+) -> tuple[Check, ...]:
+    """How the rules in a text fare for a version. What counts is the run that its files are of, whatever was
+    said when it was made. Raises SpecError."""
+    candidate = Candidate(
+        run=_maker(store, tracking, version, sees),
+        current=None if current is None else _maker(store, tracking, current, sees),
+        now=now(),
+        sees=sees,
+    )
+    return checks(read_rules(text, "the rules"), candidate, store)
+
+
+def _maker(store: RunStore, tracking: Tracking, version: ModelVersion, sees: Sees) -> Run | None:
+    run_id = made_by(version.source, tracking, store.root)
+    if run_id is None or version.run_id not in (None, "", run_id) or not sees(run_id):
+        return None
+    return run_of(store, run_id)
+
+
+def _told(rule: Reproduced) -> str:
+    when = "" if rule.within is None else f" within {rule.within / 86400:g} days"
+    return f"the run was reproduced as {rule.grade}{when}"
+
+
+def _reproduced(rule: Reproduced, run: Run, store: RunStore, candidate: Candidate) -> tuple[bool, str]:
+    best = "nobody reproduced the run"
+    for entry in store.entries(EntryKind.AMENDMENT):
+        try:
+            amendment = read_amendment(entry.payload or b"")
+            if amendment.kind != VERDICT or amendment.content["of"] != run.run_id:
+                continue
+            grade, again = Grade(amendment.content["verdict"]), store.find(amendment.run_id)
+        except (ValueError, KeyError, RunNotFound):
+            continue
+        age = seconds_of(candidate.now) - seconds_of(entry.time)
+        named = f"the run `{again.name}`" if candidate.sees(again.run_id) else "a run"
+        if not _same(run, again):
+            best = f"{named} was done with something else on purpose, and came out {grade.value}"
+        elif not (grade is Grade.IDENTICAL or (grade is Grade.EQUIVALENT and rule.grade == grade.value)):
+            best = f"{named} came out {grade.value}"
+        elif rule.within is not None and age > rule.within:
+            best = f"{named} came out {grade.value}, {age / 86400:.1f} days ago"
+        else:
+            return True, f"{named} came out {grade.value} on {entry.time[:10]}"
+    return False, best
+
+
+def _same(original: Run, again: Run) -> bool:
+    """Whether a run is the other one done again with the same code, parameters and data."""
+    before, after = original.plan, again.plan
+    if before is None or after is None or again.reproduces != original.run_id:
+        return False
+    parts = ("snapshot", "subfolder", "entry_point", "command", "parameters", "inputs")
+    return all(getattr(before, part) == getattr(after, part) for part in parts)
+
+
+def _clean(run: Run) -> tuple[bool, str]:
+    if run.job is None:
+        return False, "nothing is known of the source"
+    source = run.job.source
+    if source.commit is None:
+        return False, "the source was in no repository"
+    return not source.dirty, f"commit {source.commit[:12]}{' with changes' if source.dirty else ''}"
+
+
+def _declared(run: Run) -> tuple[bool, str]:
+    if run.job is None or run.outcome is None:
+        return False, "nothing is known of its inputs"
+    tracing = run.outcome.tracing
+    undeclared = [state.path for state in run.outcome.reads]
+    if undeclared:
+        return False, f"it read {', '.join(f'`{path}`' for path in undeclared[:3])}, which nobody declared"
+    if tracing is None or tracing.means is None:
+        return False, "nobody looked which files it read"
+    if tracing.escaped:
+        return False, f"not everything that it read was seen: {tracing.escaped[0]}"
+    return True, f"{len(run.job.inputs)} inputs, and it read nothing else"
+
+
+def _attested(run: Run, store: RunStore, keys: Sequence[Verifier]) -> tuple[bool, str]:
+    told = "there is no attestation of the run"
+    for amendment in run.amendments:
+        if amendment.kind != ATTESTED:
+            continue
+        try:
+            path = store.blobs.path(Digest(amendment.content["envelope"]))
+            attestation = check_envelope(path.read_bytes(), keys)
+        except (Altered, StoreError, OSError, ValueError, KeyError) as error:
+            told = f"an attestation of it cannot be trusted: {error}"
+            continue
+        known = [signed.key for signed in attestation.signatures if signed.key is not None]
+        if not attestation.fits(run):
+            told = "an attestation of it does not say what the record says"
+        elif keys and not known:
+            told = "it is attested by a key that is not trusted here"
+        else:
+            return True, f"by `{known[0]}`" if known else "by a key that nobody here knows"
+    return False, told
