@@ -19,6 +19,7 @@ from mlproj.model.absent import (
 from mlproj.model.access import Kind, Level, experiment_key
 from mlproj.server.auth.known import KnownCaller
 from mlproj.server.failures import DENIED, Failure
+from mlproj.server.routes.runs import DEFAULT_EXPERIMENT
 from mlproj.tracking_ports import Tracking
 
 _FEW = 100
@@ -54,7 +55,7 @@ class Rights:
             level,
             Kind.EXPERIMENT,
             experiment_id,
-            missing or no_experiment(experiment_id),
+            missing or _no_experiment(experiment_id),
             lambda: self._inner.experiments.get(experiment_id),
         )
 
@@ -136,7 +137,7 @@ class Rights:
         level: Level,
         kind: Kind,
         thing: str,
-        missing: NotFound,
+        missing: NotFound | Failure,
         look: Callable[[], object],
         shown: str | None = None,
     ) -> None:
@@ -152,3 +153,15 @@ class Rights:
 
     def _note(self, noun: str, name: str, level: Level) -> None:
         self._caller.note(noun, name, changes=level is not Level.READ)
+
+
+def _no_experiment(experiment_id: str) -> NotFound | Failure:
+    """What is said of an experiment that is not to be seen. Every store has the one of runs that name none:
+    whoever logs to it by mistake is told what to do."""
+    if experiment_key(experiment_id) != DEFAULT_EXPERIMENT:
+        return no_experiment(experiment_id)
+    return Failure(
+        DENIED,
+        "the experiment `Default` is not open to you: name one of your own, by `mlflow.set_experiment` or"
+        " `MLFLOW_EXPERIMENT_NAME`, which is made if need be",
+    )

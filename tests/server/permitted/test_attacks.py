@@ -385,3 +385,9 @@ def test_very_many_experiments_are_looked_for_together(between: Between) -> None
     found = between.bob.done("POST", "runs/search", experiment_ids=names)
     assert {run["info"]["experiment_id"] for run in found["runs"]} == {between.his["experiment_id"]}
     assert time.monotonic() - began < 10
+
+
+def test_the_experiment_that_every_store_has_is_refused_with_what_to_do(between: Between) -> None:
+    status, answer = between.bob("POST", "runs/create", start_time=5)
+    assert (status, answer["error_code"]) == DENIED
+    assert "set_experiment" in answer["message"]
