@@ -30,6 +30,9 @@ MOST = 8
 """Connections that are kept open for several threads."""
 
 _JSON = "application/json"
+LONGEST_WAIT = 30.0
+"""Seconds that a server may have us wait for when it is asked again."""
+
 _RETRIED = (429, 502, 503, 504)
 _LIMITED = {
     413: "who keeps it may allow larger requests (`mlproj server --max-request`, and a proxy before it)",
@@ -230,11 +233,19 @@ class Connection:
         )
 
 
+class _Waiting(urllib3.Retry):
+    """Waits before it asks again as long as the server says, within reason."""
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        asked = super().get_retry_after(response)
+        return None if asked is None else min(asked, LONGEST_WAIT)
+
+
 def _pool(base: str, credentials: Credentials, environ: Mapping[str, str]) -> urllib3.PoolManager:
     options: dict[str, Any] = {
         "maxsize": MOST,
         # What may have been done is not done twice; a server that says it is busy has done nothing.
-        "retries": urllib3.Retry(
+        "retries": _Waiting(
             total=None,
             connect=1,
             read=0,
@@ -245,7 +256,6 @@ def _pool(base: str, credentials: Credentials, environ: Mapping[str, str]) -> ur
             allowed_methods=None,
             backoff_factor=0.3,
             raise_on_status=False,
-            respect_retry_after_header=False,
         ),
     }
     if base.startswith("https:"):

@@ -57,6 +57,8 @@ def serving(
             self.send_header("Content-Length", str(len(content)))
             if status in (301, 302):
                 self.send_header("Location", content.decode())
+            if status == 429 and content.isdigit():
+                self.send_header("Retry-After", content.decode())
             self.end_headers()
             self.wfile.write(content)
 

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from mlproj.errors import MlprojError, NotFound, StoreError, UsageError
-from mlproj.remote.connection import Away, Connection, Stranger
+from mlproj.remote.connection import LONGEST_WAIT, Away, Connection, Stranger
 from mlproj.remote.credentials import Credentials, read_credentials
 from tests.certificates import self_signed
 from tests.remote.stub import Stub, serving
@@ -138,6 +139,19 @@ def test_a_busy_server_is_asked_again(stub: Stub) -> None:
     stub.answers = [(503, b""), (429, b""), (200, b'{"run": 1}')]
     assert connected(stub.uri).post("runs/create") == {"run": 1}
     assert len(stub.asked) == 3
+
+
+def test_it_is_asked_again_when_it_wants_to_be(stub: Stub) -> None:
+    stub.answers = [(429, b"1"), (200, b"{}")]
+    begun = time.monotonic()
+    connected(stub.uri).post("runs/create")
+    assert time.monotonic() - begun >= 1
+
+
+def test_no_server_has_us_wait_for_ever() -> None:
+    retry = connected("http://127.0.0.1:1")._pool.connection_pool_kw["retries"]
+    answer = urllib3.HTTPResponse(headers={"Retry-After": "86400"}, status=429)
+    assert retry.get_retry_after(answer) == LONGEST_WAIT
 
 
 def test_a_server_that_is_away_is_told_of_at_once() -> None:
