@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from mlproj import wiring
-from mlproj.errors import AlreadyThere, MlprojError, NotFound, StoreError, UsageError
+from mlproj.errors import AlreadyThere, MlprojError, NotFound, RunNotFound, StoreError, UsageError
 from mlproj.model.redaction import STORE_TOKEN
 from mlproj.model.registry import Origin
 from mlproj.ports import RunStore
@@ -112,6 +112,7 @@ class NearRegistrar:
         return answer
 
     def origin(self, uri: str) -> Origin:
+        uri = self._by_id(uri)
         tracked = find_tracked(uri, self._tracking)
         if tracked.model_id is not None:
             return Origin(
@@ -128,6 +129,13 @@ class NearRegistrar:
                 hint="`mlproj artifacts` lists what it left",
             )
         return Origin(source=uri, run_id=tracked.run_id)
+
+    def _by_id(self, uri: str) -> str:
+        """The address with the id of its run, which people name in other ways, too."""
+        run, separator, path = uri.removeprefix("runs:").strip("/").partition("/")
+        with contextlib.suppress(RunNotFound):
+            return f"runs:/{self._store.find(run).run_id}{separator}{path}"
+        return uri
 
     def keep(self, folder: Path, name: str) -> Origin:
         made = self._tracking.models.create("0", name=name)
