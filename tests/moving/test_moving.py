@@ -23,6 +23,8 @@ from tests.s3_server import S3Server
 from tests.server.hosted import hosted, kept
 
 KINDS = {"database": "sqlite:///mlflow.db", "folder": "./kept"}
+ONES = (("1.30", "folder"), ("2.22", "database"), ("3", "database"), ("3", "folder"))
+"""Each line of clients, and each kind of place with what the newest makes of it."""
 FEW = 6
 
 
@@ -52,8 +54,7 @@ def verify(store: Path, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("line", LINES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("line", "kind"), ONES)
 def test_a_client_is_told_the_same_here_as_there(
     line: str, kind: str, made: Make, client_python: ClientPython, tmp_path: Path
 ) -> None:
@@ -102,7 +103,7 @@ def test_it_moves_into_the_store_of_a_server(
     where.command("verify")
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", (LINES[0], LINES[-1]))
 def test_what_is_behind_a_server_moves_in_from_afar(
     line: str, client_python: ClientPython, tmp_path: Path
 ) -> None:

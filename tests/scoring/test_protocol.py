@@ -64,7 +64,7 @@ ROUTES = (("GET", "/nowhere", b"", None), ("GET", "/invocations", b"", None), ("
 """Of these the body is that of the web framework, which is another one in MLflow 1."""
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", (LINES[0], LINES[-1]))
 def test_every_answer_is_the_one_that_mlflow_gives(
     line: str, client_python: ClientPython, models: Models, tmp_path: Path
 ) -> None:

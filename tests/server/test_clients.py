@@ -11,18 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from mlproj import wiring
 from mlproj.model.run import Run
 from mlproj.server.access import Grant, Guard, Receive, Scope, Send
 from mlproj.server.app import create_app
 from mlproj.server.endpoint import Endpoint
 from mlproj.store.folder import FolderStore
-from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
 from tests.mlflow_clients import LINES, QUIET, ClientPython
-from tests.mlflow_servers import mlflow_server
-from tests.s3_server import S3Server
-from tests.server.calling import Caller, served
+from tests.server.calling import served
 from tests.server.conftest import files_of
 
 FLOW = Path(__file__).with_name("flow.py")
@@ -94,27 +90,6 @@ def test_against_a_runs_endpoint(
     go_through(client_python(line), endpoint.uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)
 
 
-def test_against_a_server_that_artifacts_go_through(
-    line: str, client_python: ClientPython, anyone: Caller, tmp_path: Path
-) -> None:
-    go_through(client_python(line), anyone.uri, tmp_path)
-    go_through(client_python(line), anyone.uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)
-
-
-def test_against_a_server_whose_artifacts_are_in_a_bucket(
-    line: str, client_python: ClientPython, s3: S3Server, tmp_path: Path
-) -> None:
-    store = open_store(tmp_path / "far", create=True, destination=s3.bucket())
-    bugs: list[Exception] = []
-    tracking, files = wiring.tracking_of(store), wiring.artifacts_of(store)
-    with served(create_app(tracking, files, proxied=True, unexpected=bugs.append)) as uri:
-        go_through(client_python(line), uri, tmp_path)
-        go_through(client_python(line), uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)
-    tracking.close()
-    assert (not bugs and not (store.root / "uploads").exists()) or os.listdir(store.root / "uploads") == []
-    store.close()
-
-
 def test_large_artifacts_go_in_parts(
     line: str, client_python: ClientPython, store: FolderStore, run: Run, tmp_path: Path
 ) -> None:
@@ -154,11 +129,3 @@ def test_neither_a_user_name_nor_a_proxy_is_in_the_way(
     go_through(
         client_python(line), endpoint.uri, tmp_path, parts=("logging", "artifacts"), variables=variables
     )
-
-
-def test_against_mlflows_own_server(line: str, client_python: ClientPython, tmp_path: Path) -> None:
-    """So what the others show is MLflow's behaviour, and not ours."""
-    python = client_python(line)
-    with mlflow_server(python, tmp_path) as uri:
-        go_through(python, uri, tmp_path)
-        go_through(python, uri, tmp_path, program=FURTHER, parts=FURTHER_PARTS)
