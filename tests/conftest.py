@@ -112,10 +112,18 @@ def guard(isolation: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def s3(isolation: Path) -> Iterator[S3Server]:
-    """A server that speaks S3."""
+def s3_of_all() -> Iterator[S3Server]:
     with s3_server() as server:
         yield server
+
+
+@pytest.fixture
+def s3(guard: None, s3_of_all: S3Server) -> Iterator[S3Server]:
+    """A server that speaks S3, which its clients find by their variables as long as the test goes on."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_of_all.variables.items():
+            patch.setenv(name, value)
+        yield s3_of_all
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import pytest
-
 from mlproj.process import stop
 
 _PROGRAM = """
@@ -67,14 +65,11 @@ class S3Server:
 
 @contextlib.contextmanager
 def s3_server() -> Iterator[S3Server]:
-    """For the length of the `with` a server is there, and named by the variables that its clients read."""
+    """For the length of the `with` a server is there; its `variables` are what clients find it by."""
     command = (sys.executable, "-W", "ignore", "-c", _PROGRAM)
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process, pytest.MonkeyPatch.context() as patch:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
-            server = S3Server(int(process.stdout.readline()))
-            for name, value in server.variables.items():
-                patch.setenv(name, value)
-            yield server
+            yield S3Server(int(process.stdout.readline()))
         finally:
             stop(process, patience=10)

@@ -36,7 +36,7 @@ COMMANDS: dict[str, str] = {
     "import-mlflow": "Bring in what MLflow kept: runs, models and all",
     "lineage": "Tell what something came from, and what came of it",
     "ui": "Show the store in a browser",
-    "models": "Look at models, register them, serve them, and make images of them",
+    "models": "Look at models, register them, and serve them",
     "rm": "Hide a run, or bring a hidden one back",
     "gc": "Take away hidden runs, and whatever nothing names",
     "prune": "Take away runs that a rule does not keep",

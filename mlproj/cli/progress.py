@@ -26,6 +26,7 @@ LABELS = {
     "read": "reading back",
     "sync": "reading back",
     "seal": "sealing",
+    "serve": "serving",
     "verify": "verifying",
     "export": "writing the bundle",
     "import": "bringing in",

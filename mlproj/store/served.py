@@ -75,7 +75,8 @@ def _of_sqlite(uri: str, directory: Path) -> str:
     if not uri.startswith(_SQLITE) or path.name != FILE:
         raise StoreError(
             f"`{uri}` is not the database of a store, which is `{FILE}` in the store's folder",
-            hint="name the folder, or leave `--backend-store-uri` out",
+            hint="name the folder, or leave `--backend-store-uri` out; what MLflow kept comes along with"
+            " `mlproj import-mlflow`",
         )
     return os.path.abspath(path.parent)
 

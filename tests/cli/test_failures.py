@@ -32,7 +32,7 @@ def test_without_git_a_repository_runs_and_a_note_says_that_no_commit_is_recorde
     path = path_of(tmp_path / "programs", "bash", "uv")
     answer = called("run", ".", *LOCAL, cwd=folder, variables={"PATH": path})
     assert (answer.code, answer.stdout) == (0, "hello\n")
-    (note,) = (line for line in answer.stderr.split("\n") if "git" in line)
+    (note,) = (line for line in answer.stderr.split("\n") if line.startswith("note: "))
     assert note.startswith("note: no commit is recorded: ") and note.endswith("`git` is not installed")
     assert called("show", "last", "--json", cwd=folder).document["source"]["commit"] is None
     sound(folder, 1)

@@ -50,7 +50,8 @@ def visitor(site: str) -> Iterator[Caller]:
         yield caller
 
 
-@pytest.fixture(scope="session")
+# Not for the session: as long as it is there, its event loop is the thread's, in which others have none.
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A headless Chromium, the machine's own."""
     found = shutil.which("chromium")
