@@ -9,6 +9,9 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
+_WHOLE = sa.Integer().with_variant(sa.BigInteger(), "postgresql", "mysql", "mariadb")
+"""As the tables that these refer to have it at a server."""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -48,7 +51,7 @@ def upgrade() -> None:
     op.create_index("permissions_by_thing", "permissions", ["kind", "thing"], unique=False)
     op.create_table(
         "audit",
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", _WHOLE, nullable=False),
         sa.Column("time", sa.String(length=40), nullable=False),
         sa.Column("user_name", sa.String(length=128), nullable=True),
         sa.Column("token", sa.String(length=32), nullable=True),
@@ -56,8 +59,8 @@ def upgrade() -> None:
         sa.Column("action", sa.String(length=256), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=True),
         sa.Column("thing", sa.String(length=256), nullable=True),
-        sa.Column("status", sa.Integer(), nullable=False),
-        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("status", _WHOLE, nullable=False),
+        sa.Column("times", _WHOLE, server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("number"),
         sqlite_autoincrement=True,
     )
@@ -72,7 +75,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "destinations",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", _WHOLE, autoincrement=False, nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("mark", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -92,13 +95,13 @@ def upgrade() -> None:
     op.create_table(
         "registry_entries",
         sa.Column("model", sa.String(length=256), nullable=False),
-        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sequence", _WHOLE, autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(["sequence"], ["entries.sequence"]),
         sa.PrimaryKeyConstraint("model", "sequence"),
     )
     op.create_table(
         "registered_model_rules",
-        sa.Column("model", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("model", _WHOLE, autoincrement=False, nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["model"], ["registered_models.id"]),
         sa.PrimaryKeyConstraint("model"),
