@@ -79,11 +79,18 @@ def keep_histories(place: Place, run_ids: Sequence[str]) -> None:
         with (
             contextlib.suppress(NoRoom),
             explained(place.root),
-            tempfile.TemporaryDirectory(dir=place.root / "runs") as folder,
+            tempfile.TemporaryDirectory(dir=_workspaces(place)) as folder,
         ):
             files = [_written(place, run_id, Path(folder, run_id)) for run_id in some]
             place.blobs.add_files(file for file in files if file[0].stat().st_size)
         place.report(Progress(stage="seal", done=start + len(some), total=len(run_ids), unit="runs"))
+
+
+def _workspaces(place: Place) -> Path:
+    """The folder of the folders of runs: a server whose runs are elsewhere may have none yet."""
+    folder = place.root / "runs"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def _written(place: Place, run_id: str, path: Path) -> tuple[Path, Digest]:
