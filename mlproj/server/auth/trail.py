@@ -1,7 +1,8 @@
 """What is done at a server, on its way into the audit log.
 
 Logging goes on all the time: such deeds are gathered, and written together every second, those that are
-alike as one with a count. Whoever changes rights, removes something or is refused waits until it is written.
+alike as one with a count; so are refusals, since nobody is to learn by the time that they take. Whoever
+changes rights or removes something waits until it is written.
 """
 
 from __future__ import annotations
