@@ -246,7 +246,8 @@ def run(
         say("note: `-c` means nothing to this project's environment, and is ignored")
     if dry_run:
         return _dry_run(request, tools, store, as_json)
-    return _run(request, tools, store, as_json)
+    told = store if _is_typed(context, "store") else None  # the next command hears a variable, too
+    return _run(request, tools, told, as_json)
 
 
 def _isolation(context: typer.Context, isolated: bool, allow_network: bool) -> Isolation | None:
@@ -266,6 +267,11 @@ def _is_given(context: typer.Context, option: str) -> bool:
     if source is None or source.name == "DEFAULT":
         return False
     return source.name != "ENVIRONMENT" or "MLPROJ_RUN_ID" not in os.environ
+
+
+def _is_typed(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _describe(request: RunRequest, tools: Tools, as_json: bool) -> int:
@@ -292,6 +298,7 @@ def _dry_run(request: RunRequest, tools: Tools, store: str | None, as_json: bool
 
 
 def _run(request: RunRequest, tools: Tools, store: str | None, as_json: bool) -> int:
+    """`store` is what the caller named, to be named again in what is told."""
     told: list[Reused] = []
 
     with reporting(child_to_stderr=as_json) as report:

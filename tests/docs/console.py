@@ -17,7 +17,7 @@ LEFT_BEHIND = shutil.ignore_patterns(
 )
 VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?"), "TIME"),
-    (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "HEX"),
+    (re.compile(r"\b((?=[0-9a-f]*\d)[0-9a-f]{7,64}|[a-f]{8})\b"), "HEX"),
     (re.compile(r"\b[a-z]+-[a-z]+-\d{1,3}\b"), "NAME"),
     (re.compile(r"\b\d+(\.\d+)? (s|min|B|kB|MB|GB)\b"), "AMOUNT"),
     (re.compile(r"\b\d+\.\d+\.\d+\b"), "VERSION"),
