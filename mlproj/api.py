@@ -12,7 +12,6 @@ from mlproj.model.plan import Plan
 from mlproj.model.project import Project
 from mlproj.model.run import Run
 from mlproj.model.tolerance import read_named
-from mlproj.ports import RunStore
 from mlproj.services import run as service
 from mlproj.services.reproduce import Reproduction
 from mlproj.services.reproduce import reproduce as do_again
@@ -20,6 +19,7 @@ from mlproj.services.request import RunRequest
 from mlproj.services.rerunning import Wish
 from mlproj.spec import read_project
 from mlproj.spec.instant import instant
+from mlproj.store_ports import RunStore
 
 
 def run(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.access_ports import Users
 from mlproj.errors import ProjectError, RunNotFound, SourceError, StoreError
+from mlproj.housekeeping_ports import Copied
 from mlproj.model.access import Level
 from mlproj.model.environment import (
     Activation,
@@ -28,9 +29,10 @@ from mlproj.model.redaction import outer_secrets, without_credentials
 from mlproj.model.registry import ModelVersion
 from mlproj.model.rules import Check, Sees
 from mlproj.moving_ports import Arrivals, History
-from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, Observer, RunStore, Source
+from mlproj.ports import Endpoint, Environment, EnvironmentCache, Executor, Observer, Source
 from mlproj.services.request import Tools
 from mlproj.settings import Limits, cache_folder, limits, user_name
+from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Artifacts, Server, Tracking
 
 if TYPE_CHECKING:

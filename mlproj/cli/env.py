@@ -28,7 +28,6 @@ from mlproj.cli.words import counted, size
 from mlproj.errors import ProjectError, StoreError, UsageError
 from mlproj.model.digest import plain
 from mlproj.model.moment import now
-from mlproj.ports import RunStore
 from mlproj.services.environment_building import build as build_environment
 from mlproj.services.environment_building import lock as lock_environment
 from mlproj.services.kept_environments import Rule, list_environments, remove, uses_in
@@ -37,6 +36,7 @@ from mlproj.services.locking import environment_state
 from mlproj.services.request import RunRequest
 from mlproj.spec.duration import seconds
 from mlproj.spec.instant import instant
+from mlproj.store_ports import RunStore
 
 app = typer.Typer(
     help="List, build, lock and take away environments, of whatever kind.",

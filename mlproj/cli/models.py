@@ -21,7 +21,6 @@ from mlproj.errors import StoreError, UsageError
 from mlproj.model.digest import plain
 from mlproj.model.events import Report
 from mlproj.model.redaction import STORE_TOKEN
-from mlproj.ports import RunStore
 from mlproj.services.configured import VARIABLE
 from mlproj.services.found_models import ModelSearch, found_model
 from mlproj.services.model_images import build_image
@@ -30,6 +29,7 @@ from mlproj.services.serving import Prediction, Terms
 from mlproj.services.serving import predict as predict_file
 from mlproj.services.serving import serve as serve_model
 from mlproj.settings import size_of
+from mlproj.store_ports import RunStore
 
 app = typer.Typer(
     help="Look at models, register them, serve them, and make images of them.",

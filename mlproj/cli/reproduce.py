@@ -23,12 +23,12 @@ from mlproj.model.index import inputs_of
 from mlproj.model.run import Run
 from mlproj.model.tolerance import read_named
 from mlproj.planning.parameters import parse_assignments
-from mlproj.ports import RunStore
 from mlproj.services.bundle_verification import is_bundle
 from mlproj.services.importing import import_bundle
 from mlproj.services.reproduce import reproduce as do_again
 from mlproj.services.request import Tools
 from mlproj.services.rerunning import Wish
+from mlproj.store_ports import RunStore
 
 MOST_TIMES = 1000
 

@@ -41,13 +41,13 @@ from mlproj.cli.server_options import (
 )
 from mlproj.errors import UsageError
 from mlproj.model.access import Level
-from mlproj.ports import RunStore
 from mlproj.server.access import Application
 from mlproj.server.hosting.host import Hosting, serve
 from mlproj.server.hosting.listeners import Certificate, is_loopback
 from mlproj.server.hosting.rules import Rate, Rules
 from mlproj.server.hosting.worker import Door, Opened
 from mlproj.settings import size_of
+from mlproj.store_ports import RunStore
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

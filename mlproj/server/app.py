@@ -19,7 +19,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from mlproj.errors import MlprojError
-from mlproj.ports import RunStore
 from mlproj.server import again, description, limits, streams
 from mlproj.server.access import GRANT, LINK, PREFIX, ROOT, USERS, VIEW, Grant
 from mlproj.server.callers import CALLER, Anybody
@@ -47,6 +46,7 @@ from mlproj.server.routes import (
     versions,
 )
 from mlproj.server.store_app import add_store_routes
+from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Artifacts, Tracking
 from mlproj.version import __version__
 

@@ -13,11 +13,11 @@ from mlproj.access_ports import Users
 from mlproj.errors import UsageError
 from mlproj.model.registry import By
 from mlproj.model.tracking import Experiment, LoggedModel, TrackedRun
-from mlproj.ports import RunStore
 from mlproj.server import places
 from mlproj.server.access import Grant
 from mlproj.server.callers import Anybody, Caller
 from mlproj.server.failures import DENIED, Failure
+from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Artifacts, Tracking
 
 Thing = TypeVar("Thing", Experiment, TrackedRun, LoggedModel)

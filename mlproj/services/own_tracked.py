@@ -11,10 +11,10 @@ import msgspec
 
 from mlproj.errors import DataError, MlprojError, NotFound, UsageError
 from mlproj.model.registry import ModelVersion
-from mlproj.ports import RunStore
 from mlproj.services.artifacts import artifacts, get_artifact
 from mlproj.services.collect import ARTIFACTS
 from mlproj.spec.model_uri import SCHEME, ModelUri, read_model_uri
+from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Registry, Tracking
 
 _MOST_STEPS = 100

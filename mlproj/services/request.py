@@ -20,8 +20,9 @@ from mlproj.model.environment import (
 from mlproj.model.events import Report
 from mlproj.model.run import SWITCHES
 from mlproj.model.source import Checkout
-from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source, Tracer
+from mlproj.ports import Endpoint, Environment, Executor, Observer, Source, Tracer
 from mlproj.settings import Limits
+from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Server, Tracking
 
 

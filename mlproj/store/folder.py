@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from mlproj.errors import Altered, NoRoom, RunNotFound, StoreError
 from mlproj.far_ports import Reception
 from mlproj.files import locked
+from mlproj.housekeeping_ports import Housekeeper
 from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
 from mlproj.model.entries import AmendmentDocument
@@ -26,7 +27,6 @@ from mlproj.model.record import Entry, EntryKind, blobs_added, blobs_of, encode,
 from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Imported, Run, Status
 from mlproj.model.source import SourceState
-from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
 from mlproj.store import reading, writing
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
 from mlproj.store.connection import Connection
@@ -45,6 +45,7 @@ from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
 from mlproj.store.sealing import seal_begun, seal_owned, seal_run, stands_open
 from mlproj.store.servers.faults import Fault
+from mlproj.store_ports import Lease, Listed, RunQuery
 
 if TYPE_CHECKING:
     from mlproj.store.servers.database import ServerDatabase

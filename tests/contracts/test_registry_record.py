@@ -15,11 +15,11 @@ from mlproj.model.entries import REGISTRY_SCHEMA, read_registry
 from mlproj.model.record import EntryKind
 from mlproj.model.registry import By, Change, ModelVersion, Stage
 from mlproj.model.rules import Check, Sees
-from mlproj.ports import RunStore
 from mlproj.services.verify import verify
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_served_store, open_store
 from mlproj.store.tracking.opening import open_tracking
+from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Registry, Tracking
 from tests.databases import KINDS, new_uri
 

@@ -19,13 +19,13 @@ from msgspec.structs import replace
 from mlproj.errors import NoRoom, RunNotFound, StoreError
 from mlproj.model.record import blobs_of, opening_document, read_document, seal_document
 from mlproj.model.run import Outcome, Run, Status, Usage
-from mlproj.ports import Condition, RunQuery
 from mlproj.services.verify import verify
 from mlproj.store.closing import LATER, REASON
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
 from mlproj.store.founding import make_folder
 from mlproj.store.opening import open_store
+from mlproj.store_ports import Condition, RunQuery
 from tests.store.runs import begun, ended
 
 REPOSITORY = Path(__file__).parents[2]
@@ -354,7 +354,7 @@ READ = """
 import ctypes, os, sys
 from pathlib import Path
 from mlproj.errors import NoRoom, StoreError
-from mlproj.ports import RunQuery
+from mlproj.store_ports import RunQuery
 from mlproj.services.logs import read_log
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_store

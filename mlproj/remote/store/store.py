@@ -13,6 +13,7 @@ from mlproj import store_wire as wire
 from mlproj.errors import MlprojError, RunNotFound, StoreError
 from mlproj.far_ports import Reception
 from mlproj.files import locked
+from mlproj.housekeeping_ports import Housekeeper
 from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
 from mlproj.model.events import Note, Report, silent
@@ -20,7 +21,6 @@ from mlproj.model.record import Entry, EntryKind, blobs_of, seal_document
 from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
-from mlproj.ports import BlobStore, Housekeeper, Lease, Listed, RunQuery
 from mlproj.remote.connection import Away
 from mlproj.remote.store import notes
 from mlproj.remote.store.blobs import FarBlobs
@@ -31,6 +31,7 @@ from mlproj.remote.store.indexes import as_index
 from mlproj.remote.store.line import Line
 from mlproj.remote.store.pulse import pulse
 from mlproj.remote.store.relay import Relay
+from mlproj.store_ports import BlobStore, Lease, Listed, RunQuery
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from mlproj.model.access import Kind, Level
 from mlproj.model.lineage import Lineage
 from mlproj.model.run import Run
 from mlproj.model.tracking import TrackedRun
-from mlproj.ports import ReadableBlobs, RunStore
 from mlproj.server.desk import Desk
+from mlproj.store_ports import ReadableBlobs, RunStore
 
 
 class Patch(Protocol):

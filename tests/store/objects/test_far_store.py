@@ -12,11 +12,11 @@ import pytest
 
 from mlproj import wiring
 from mlproj.errors import Altered, StoreError, UsageError
+from mlproj.housekeeping_ports import GRACE_S, Copied
 from mlproj.model.digest import Digest
 from mlproj.model.events import silent
 from mlproj.model.record import EntryKind, read_document
 from mlproj.model.tracking import NewRun, RunStatus
-from mlproj.ports import GRACE_S, Copied
 from mlproj.services.verify import verify
 from mlproj.store.destination import destination_of
 from mlproj.store.folder import FolderStore
