@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -134,6 +143,17 @@ class Lease(Protocol):
         ...
 
 
+class Relay(Protocol):
+    """An ASGI application that hands on to the server of a store what it is asked."""
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None: ...
+
+
 class RunStore(Protocol):
     """Where runs are recorded. Content once sealed is never rewritten."""
 
@@ -168,6 +188,10 @@ class RunStore(Protocol):
     def script_uri(self, run_id: str) -> str | None:
         """Where the script of a run that goes on logs to, with a secret at its end; None where that is an
         endpoint of this process."""
+        ...
+
+    def relay(self, run_id: str) -> Relay | None:
+        """What answers in place of `script_uri` where the script cannot call that; None where it is None."""
         ...
 
     def workspace(self, run_id: str) -> Path:

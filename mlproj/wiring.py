@@ -201,13 +201,11 @@ def endpoint_for(
     if uri is not None and reach is None:
         straight: Endpoint = part("remote.store.straight:StraightEndpoint")(uri)
         return straight
-    # Only a store at a server has a relay: who cannot call that calls us.
-    relay = None if uri is None else partial(getattr(store, "relay"), run_id)  # noqa: B009
     endpoint: Endpoint = part("server.endpoint:Endpoint")(
         run_id,
         lambda: tracking_of(store),
         lambda: artifacts_of(store),
-        relay=relay,
+        relay=store.relay(run_id),
         owns=is_step,
         movable=movable,
         secrets=secrets,

@@ -49,7 +49,7 @@ class Endpoint:
         open_tracking: Callable[[], Tracking],
         open_artifacts: Callable[[], Artifacts],
         *,
-        relay: Callable[[], Application] | None = None,
+        relay: Application | None = None,
         owns: Callable[[str], bool] | None = None,
         movable: bool | None = None,
         secrets: tuple[str, ...] = (),
@@ -142,7 +142,7 @@ class Endpoint:
     def _application(self, held: contextlib.ExitStack) -> Application:
         app: Application
         if self._relay is not None:
-            app = self._relay()
+            app = self._relay
         else:
             tracking = self._open_tracking()
             held.callback(tracking.close)

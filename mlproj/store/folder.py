@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from mlproj.errors import Altered, NoRoom, RunNotFound, StoreError
 from mlproj.far_ports import Reception
 from mlproj.files import locked
@@ -25,7 +23,7 @@ from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
 from mlproj.model.record import Entry, EntryKind, blobs_added, blobs_of, encode, seal_document
 from mlproj.model.registry import RunModels, Standing
-from mlproj.model.run import Imported, Run, Status
+from mlproj.model.run import Run
 from mlproj.model.source import SourceState
 from mlproj.store import reading, writing
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
@@ -34,7 +32,6 @@ from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import quick_text, shrink_journal, transaction
 from mlproj.store.destination import stored_blobs
 from mlproj.store.failures import explained, no_room, not_writable
-from mlproj.store.folders import note_outputs
 from mlproj.store.indexes import read_indexes
 from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
@@ -45,7 +42,7 @@ from mlproj.store.references import ids, newest, refuse_forgotten, resolve
 from mlproj.store.room import has_room, release, reserve
 from mlproj.store.sealing import seal_begun, seal_owned, seal_run, stands_open
 from mlproj.store.servers.faults import Fault
-from mlproj.store_ports import Lease, Listed, RunQuery
+from mlproj.store_ports import Lease, Listed, Relay, RunQuery
 
 if TYPE_CHECKING:
     from mlproj.store.servers.database import ServerDatabase
@@ -150,6 +147,9 @@ class FolderStore:
     def script_uri(self, run_id: str) -> str | None:
         return None
 
+    def relay(self, run_id: str) -> Relay | None:
+        return None
+
     def workspace(self, run_id: str) -> Path:
         folder = self._root / "runs" / run_id
         if self._writable:
@@ -198,22 +198,6 @@ class FolderStore:
             seal_owned(place, run, self._clock, kept)
         with self._changing(), _recordable(run), transaction(self._connection):
             return seal_run(place, run, self._clock(), kept)
-
-    def wrap(self, run: Run, document: bytes, *, origin: str) -> Run:
-        """Brings in a run that was made elsewhere: it has no plan, and `document` is kept verbatim."""
-        with self.lease():  # the content comes before the row that names it
-            digest = self._blobs.add_bytes(document)
-            imported = Imported(origin=origin, document=digest)
-            status = Status.UNKNOWN if run.outcome is None else run.outcome.status
-            foreign = replace(run, plan=None, job=None, status=status, imported=imported)
-            payload = seal_document(foreign)
-            with self._changing(), _recordable(run), transaction(self._connection):
-                writing.open_run(self._connection, foreign, self._machine)
-                link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
-                logged = None if foreign.outcome is None else foreign.outcome.logged
-                writing.add_history(self._connection, foreign.run_id, logged, self._blobs)
-                note_outputs(self._connection, self._blobs, foreign)
-        return replace(foreign, record=link.digest, sequence=link.sequence)
 
     def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes]) -> Run:
         self._refuse_missing(run)

@@ -95,9 +95,9 @@ class FarStore:
         token = None if run is None else run.token
         return None if token is None else f"{self._line.base}/t/{token}"
 
-    def relay(self, run_id: str) -> Relay:
-        """What hands on to the server what the script of a run that goes on here logs."""
-        return self._line.relay(f"/t/{self._underway[run_id].token}")
+    def relay(self, run_id: str) -> Relay | None:
+        run = self._underway.get(run_id)
+        return None if run is None or run.token is None else self._line.relay(f"/t/{run.token}")
 
     def workspace(self, run_id: str) -> Path:
         folder = self._root / "runs" / run_id
