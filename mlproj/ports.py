@@ -2,7 +2,7 @@
 
 A run goes through them in this order: Source fetches, Observer looks, Environment locks and builds,
 Executor runs; the store records, whose seams are in `store_ports`. Each has one module per way of doing it,
-one table in `wiring` that names them, and one contract suite in `tests/contracts` that all of them pass.
+one table in `run_wiring` that names them, and one contract suite in `tests/contracts` that all of them pass.
 """
 
 from __future__ import annotations

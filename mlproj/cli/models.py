@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mlproj import wiring
+from mlproj import run_wiring, wiring
 from mlproj.cli import options, promoting, registering
 from mlproj.cli.documents import print_document
 from mlproj.cli.pages.mlmodel import model_document, model_page
@@ -216,7 +216,7 @@ def _search(uri: str, store: str | None, report: Report, env_manager: str | None
         uri=uri, caller=wiring.current_folder(), environ=environ, environment_manager=env_manager
     )
     records = _store(store)
-    tools = wiring.tools(environ, request.caller, store)
+    tools = run_wiring.tools(environ, request.caller, store)
     return ModelSearch(
         request=request,
         tools=msgspec.structs.replace(tools, open_store=lambda: wiring.existing_store(store)),

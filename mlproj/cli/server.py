@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from mlproj import wiring
+from mlproj import server_wiring, wiring
 from mlproj.cli.server_options import (
     AllowAnyoneOption,
     AllowedHostsOption,
@@ -120,7 +120,7 @@ def server(
         ),
     )
     entrance = partial(_entrance, default_permission if asked else None)
-    pages = partial(wiring.add_pages, environ=os.environ)
+    pages = partial(server_wiring.add_pages, environ=os.environ)
     serve(hosting, partial(_opened, backend_store_uri, artifacts_destination), pages, entrance)
     return 0
 
@@ -140,9 +140,9 @@ def _entrance(
     """The application behind what asks callers who they are, or nobody where there is no `default`, for one
     process."""
     door: Door = (
-        wiring.open_entrance_for(store, app)
+        server_wiring.open_entrance_for(store, app)
         if default is None
-        else wiring.entrance_for(store, app, default=default, unexpected=unexpected)
+        else server_wiring.entrance_for(store, app, default=default, unexpected=unexpected)
     )
     with contextlib.closing(door):
         yield door

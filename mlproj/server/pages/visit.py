@@ -38,7 +38,7 @@ class Difference(Protocol):
 
 
 class Verbs(msgspec.Struct, frozen=True, kw_only=True):
-    """What pages show that services find out; `wiring` names them, since a server knows of no service.
+    """What pages show that services find out; `server_wiring` names them, since a server knows of no service.
 
     `lineage` is asked of a store with what is meant and how many runs to follow, `difference` of contents
     with the earlier and the later run.
