@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlproj.errors import RunNotFound, SourceError
 from mlproj.model.environment import (
@@ -25,9 +24,6 @@ from mlproj.services.request import Tools
 from mlproj.settings import Limits, cache_folder, container_watches, limits, user_name
 from mlproj.store_ports import RunStore
 from mlproj.wiring import artifacts_of, open_store, part, server_at, tracking_of
-
-if TYPE_CHECKING:
-    pass
 
 
 def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) -> Tools:
