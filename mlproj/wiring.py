@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import ProjectError, StoreError
 from mlproj.housekeeping_ports import Copied
 from mlproj.model.events import Report
@@ -19,7 +20,7 @@ from mlproj.moving_ports import Arrivals, History
 from mlproj.ports import EnvironmentCache, Observer
 from mlproj.settings import cache_folder, container_watches
 from mlproj.store_ports import RunStore
-from mlproj.tracking_ports import Artifacts, Server, Tracking
+from mlproj.tracking_ports import Server, Tracking
 
 if TYPE_CHECKING:
     from mlproj.remote.registrar import FarRegistrar

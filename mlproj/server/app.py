@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import MlprojError
 from mlproj.server import again, description, limits, streams
 from mlproj.server.access import GRANT, LINK, PREFIX, ROOT, USERS, VIEW, Grant
@@ -47,7 +48,7 @@ from mlproj.server.routes import (
 )
 from mlproj.server.store_app import add_store_routes
 from mlproj.store_ports import RunStore
-from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.tracking_ports import Tracking
 from mlproj.version import __version__
 
 SPOKEN = "3.17.2"
