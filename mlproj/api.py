@@ -6,13 +6,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlproj import wiring
+from mlproj import run_wiring, wiring
 from mlproj.model.events import Report, silent
 from mlproj.model.plan import Plan
 from mlproj.model.project import Project
 from mlproj.model.run import Run
 from mlproj.model.tolerance import read_named
-from mlproj.ports import RunStore
 from mlproj.services import run as service
 from mlproj.services.reproduce import Reproduction
 from mlproj.services.reproduce import reproduce as do_again
@@ -20,6 +19,7 @@ from mlproj.services.request import RunRequest
 from mlproj.services.rerunning import Wish
 from mlproj.spec import read_project
 from mlproj.spec.instant import instant
+from mlproj.store_ports import RunStore
 
 
 def run(
@@ -63,7 +63,7 @@ def run(
         reuse=reuse,
         parent=os.environ.get("MLPROJ_PARENT_RUN_ID") or os.environ.get("MLPROJ_RUN_ID"),
     )
-    return service.run(request, wiring.tools(os.environ, request.caller, store), report)
+    return service.run(request, run_wiring.tools(os.environ, request.caller, store), report)
 
 
 def plan(
@@ -88,7 +88,7 @@ def plan(
         environment_manager=env_manager,
         timeout=timeout,
     )
-    return service.plan(request, wiring.tools(os.environ, request.caller), report).plan
+    return service.plan(request, run_wiring.tools(os.environ, request.caller), report).plan
 
 
 def reproduce(
@@ -122,7 +122,7 @@ def reproduce(
         times=times,
         offline=offline,
     )
-    return do_again(wish, records, wiring.tools(environ, caller, store), report)
+    return do_again(wish, records, run_wiring.tools(environ, caller, store), report)
 
 
 def load_project(directory: str | Path = ".") -> Project:

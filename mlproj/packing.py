@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mlproj.model.digest import Digest
-from mlproj.ports import BlobStore
+from mlproj.store_ports import BlobStore
 
 HEAD = struct.Struct(">32sQ")
 _PIECE = 1 << 20

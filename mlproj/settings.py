@@ -92,6 +92,11 @@ def use_lock(cache: Path, key: str) -> Path:
     return cache / "environments" / f"{key}.use"
 
 
+def container_watches(cache: Path) -> Path:
+    """The folder in which each runner of a container notes which one it is."""
+    return cache / "containers"
+
+
 def limits(environ: Mapping[str, str]) -> Limits:
     """The limits that the variables set, in bytes or with a unit (`64MiB`, `2 GB`). Raises UsageError."""
     chosen = {

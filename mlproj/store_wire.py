@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from mlproj import errors
+from mlproj.housekeeping_ports import GRACE_S, Garbage, Removed, StoreSize
 from mlproj.lineage_ports import Uses
 from mlproj.model.digest import Digest, as_digest
 from mlproj.model.record import Entry, EntryKind
@@ -20,7 +21,7 @@ from mlproj.model.registry import ModelVersion, RunModels, Standing
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
 from mlproj.model.tracking import LoggedModel
-from mlproj.ports import GRACE_S, Garbage, Listed, Removed, RunQuery, StoreSize
+from mlproj.store_ports import Listed, RunQuery
 
 BELOW = "2.0/mlproj/store"
 """Every path is below `/api/` and this."""

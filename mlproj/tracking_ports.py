@@ -1,9 +1,10 @@
-"""The seams of tracking and registry, beside those of a run in `ports`: what MLflow needs of a store.
+"""The seams of tracking, beside those of a run in `ports`: what MLflow needs of a store.
 
-All of them raise NotFound for what is not there, AlreadyThere for a name that is taken, UsageError for what
-cannot be meant, and StoreError where the store cannot be written to. What was answered is written.
-Searches give a page and the token of the next one, None after the last. Where they take `within`, nothing
-is found but what is among these: experiments by their ids, registered models by their names.
+All of them, and those in `registry_ports` and `artifact_ports`, raise NotFound for what is not there,
+AlreadyThere for a name that is taken, UsageError for what cannot be meant, and StoreError where the store
+cannot be written to. What was answered is written. Searches give a page and the token of the next one, None
+after the last. Where they take `within`, nothing is found but what is among these: experiments by their ids,
+registered models by their names.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mlproj.model.registry import NOBODY, By, ModelVersion, RecordedChange, RegisteredModel, Stage
-from mlproj.model.rules import Check, Sees, sees_all
 from mlproj.model.search import Search
 from mlproj.model.tracking import (
     Batch,
@@ -31,6 +30,7 @@ from mlproj.model.tracking import (
     ServedFile,
     TrackedRun,
 )
+from mlproj.registry_ports import Registry
 
 
 class Experiments(Protocol):
@@ -178,100 +178,6 @@ class LoggedModels(Protocol):
     ) -> tuple[Sequence[LoggedModel], str | None]: ...
 
 
-class Registry(Protocol):
-    """Registered models and their versions. What changes which there are, where they stand and what they are
-    called is a link of the chain, with who did it and why."""
-
-    def create(
-        self, name: str, *, description: str = "", tags: Pairs = (), by: By = NOBODY
-    ) -> RegisteredModel: ...
-
-    def get(self, name: str) -> RegisteredModel: ...
-
-    def rename(self, name: str, new: str, *, by: By = NOBODY) -> RegisteredModel: ...
-
-    def describe(self, name: str, description: str) -> RegisteredModel: ...
-
-    def delete(self, name: str, *, by: By = NOBODY) -> None: ...
-
-    def history(self, name: str) -> Sequence[RecordedChange]:
-        """What was done to the model that has that name, or had it last, the oldest first."""
-        ...
-
-    def rules(self, name: str) -> str | None:
-        """The text of the rules that have to hold of what is put into Production, if there are any."""
-        ...
-
-    def set_rules(self, name: str, text: str | None, *, by: By = NOBODY) -> None: ...
-
-    def search(
-        self, search: Search, page: Page, *, within: Collection[str] | None = None
-    ) -> tuple[Sequence[RegisteredModel], str | None]: ...
-
-    def set_tag(self, name: str, key: str, value: str) -> None: ...
-
-    def delete_tag(self, name: str, key: str) -> None: ...
-
-    def set_alias(self, name: str, alias: str, version: int, *, by: By = NOBODY) -> None: ...
-
-    def delete_alias(self, name: str, alias: str, *, by: By = NOBODY) -> None: ...
-
-    def aliased(self, name: str, alias: str) -> ModelVersion: ...
-
-    def create_version(
-        self,
-        name: str,
-        *,
-        source: str,
-        run_id: str | None = None,
-        run_link: str | None = None,
-        model_id: str | None = None,
-        description: str = "",
-        tags: Pairs = (),
-        by: By = NOBODY,
-    ) -> ModelVersion: ...
-
-    def version(self, name: str, version: int) -> ModelVersion: ...
-
-    def describe_version(self, name: str, version: int, description: str) -> ModelVersion: ...
-
-    def transition(
-        self,
-        name: str,
-        version: int,
-        stage: Stage,
-        *,
-        archive_existing: bool,
-        further: str | None = None,
-        sees: Sees = sees_all,
-        by: By = NOBODY,
-    ) -> ModelVersion:
-        """Into Production the rules that are kept with the model have to let it, and the `further` ones, as
-        far as somebody can tell who `sees` some runs. Raises NotPromoted where they do not; how each fared is
-        on the record either way."""
-        ...
-
-    def checks(
-        self, name: str, version: int, *, further: str | None = None, sees: Sees = sees_all
-    ) -> Sequence[Check]:
-        """How each of these rules fares now."""
-        ...
-
-    def delete_version(self, name: str, version: int, *, by: By = NOBODY) -> None: ...
-
-    def set_version_tag(self, name: str, version: int, key: str, value: str) -> None: ...
-
-    def delete_version_tag(self, name: str, version: int, key: str) -> None: ...
-
-    def latest(self, name: str, stages: Sequence[Stage]) -> Sequence[ModelVersion]:
-        """The newest version of each of these stages, of all where none is named."""
-        ...
-
-    def search_versions(
-        self, search: Search, page: Page, *, within: Collection[str] | None = None
-    ) -> tuple[Sequence[ModelVersion], str | None]: ...
-
-
 class Traces(Protocol):
     """Traces, kept as the documents they came in.
 
@@ -314,62 +220,6 @@ class Traces(Protocol):
     def delete_tag(self, trace_id: str, key: str) -> None: ...
 
     def delete(self, experiment_id: str, trace_ids: Sequence[str]) -> int: ...
-
-
-class Artifacts(Protocol):
-    """Files below a root that nothing leads out of: no `..`, no absolute path, no link, no NUL.
-
-    Paths are relative, with `/` between their parts. Raises UsageError for one that leads out.
-    """
-
-    @property
-    def uploads(self) -> Uploads: ...
-
-    def list(self, path: str) -> Sequence[tuple[str, bool, int]]:
-        """Path, whether it is a folder, and size in bytes of what a folder holds, sorted by path."""
-        ...
-
-    def read(self, path: str, first: int = 0, count: int | None = None) -> Iterator[bytes]:
-        """What is in a file from its byte `first` on, to its end where no `count` is asked for."""
-        ...
-
-    def size(self, path: str) -> int: ...
-
-    def write(self, path: str, pieces: Iterator[bytes]) -> None:
-        """Puts a file in place whole, or, where the pieces end in an exception, not at all."""
-        ...
-
-    def delete(self, path: str) -> None:
-        """A file, or a folder with all that is in it."""
-        ...
-
-    def reach(self) -> None:
-        """Looks at the place where files are kept. Raises StoreError where it is away."""
-        ...
-
-
-class Uploads(Protocol):
-    """Artifacts that arrive in parts, each of which is known by a tag that tells its content.
-
-    Raises NotFound for an upload that is not there, or that is of another path.
-    """
-
-    def begin(self, path: str, parts: int) -> str:
-        """The id of a new upload of an artifact, whose parts are counted from 1."""
-        ...
-
-    def add(self, path: str, upload: str, part: int, pieces: Iterator[bytes]) -> str:
-        """Keeps a part, whole or not at all; its tag. One that comes again does no harm."""
-        ...
-
-    def complete(self, path: str, upload: str, parts: Sequence[tuple[int, str]]) -> None:
-        """Puts the whole in place: every part by number and tag, in order. Raises UsageError where one is not
-        there as it is named; the upload goes on then."""
-        ...
-
-    def abort(self, path: str, upload: str) -> None:
-        """Removes what has arrived."""
-        ...
 
 
 class Tracking(Protocol):

@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import importlib
 import os
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlproj.access_ports import Users
-from mlproj.errors import ProjectError, RunNotFound, SourceError, StoreError
-from mlproj.model.access import Level
-from mlproj.model.environment import (
-    Activation,
-    CondaSpec,
-    DockerSpec,
-    EnvironmentSpec,
-    Reach,
-    SystemSpec,
-    VirtualenvSpec,
-)
+from mlproj.artifact_ports import Artifacts
+from mlproj.errors import ProjectError, StoreError
+from mlproj.housekeeping_ports import Copied
 from mlproj.model.events import Report
-from mlproj.model.moment import now
-from mlproj.model.redaction import outer_secrets, without_credentials
+from mlproj.model.redaction import without_credentials
 from mlproj.model.registry import ModelVersion
 from mlproj.model.rules import Check, Sees
 from mlproj.moving_ports import Arrivals, History
-from mlproj.ports import Copied, Endpoint, Environment, EnvironmentCache, Executor, Observer, RunStore, Source
-from mlproj.services.request import Tools
-from mlproj.settings import Limits, cache_folder, limits, user_name
-from mlproj.tracking_ports import Artifacts, Server, Tracking
+from mlproj.ports import EnvironmentCache, Observer
+from mlproj.settings import cache_folder, container_watches
+from mlproj.store_ports import RunStore
+from mlproj.tracking_ports import Server, Tracking
 
 if TYPE_CHECKING:
-    from mlproj.model.lineage import Lineage
     from mlproj.remote.registrar import FarRegistrar
-    from mlproj.server.access import Application
-    from mlproj.server.auth.entrance import Entrance, OpenEntrance
-    from mlproj.server.described import Described
     from mlproj.services.bundle_beside import Suppliers
     from mlproj.services.model_images import ImageMakers
 
@@ -49,65 +34,10 @@ def part(name: str) -> Any:
     return getattr(importlib.import_module(f"mlproj.{module}"), attribute)
 
 
-def tools(environ: Mapping[str, str], caller: Path, store: str | None = None) -> Tools:
-    """The tools of a run for one person on one machine."""
-    cache, chosen = cache_folder(environ), limits(environ)
-    return Tools(
-        sources=lambda uri: source_for(uri, cache),
-        observer=part("provenance.observer:Observer")(cache, environ),
-        download=lambda uri, folder, report: part("sources.download:download")(uri, folder, report),
-        environments=lambda spec: environment_for(spec, environ, cache),
-        executor=lambda activation: executor_for(activation, environ, chosen, cache),
-        open_store=lambda: open_store(environ, caller, store, create=True),
-        far=part("store.locating:address")(store, environ),
-        endpoint=partial(endpoint_for, outer_secrets(environ)),
-        enclosure=lambda container, run_id, called: part("execution.enclosure:enclosed")(
-            container, run_id, cache / _WATCHES, environ, called=called
-        ),
-        server=lambda uri: server_at(uri, environ),
-        tracking=tracking_of,
-        now=now,
-        new_id=lambda: uuid.uuid4().hex,
-        workplace=lambda: part("sources.tree:temporary_tree")(cache / "checkouts"),
-        user=user_name,
-        cache=cache,
-        limits=chosen,
-        tracer=lambda trace: part("provenance.tracing.tracers:tracer_for")(
-            trace, cache, chosen.reads, environ
-        ),
-    )
-
-
 def observer(environ: Mapping[str, str]) -> Observer:
     """What looks at data and machine."""
     looking: Observer = part("provenance.observer:Observer")(cache_folder(environ), environ)
     return looking
-
-
-SOURCES = ("sources.folder:FolderSource", "sources.git:GitSource", "sources.archive:ArchiveSource")
-"""Each tells from a URI whether it is its own; the commonest is asked first, so that no other is loaded."""
-
-ENVIRONMENTS: dict[type[EnvironmentSpec], str] = {
-    SystemSpec: "environments.system:SystemEnvironment",
-    VirtualenvSpec: "environments.virtualenv:VirtualenvEnvironment",
-    CondaSpec: "environments.conda.environment:CondaEnvironment",
-    DockerSpec: "environments.docker:DockerEnvironment",
-}
-
-
-def source_for(uri: str, cache: Path) -> Source:
-    """The source that takes `uri`. Raises SourceError where none does."""
-    for name in SOURCES:
-        source: Source = part(name)(cache / "checkouts")
-        if source.accepts(uri):
-            return source
-    raise SourceError(f"`{uri}` is neither a folder, nor a git URL, nor a zip file")
-
-
-def environment_for(spec: EnvironmentSpec, environ: Mapping[str, str], cache: Path) -> Environment:
-    """The kind of environment that serves `spec`."""
-    environment: Environment = part(ENVIRONMENTS[type(spec)])(cache, environ)
-    return environment
 
 
 def environment_cache(environ: Mapping[str, str]) -> EnvironmentCache:
@@ -163,59 +93,6 @@ def secret_variables(variables: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name, value in variables.items() if by_name(name) or by_value(value))
 
 
-def executor_for(activation: Activation, environ: Mapping[str, str], limits: Limits, cache: Path) -> Executor:
-    """The place where a command runs that enters its environment so."""
-    executor: Executor
-    if activation.container is None:
-        executor = part("execution.local:LocalExecutor")(log_limit=limits.log)
-    else:
-        made = part("execution.docker:DockerExecutor")
-        watches = cache / _WATCHES
-        executor = made(activation.container, environ, log_limit=limits.log, watches=watches)
-    return executor
-
-
-def endpoint_for(
-    secrets: tuple[str, ...],
-    store: RunStore,
-    run_id: str,
-    movable: bool,
-    unexpected: Callable[[Exception], None],
-    reach: Reach | None,
-) -> Endpoint:
-    """Where the script of a run logs to. What serves it is only loaded when the script calls. `secrets` are
-    those of the runs that this one is in.
-
-    A script in a container sees no folder of the store: its artifacts come through the endpoint.
-    """
-
-    def is_step(other: str) -> bool:
-        try:
-            return store.index(other)["parent"] == run_id
-        except RunNotFound:
-            return False
-
-    uri = store.script_uri(run_id)
-    if uri is not None and reach is None:
-        straight: Endpoint = part("remote.store.straight:StraightEndpoint")(uri)
-        return straight
-    # Only a store at a server has a relay: who cannot call that calls us.
-    relay = None if uri is None else partial(getattr(store, "relay"), run_id)  # noqa: B009
-    endpoint: Endpoint = part("server.endpoint:Endpoint")(
-        run_id,
-        lambda: tracking_of(store),
-        lambda: artifacts_of(store),
-        relay=relay,
-        owns=is_step,
-        movable=movable,
-        secrets=secrets,
-        reach=reach,
-        user=user_name(),
-        unexpected=unexpected,
-    )
-    return endpoint
-
-
 def server_at(uri: str, environ: Mapping[str, str]) -> Server:
     """The tracking server at an address. Nobody is asked yet."""
     server: Server = part("remote.server:RemoteServer")(uri, environ)
@@ -268,57 +145,6 @@ def artifacts_of(store: RunStore) -> Artifacts:
     _refuse_far(store.address, "what scripts log to a store at a server goes there by MLflow's protocol")
     artifacts: Artifacts = part("store.objects.opening:open_artifacts")(store)
     return artifacts
-
-
-def users_of(store: RunStore) -> Users:
-    """Who may use a server over the store."""
-    users: Users = part("store.users:open_users")(store)
-    return users
-
-
-def users_at(store: str | None, *, create: bool = False) -> tuple[Users, Tracking]:
-    """Who may use a server over the store, made if need be and `create` says so, and what there is to use.
-    Raises StoreError."""
-    opened = open_store(os.environ, current_folder(), store, create=create)
-    return users_of(opened), tracking_of(opened)
-
-
-def entrance_for(
-    store: RunStore,
-    app: Application,
-    *,
-    default: Level = Level.NONE,
-    unexpected: Callable[[Exception], None] = lambda error: None,
-) -> Entrance:
-    """The door of a server that asks who calls; what nobody said anything of is at the level `default`.
-
-    Once it is called the process is not forked. `unexpected` hears of what could not be written down.
-    """
-    entrance: Entrance = part("server.auth.entrance:Entrance")(
-        users_of(store), app, default=default, unexpected=unexpected
-    )
-    return entrance
-
-
-def open_entrance_for(store: RunStore, app: Application) -> OpenEntrance:
-    """The door of a server that asks nobody, but for the tokens of runs, which stand in the path."""
-    entrance: OpenEntrance = part("server.auth.entrance:OpenEntrance")(users_of(store), app)
-    return entrance
-
-
-def add_pages(app: Described, environ: Mapping[str, str]) -> None:
-    """Has a server's application show its pages, too."""
-
-    def lineage(store: RunStore, of: str, depth: int) -> Lineage:
-        looking = {"observer": observer(environ), "caller": Path("/")}
-        found: Lineage = part("services.lineage:lineage")(store, of, depth=depth, **looking)
-        return found
-
-    verbs = part("server.pages.visit:Verbs")(
-        lineage=lineage,
-        difference=lambda blobs, *runs: part("services.diff:difference_by")(blobs, *runs),
-    )
-    part("server.pages.adding:add")(app, verbs)
 
 
 def arrivals_of(store: RunStore) -> Arrivals:
@@ -392,12 +218,9 @@ def _refuse_far(address: str, why: str) -> None:
         raise StoreError(f"this cannot be done to `{without_credentials(address)}`: {why}")
 
 
-_WATCHES = "containers"
-
-
 def _clear_containers(environ: Mapping[str, str]) -> None:
     """Removes the containers of runs whose runner was killed, as their runs are closed."""
-    folder = cache_folder(environ) / _WATCHES
+    folder = container_watches(cache_folder(environ))
     if folder.is_dir() and (left := part("execution.watches:left")(folder)):
         part("execution.containers:sweep_left")(left, environ)
 

@@ -19,10 +19,10 @@ from mlproj.errors import UsageError
 from mlproj.exports.intoto import BUILDER
 from mlproj.files import write_atomically
 from mlproj.model.moment import now
-from mlproj.ports import RunStore
 from mlproj.services.attestation import attest as attest_run
 from mlproj.services.attestation import checked_statement
 from mlproj.services.checkpoint import note
+from mlproj.store_ports import RunStore
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

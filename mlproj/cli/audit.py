@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import asdict
 
-from mlproj import wiring
+from mlproj import server_wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.sheet import Row, Section, print_sheet
@@ -39,7 +39,7 @@ def audit(
 
     What is logged without end is one line per second, with how often it was done.
     """
-    users, _ = wiring.users_at(store)
+    users, _ = server_wiring.users_at(store)
     deeds = users.audit.all(user=user, thing=thing, before=before, limit=limit)
     if as_json:
         print_document({"schema": "mlproj/audit/1", "deeds": [asdict(deed) for deed in deeds]})

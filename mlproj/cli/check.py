@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlproj import wiring
+from mlproj import run_wiring, wiring
 from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption
@@ -37,7 +37,7 @@ def check(
     Ends with 3 where a run would be refused (with `--strict`, at any warning too), else with 0.
     """
     with reporting() as report:
-        examined = examine(uri, version, wiring.tools(os.environ, wiring.current_folder()), report)
+        examined = examine(uri, version, run_wiring.tools(os.environ, wiring.current_folder()), report)
     if as_json:
         print_document({"schema": "mlproj/check/1", "findings": examined.findings})
     else:

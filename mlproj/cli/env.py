@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from mlproj import wiring
+from mlproj import run_wiring, wiring
 from mlproj.cli import options
 from mlproj.cli.cleaning import DryRunOption
 from mlproj.cli.documents import print_document
@@ -28,7 +28,6 @@ from mlproj.cli.words import counted, size
 from mlproj.errors import ProjectError, StoreError, UsageError
 from mlproj.model.digest import plain
 from mlproj.model.moment import now
-from mlproj.ports import RunStore
 from mlproj.services.environment_building import build as build_environment
 from mlproj.services.environment_building import lock as lock_environment
 from mlproj.services.kept_environments import Rule, list_environments, remove, uses_in
@@ -37,6 +36,7 @@ from mlproj.services.locking import environment_state
 from mlproj.services.request import RunRequest
 from mlproj.spec.duration import seconds
 from mlproj.spec.instant import instant
+from mlproj.store_ports import RunStore
 
 app = typer.Typer(
     help="List, build, lock and take away environments, of whatever kind.",
@@ -76,7 +76,7 @@ def build(
     """Build the environment of a project, as a run of it would, and run nothing."""
     request = replace(_request(context, uri, version, env_manager, as_of), refresh=refresh)
     with reporting() as report:
-        tools = wiring.tools(request.environ, request.caller)
+        tools = run_wiring.tools(request.environ, request.caller)
         state = environment_state(build_environment(request, tools, report))
     if as_json:
         print_document({"schema": "mlproj/environment/1", **plain(state)})
@@ -110,7 +110,7 @@ def lock(
     """
     request = replace(_request(context, uri, version, env_manager, as_of), refresh=refresh)
     with reporting() as report:
-        tools = wiring.tools(request.environ, request.caller)
+        tools = run_wiring.tools(request.environ, request.caller)
         found = lock_environment(request, tools, report, check=check)
     if as_json:
         print_document(lock_document(found))

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mlproj import wiring
+from mlproj import run_wiring, wiring
 from mlproj.cli import options, promoting, registering
 from mlproj.cli.documents import print_document
 from mlproj.cli.pages.mlmodel import model_document, model_page
@@ -21,7 +21,6 @@ from mlproj.errors import StoreError, UsageError
 from mlproj.model.digest import plain
 from mlproj.model.events import Report
 from mlproj.model.redaction import STORE_TOKEN
-from mlproj.ports import RunStore
 from mlproj.services.configured import VARIABLE
 from mlproj.services.found_models import ModelSearch, found_model
 from mlproj.services.model_images import build_image
@@ -30,6 +29,7 @@ from mlproj.services.serving import Prediction, Terms
 from mlproj.services.serving import predict as predict_file
 from mlproj.services.serving import serve as serve_model
 from mlproj.settings import size_of
+from mlproj.store_ports import RunStore
 
 app = typer.Typer(
     help="Look at models, register them, serve them, and make images of them.",
@@ -216,7 +216,7 @@ def _search(uri: str, store: str | None, report: Report, env_manager: str | None
         uri=uri, caller=wiring.current_folder(), environ=environ, environment_manager=env_manager
     )
     records = _store(store)
-    tools = wiring.tools(environ, request.caller, store)
+    tools = run_wiring.tools(environ, request.caller, store)
     return ModelSearch(
         request=request,
         tools=msgspec.structs.replace(tools, open_store=lambda: wiring.existing_store(store)),

@@ -18,7 +18,6 @@ from mlproj import wiring
 from mlproj.errors import AlreadyThere, MlprojError, NotFound, RunNotFound, StoreError, UsageError
 from mlproj.model.redaction import STORE_TOKEN
 from mlproj.model.registry import Origin
-from mlproj.ports import RunStore
 from mlproj.server import again
 from mlproj.server.access import Grant
 from mlproj.server.desk import Desk
@@ -29,6 +28,7 @@ from mlproj.services.artifacts import artifacts
 from mlproj.services.configured import VARIABLE, is_server
 from mlproj.services.own_tracked import find_tracked
 from mlproj.settings import user_name
+from mlproj.store_ports import RunStore
 
 T = TypeVar("T", bound=msgspec.Struct)
 

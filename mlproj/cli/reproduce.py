@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mlproj import wiring
+from mlproj import run_wiring, wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.loading import load
 from mlproj.cli.options import JsonOption, StoreOption
@@ -23,12 +23,12 @@ from mlproj.model.index import inputs_of
 from mlproj.model.run import Run
 from mlproj.model.tolerance import read_named
 from mlproj.planning.parameters import parse_assignments
-from mlproj.ports import RunStore
 from mlproj.services.bundle_verification import is_bundle
 from mlproj.services.importing import import_bundle
 from mlproj.services.reproduce import reproduce as do_again
 from mlproj.services.request import Tools
 from mlproj.services.rerunning import Wish
+from mlproj.store_ports import RunStore
 
 MOST_TIMES = 1000
 
@@ -113,7 +113,7 @@ def reproduce(
     if offline and "://" in run:
         raise UsageError(f"`--offline` fetches nothing, and the bundle is at `{run}`")
     caller, environ = wiring.current_folder(), dict(os.environ)
-    tools = wiring.tools(environ, caller, store)
+    tools = run_wiring.tools(environ, caller, store)
     with reporting() as report:
         records, original = _recorded(run, store, tools, report)
     named, places = _data(data or (), original, caller)

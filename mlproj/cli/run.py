@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mlproj import wiring
+from mlproj import run_wiring, wiring
 from mlproj.cli.documents import plan_document, print_document, project_document
 from mlproj.cli.env_file import EnvFileOption, named_in_env_files, with_env_files
 from mlproj.cli.loading import load
@@ -204,7 +204,7 @@ def run(
             raise UsageError(f"`{option}` is no text in UTF-8, and a record holds nothing else")
     caller = wiring.current_folder()
     environ, secrets = with_env_files(context)
-    tools = wiring.tools(environ, caller, store)
+    tools = run_wiring.tools(environ, caller, store)
     request = RunRequest(
         uri=uri,
         caller=caller,

@@ -16,11 +16,11 @@ from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import reporting, say
 from mlproj.cli.words import counted
 from mlproj.errors import StoreError
-from mlproj.ports import RunQuery
 from mlproj.services.conditions import parse_condition
 from mlproj.services.sync import Offices, Synced
 from mlproj.services.sync import sync as carry_out
 from mlproj.settings import limits
+from mlproj.store_ports import RunQuery
 
 app = typer.Typer(
     rich_markup_mode=None,

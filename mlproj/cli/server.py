@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from mlproj import wiring
+from mlproj import server_wiring, wiring
 from mlproj.cli.server_options import (
     AllowAnyoneOption,
     AllowedHostsOption,
@@ -41,13 +41,13 @@ from mlproj.cli.server_options import (
 )
 from mlproj.errors import UsageError
 from mlproj.model.access import Level
-from mlproj.ports import RunStore
 from mlproj.server.access import Application
 from mlproj.server.hosting.host import Hosting, serve
 from mlproj.server.hosting.listeners import Certificate, is_loopback
 from mlproj.server.hosting.rules import Rate, Rules
 from mlproj.server.hosting.worker import Door, Opened
 from mlproj.settings import size_of
+from mlproj.store_ports import RunStore
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -120,7 +120,7 @@ def server(
         ),
     )
     entrance = partial(_entrance, default_permission if asked else None)
-    pages = partial(wiring.add_pages, environ=os.environ)
+    pages = partial(server_wiring.add_pages, environ=os.environ)
     serve(hosting, partial(_opened, backend_store_uri, artifacts_destination), pages, entrance)
     return 0
 
@@ -140,9 +140,9 @@ def _entrance(
     """The application behind what asks callers who they are, or nobody where there is no `default`, for one
     process."""
     door: Door = (
-        wiring.open_entrance_for(store, app)
+        server_wiring.open_entrance_for(store, app)
         if default is None
-        else wiring.entrance_for(store, app, default=default, unexpected=unexpected)
+        else server_wiring.entrance_for(store, app, default=default, unexpected=unexpected)
     )
     with contextlib.closing(door):
         yield door

@@ -14,7 +14,7 @@ from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.terminal import reporting, say
 from mlproj.cli.words import counted, size
 from mlproj.errors import Altered
-from mlproj.ports import Copied
+from mlproj.housekeeping_ports import Copied
 
 app = typer.Typer(
     help="Back up, restore or move the store, while it may be in use.",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlproj import wiring
+from mlproj import server_wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.sheet import Section, print_sheet
@@ -43,7 +43,7 @@ def create(
 
     A client shows it as `MLFLOW_TRACKING_TOKEN`, or as the password beside any user's name.
     """
-    users, _ = wiring.users_at(store)
+    users, _ = server_wiring.users_at(store)
     expires = None if days is None else timestamp(time.time() + days * _DAY_S)
     made, whole = users.tokens.create(user, label=label, level=level, expires=expires)
     if as_json:
@@ -61,7 +61,7 @@ def listing(
     as_json: JsonOption = False,
 ) -> int:
     """List tokens, the newest first."""
-    users, _ = wiring.users_at(store)
+    users, _ = server_wiring.users_at(store)
     found = users.tokens.all(user)
     if as_json:
         print_document({"schema": "mlproj/tokens/1", "tokens": [_document(each) for each in found]})
@@ -82,7 +82,7 @@ def revoke(
     store: StoreOption = None,
 ) -> int:
     """End a token: it lets nobody in any more."""
-    users, _ = wiring.users_at(store)
+    users, _ = server_wiring.users_at(store)
     users.tokens.revoke(token)
     say(f"the token {token} lets nobody in any more")
     return 0

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mlproj import wiring
+from mlproj import server_wiring, wiring
 from mlproj.cli.options import StoreOption
 from mlproj.cli.terminal import say
 from mlproj.errors import UsageError
@@ -48,7 +48,7 @@ def ui(
         user=user_name(),
         unexpected=_tell,
     )
-    wiring.add_pages(application, os.environ)
+    server_wiring.add_pages(application, os.environ)
     serving = Serving(Guard(application, Grant(), token=None), [prepared(listener)])
     # Signals stay this thread's.
     thread = threading.Thread(target=serving.run, name="pages")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mlproj import wiring
+from mlproj import server_wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.sheet import Section, print_sheet
@@ -45,7 +45,7 @@ def add(
     """Add a user. The password is asked for, or read from standard input: a line of it.
 
     A store that is not there yet is made: the first user is there before the server."""
-    users, _ = wiring.users_at(store, create=True)
+    users, _ = server_wiring.users_at(store, create=True)
     users.accounts.add(name, password=None if no_password else _password(), admin=admin)
     say(f"added the user {name}")
     return 0
@@ -54,7 +54,7 @@ def add(
 @app.command("list")
 def listing(store: StoreOption = None, as_json: JsonOption = False) -> int:
     """List users, and what they were told that they may do."""
-    users, tracking = wiring.users_at(store)
+    users, tracking = server_wiring.users_at(store)
     everybody, said = users.accounts.all(), users.rights.all()
     if as_json:
         print_document({"schema": "mlproj/users/1", "users": [_document(user, said) for user in everybody]})
@@ -75,7 +75,7 @@ def listing(store: StoreOption = None, as_json: JsonOption = False) -> int:
 @app.command()
 def passwd(name: NameArgument, store: StoreOption = None) -> int:
     """Give a user another password, which is asked for, or read from standard input."""
-    users, _ = wiring.users_at(store)
+    users, _ = server_wiring.users_at(store)
     users.accounts.get(name)
     users.accounts.change(name, password=_password())
     say(f"the password of {name} is another one now")
@@ -89,7 +89,7 @@ def disable(
     store: StoreOption = None,
 ) -> int:
     """Let a user in no more, nor any token of theirs; what they may do is kept."""
-    users, _ = wiring.users_at(store)
+    users, _ = server_wiring.users_at(store)
     users.accounts.change(name, disabled=not undo)
     say(f"{name} is let in again" if undo else f"{name} is not let in any more")
     return 0
@@ -98,7 +98,7 @@ def disable(
 @app.command()
 def rm(name: NameArgument, store: StoreOption = None) -> int:
     """Remove a user with their tokens and rights. What they made and did stays."""
-    users, _ = wiring.users_at(store)
+    users, _ = server_wiring.users_at(store)
     users.accounts.remove(name)
     say(f"removed the user {name}")
     return 0
@@ -116,7 +116,7 @@ def grant(
     store: StoreOption = None,
 ) -> int:
     """Say what a user may do with an experiment or a registered model, in the place of what was said."""
-    users, tracking = wiring.users_at(store)
+    users, tracking = server_wiring.users_at(store)
     kind, thing = _thing(tracking, experiment, model)
     users.rights.grant(name, kind, thing, level)
     say(f"{name} has {level.value} for the {kind.value} {experiment or model}")
@@ -131,7 +131,7 @@ def revoke(
     store: StoreOption = None,
 ) -> int:
     """Take back what was said of a user and an experiment or a registered model."""
-    users, tracking = wiring.users_at(store)
+    users, tracking = server_wiring.users_at(store)
     kind, thing = _thing(tracking, experiment, model)
     users.rights.withdraw(name, kind, thing)
     say(f"nothing is said any more of what {name} may do with the {kind.value} {experiment or model}")

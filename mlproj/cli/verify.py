@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mlproj import wiring
+from mlproj import run_wiring, wiring
 from mlproj.cli.controls import printable
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
@@ -120,7 +120,7 @@ def means(store: str) -> Means:
 
 
 def _look_at(path: Path) -> InputState:
-    observer = wiring.tools(os.environ, wiring.current_folder()).observer
+    observer = run_wiring.tools(os.environ, wiring.current_folder()).observer
     return observer.data(str(path), path, wiring.current_folder(), declared=True, report=silent).state
 
 

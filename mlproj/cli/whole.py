@@ -7,7 +7,7 @@ from typing import Any
 from mlproj.cli.documents import run_document
 from mlproj.cli.loading import load
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
+from mlproj.store_ports import RunStore
 
 
 def whole_document(run: Run, store: RunStore) -> dict[str, Any]:

@@ -26,8 +26,9 @@ from mlproj.model.environment import Interpreter
 from mlproj.model.events import Ended, Note, Progress, Report, Started
 from mlproj.model.redaction import without_credentials
 from mlproj.model.run import EnvironmentState
-from mlproj.ports import BlobStore, Package
+from mlproj.ports import Package
 from mlproj.spec.conda_lock import conda_packages, parted
+from mlproj.store_ports import BlobStore
 
 _AT_ONCE = 8
 _PATIENCE = 60.0

@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import MlprojError
-from mlproj.ports import RunStore
 from mlproj.server import again, description, limits, streams
 from mlproj.server.access import GRANT, LINK, PREFIX, ROOT, USERS, VIEW, Grant
 from mlproj.server.callers import CALLER, Anybody
@@ -47,7 +47,8 @@ from mlproj.server.routes import (
     versions,
 )
 from mlproj.server.store_app import add_store_routes
-from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.store_ports import RunStore
+from mlproj.tracking_ports import Tracking
 from mlproj.version import __version__
 
 SPOKEN = "3.17.2"

@@ -10,15 +10,16 @@ import msgspec
 from msgspec.structs import replace
 
 from mlproj.access_ports import Users
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import UsageError
 from mlproj.model.registry import By
 from mlproj.model.tracking import Experiment, LoggedModel, TrackedRun
-from mlproj.ports import RunStore
 from mlproj.server import places
 from mlproj.server.access import Grant
 from mlproj.server.callers import Anybody, Caller
 from mlproj.server.failures import DENIED, Failure
-from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.store_ports import RunStore
+from mlproj.tracking_ports import Tracking
 
 Thing = TypeVar("Thing", Experiment, TrackedRun, LoggedModel)
 

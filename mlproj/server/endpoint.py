@@ -15,12 +15,13 @@ from collections.abc import Callable
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import MlprojError
 from mlproj.model.environment import Door, Reach
 from mlproj.server.access import LOOPBACK, Application, Grant, Guard, Refusal
 from mlproj.server.doorway import handed_in, prepared
 from mlproj.server.failures import INTERNAL, NO_STORE, Failure, told
-from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.tracking_ports import Tracking
 
 if TYPE_CHECKING:
     from mlproj.server.serving import Serving
@@ -49,7 +50,7 @@ class Endpoint:
         open_tracking: Callable[[], Tracking],
         open_artifacts: Callable[[], Artifacts],
         *,
-        relay: Callable[[], Application] | None = None,
+        relay: Application | None = None,
         owns: Callable[[str], bool] | None = None,
         movable: bool | None = None,
         secrets: tuple[str, ...] = (),
@@ -142,7 +143,7 @@ class Endpoint:
     def _application(self, held: contextlib.ExitStack) -> Application:
         app: Application
         if self._relay is not None:
-            app = self._relay()
+            app = self._relay
         else:
             tracking = self._open_tracking()
             held.callback(tracking.close)

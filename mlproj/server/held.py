@@ -14,7 +14,7 @@ from mlproj.errors import StoreError
 from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.record import BlobReference, blobs_of
 from mlproj.model.run import Run
-from mlproj.ports import BlobStore, ReadableBlobs
+from mlproj.store_ports import BlobStore, ReadableBlobs
 
 _SNAPSHOT = "source.snapshot"
 

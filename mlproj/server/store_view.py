@@ -13,10 +13,10 @@ from mlproj.model.access import Kind, Level
 from mlproj.model.digest import Digest
 from mlproj.model.record import BlobReference
 from mlproj.model.run import Run
-from mlproj.ports import RunQuery, RunStore
 from mlproj.server.desk import Desk
 from mlproj.server.failures import DENIED, NO_ENDPOINT, Failure, invalid
 from mlproj.server.held import held_by
+from mlproj.store_ports import RunQuery, RunStore
 
 _RECENT = 20
 """Of so many runs it is looked at what they name, where somebody wants to know what need not be sent."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlproj.errors import Altered, StoreError, UsageError, did_you_mean
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Output, Run
-from mlproj.ports import RunStore
+from mlproj.store_ports import RunStore
 
 _PIECE = 256 * 1024
 

@@ -17,7 +17,7 @@ from mlproj.model.events import Ended, Event, Note, Started
 from mlproj.model.notes import SOURCE_CHANGED
 from mlproj.model.redaction import SECRET_VARIABLES, STORE_TOKEN, login_of, without_credentials
 from mlproj.model.run import LOGS, LogFile, MetricPoint, Outcome, Output, Run, Status, Usage
-from mlproj.ports import Execution, RunStore, Task
+from mlproj.ports import Execution, Task
 from mlproj.process import patched
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import Claim
@@ -34,6 +34,7 @@ from mlproj.services.readback import Reader, read_back
 from mlproj.services.request import Context
 from mlproj.services.tracing import Watch
 from mlproj.services.tracking import Office, secrets_of, tracking_variables
+from mlproj.store_ports import RunStore
 
 if TYPE_CHECKING:
     from mlproj.services.confining import Surroundings

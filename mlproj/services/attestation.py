@@ -14,10 +14,10 @@ from mlproj.model.digest import Digest, canonical
 from mlproj.model.entries import read_amendment
 from mlproj.model.record import ATTESTED, Entry, EntryKind
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.findings import Findings
 from mlproj.services.signatures import Signed, checked_envelope
 from mlproj.services.verify import verify
+from mlproj.store_ports import RunStore
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,9 @@ from mlproj.model.events import Report
 from mlproj.model.index import inputs_of
 from mlproj.model.provenance import InputState
 from mlproj.model.run import Run
-from mlproj.ports import BlobStore, Observer
+from mlproj.ports import Observer
 from mlproj.services.request import Tools
+from mlproj.store_ports import BlobStore
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):

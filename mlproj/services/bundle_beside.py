@@ -15,7 +15,8 @@ from mlproj.model.environment import ImageState
 from mlproj.model.events import Report
 from mlproj.model.provenance import InputState
 from mlproj.model.run import Job, Run
-from mlproj.ports import BlobStore, Observer, Package
+from mlproj.ports import Observer, Package
+from mlproj.store_ports import BlobStore
 
 
 class Suppliers(msgspec.Struct, frozen=True, kw_only=True):

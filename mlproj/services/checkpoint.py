@@ -14,9 +14,9 @@ from mlproj.errors import Altered, UsageError
 from mlproj.exports.dsse import Signer, Verifier, sealed
 from mlproj.model.digest import Digest, canonical, is_canonical, plain
 from mlproj.model.record import GENESIS, Entry, decode
-from mlproj.ports import RunStore
 from mlproj.services.findings import Findings
 from mlproj.services.signatures import Signed, checked_envelope
+from mlproj.store_ports import RunStore
 
 SCHEMA = "mlproj/checkpoint/1"
 PAYLOAD_TYPE = "application/vnd.mlproj.checkpoint+json"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from mlproj.errors import NotReproduced, UsageError
 from mlproj.model.environment import Isolation
 from mlproj.model.events import Note, Report
-from mlproj.ports import RunStore
 from mlproj.services.enclosing import shows_more
 from mlproj.services.importing import is_brought
 from mlproj.services.isolation import possible
 from mlproj.services.rerunning import Wish
 from mlproj.spec.docker_arguments import BUILD
+from mlproj.store_ports import RunStore
 
 
 def chosen_isolation(wish: Wish, store: RunStore, report: Report) -> Isolation | None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import msgspec
 
 from mlproj.errors import UsageError
+from mlproj.housekeeping_ports import Garbage, Removed
 from mlproj.model.events import Ended, Report, Started
 from mlproj.model.moment import seconds_of
-from mlproj.ports import Garbage, Listed, Removed, RunStore
+from mlproj.store_ports import Listed, RunStore
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):

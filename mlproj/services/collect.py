@@ -16,8 +16,8 @@ from mlproj.model.digest import Digest, folder_manifest, readable
 from mlproj.model.events import Progress, Report
 from mlproj.model.notes import unkept
 from mlproj.model.run import Output
-from mlproj.ports import BlobStore
 from mlproj.services.fence import Fence
+from mlproj.store_ports import BlobStore
 
 _BEYOND = "links to what the isolated run did not see, and is not kept"
 

@@ -6,7 +6,7 @@ import re
 
 from mlproj.errors import UsageError
 from mlproj.model.encoding import is_text
-from mlproj.ports import Condition
+from mlproj.store_ports import Condition
 
 _OPERATOR = re.compile(r"<=|>=|!=|==|=|<|>|~|!")
 _PREFIXES = {

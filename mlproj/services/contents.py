@@ -17,7 +17,8 @@ from mlproj.files import digest_of
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.record import BlobReference
 from mlproj.model.run import Run
-from mlproj.ports import BlobStore, Digester
+from mlproj.ports import Digester
+from mlproj.store_ports import BlobStore
 
 Digests = frozenset[Digest | None]
 _NONE: Digests = frozenset()

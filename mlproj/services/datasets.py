@@ -13,7 +13,7 @@ from mlproj.model.digest import Digest
 from mlproj.model.logged import LoggedDataset
 from mlproj.model.redaction import without_credentials
 from mlproj.model.run import Run
-from mlproj.ports import BlobStore
+from mlproj.store_ports import BlobStore
 
 _CONTEXT = "mlflow.data.context"
 _PLACES = ("uri", "url", "path", "table_name", "delta_table_name", "sql")

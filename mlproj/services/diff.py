@@ -13,9 +13,9 @@ from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.environment import LockedPackage
 from mlproj.model.run import Run
 from mlproj.model.tolerance import Allowed, exact
-from mlproj.ports import ReadableBlobs, RunStore
 from mlproj.services.judging import JudgedFile, judge_outputs
 from mlproj.spec.locks import Unreadable, packages_in
+from mlproj.store_ports import ReadableBlobs, RunStore
 
 SIZE_LIMIT = 512 * 1024
 """A file with more bytes is named as changed, but its lines are not compared."""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from mlproj.errors import MlprojError, NotAllowed
 from mlproj.model.redaction import without_credentials
-from mlproj.ports import RunStore
 from mlproj.process import Completed, ProgramMissing, run
 from mlproj.services.isolation import possible
+from mlproj.store_ports import RunStore
 from mlproj.version import __version__
 
 

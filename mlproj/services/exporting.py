@@ -25,10 +25,10 @@ from mlproj.model.entries import read_amendment
 from mlproj.model.events import Ended, Progress, Report, Started
 from mlproj.model.record import Entry, EntryKind, encode
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.bundle_beside import Suppliers, Supplies, supply
 from mlproj.services.bundle_layout import Layout, data_path, layout
 from mlproj.services.interrupts import interruptible
+from mlproj.store_ports import RunStore
 
 _MOST_NAMED = 1000
 """So many files of one folder are named in the crate one by one."""

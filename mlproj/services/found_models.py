@@ -17,13 +17,13 @@ from mlproj.model.provenance import InputState
 from mlproj.model.registry import ModelVersion
 from mlproj.model.run import MODEL_FILE, Run
 from mlproj.model.source import Checkout
-from mlproj.ports import RunStore
 from mlproj.services.configured import configured_server
 from mlproj.services.datasets import ShownDataset, datasets_of
 from mlproj.services.own_tracked import Tracked, find_tracked
 from mlproj.services.request import Context, RunRequest, Tools
 from mlproj.services.tracked_data import bring, is_plain, is_tracked
 from mlproj.spec.mlmodel import read_model
+from mlproj.store_ports import RunStore
 
 
 class FoundModel(msgspec.Struct, frozen=True, kw_only=True):

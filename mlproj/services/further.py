@@ -18,9 +18,9 @@ from mlproj.model.moment import milliseconds, moment_of
 from mlproj.model.names import run_name
 from mlproj.model.run import LEFT_OPEN, Outcome, Run, Usage
 from mlproj.model.tracking import TrackedRun
-from mlproj.ports import RunStore
 from mlproj.services.mirror import RUN_TAG, STATUSES, Ending
 from mlproj.services.readback import ReadBack, Reader, read_back
+from mlproj.store_ports import RunStore
 
 _STATUSES = {there: here for here, there in STATUSES.items()}
 

@@ -16,10 +16,10 @@ from mlproj.model.digest import Digest, folder_manifest, read_manifest, readable
 from mlproj.model.events import Ended, Progress, Report, Started, silent
 from mlproj.model.record import blobs_added
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.bundle_verification import Bundle, open_bundle
 from mlproj.services.interrupts import interruptible
 from mlproj.settings import Limits
+from mlproj.store_ports import RunStore
 
 _SMALL = 1 << 20
 _AT_ONCE = 64 << 20

@@ -14,7 +14,7 @@ from mlproj.errors import Altered
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Output, Run
 from mlproj.model.tolerance import Allowed, Tolerance
-from mlproj.ports import ReadableBlobs
+from mlproj.store_ports import ReadableBlobs
 
 LARGEST = 64 * 1024 * 1024
 """Of files with more bytes nobody looks into their content."""

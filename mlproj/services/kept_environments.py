@@ -10,7 +10,8 @@ from mlproj.errors import EnvironmentFailed, UsageError, did_you_mean
 from mlproj.model.digest import Digest
 from mlproj.model.environment import BuiltEnvironment
 from mlproj.model.moment import seconds_of
-from mlproj.ports import EnvironmentCache, Leftover, RunQuery, RunStore, Staying
+from mlproj.ports import EnvironmentCache, Leftover, Staying
+from mlproj.store_ports import RunQuery, RunStore
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from mlproj.files import digest_of
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.events import Note, Report
 from mlproj.model.source import IS_SECRET, OmittedFile, Snapshot, SnapshotFile, SourceState
-from mlproj.ports import BlobStore
+from mlproj.store_ports import BlobStore
 
 _LINK = 0o120000
 _SHOWN = 5

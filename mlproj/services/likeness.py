@@ -6,9 +6,9 @@ from mlproj.compare.plans import LOCK, MOST_NAMED, SNAPSHOT, Likeness, plan_chan
 from mlproj.compare.runs import Change, Contents, File, RunDifference, compare_runs
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.diff import contents_of
 from mlproj.services.prepare import Prepared
+from mlproj.store_ports import RunStore
 
 _MOST_TRIED = 50
 _LONGEST = 60

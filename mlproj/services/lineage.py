@@ -10,11 +10,12 @@ from typing import Protocol
 
 from mlproj.model.events import Report, silent
 from mlproj.model.lineage import Lineage, RunNode
-from mlproj.ports import Observer, RunStore
+from mlproj.ports import Observer
 from mlproj.services.ancestry import upstream
 from mlproj.services.descent import downstream
 from mlproj.services.lineage_graph import Graph
 from mlproj.services.lineage_subject import Looking, find_subject
+from mlproj.store_ports import RunStore
 
 
 class Way(str, Enum):

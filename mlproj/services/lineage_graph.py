@@ -24,8 +24,8 @@ from mlproj.model.provenance import InputState
 from mlproj.model.registry import ModelVersion
 from mlproj.model.run import Run
 from mlproj.model.tracking import LoggedModel
-from mlproj.ports import RunStore
 from mlproj.services.datasets import readable_source
+from mlproj.store_ports import RunStore
 
 MOST_NODES = 500
 """A graph does not grow beyond so many."""

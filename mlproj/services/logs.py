@@ -11,7 +11,7 @@ from mlproj.errors import StoreError
 from mlproj.logs import KeptStream, mark, stretches
 from mlproj.model.events import ChildOutput
 from mlproj.model.run import STREAMS, LogFile, Run, Status
-from mlproj.ports import RunStore
+from mlproj.store_ports import RunStore
 
 POLL_S = 0.15
 FAR_POLL_S = 2.0

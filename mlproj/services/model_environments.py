@@ -24,11 +24,12 @@ from mlproj.model.environment import (
 )
 from mlproj.model.events import Ended, Report, Started
 from mlproj.model.run import EnvironmentState, Run
-from mlproj.ports import Environment, Resolving, RunStore
+from mlproj.ports import Environment, Resolving
 from mlproj.process import patched
 from mlproj.services.found_models import FoundModel, ModelSearch
 from mlproj.services.occupancy import in_use
 from mlproj.spec import environment_for, read_project
+from mlproj.store_ports import RunStore
 
 _LOCAL = "`--env-manager local` has it in the current environment"
 

@@ -9,8 +9,8 @@ import msgspec
 from mlproj.errors import SpecError, StoreError
 from mlproj.model.registry import ModelVersion
 from mlproj.model.run import MODEL_FILE, Output, Run, models_among
-from mlproj.ports import BlobStore, RunStore
 from mlproj.spec.documents import Table, parse
+from mlproj.store_ports import BlobStore, RunStore
 
 _LARGEST = 1024 * 1024
 """Bytes of a description that is read."""

@@ -8,6 +8,7 @@ from typing import ParamSpec
 
 import msgspec
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import AlreadyThere, DataError, NotFound, UsageError
 from mlproj.model.events import Ended, Progress, Report, Started
 from mlproj.model.registry import ModelVersion, RegisteredModel
@@ -18,7 +19,7 @@ from mlproj.services.moving_files import FileMover, refuse_impossible
 from mlproj.services.moving_runs import RunMover
 from mlproj.services.moving_sources import Addresses
 from mlproj.services.moving_tally import CHANGED, NEW, SAME, Moved, Tally
-from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.tracking_ports import Tracking
 
 _STAGE = "import"
 _FILES = "mlflow.artifactLocation"

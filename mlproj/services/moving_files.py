@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import DataError, MlprojError, NotFound, UsageError
 from mlproj.moving_ports import Files, History
 from mlproj.services.moving_tally import Tally
-from mlproj.tracking_ports import Artifacts
 
 _DEEPEST = 100
 _ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,63}", re.ASCII)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from mlproj.lineage_ports import MOST_FILES
 from mlproj.model.digest import Digest
-from mlproj.ports import RunStore
 from mlproj.services.contents import Contents
+from mlproj.store_ports import RunStore
 
 
 def folder_problems(

@@ -11,11 +11,12 @@ import msgspec
 
 from mlproj.errors import DataError, MlprojError, NotFound, UsageError
 from mlproj.model.registry import ModelVersion
-from mlproj.ports import RunStore
+from mlproj.registry_ports import Registry
 from mlproj.services.artifacts import artifacts, get_artifact
 from mlproj.services.collect import ARTIFACTS
 from mlproj.spec.model_uri import SCHEME, ModelUri, read_model_uri
-from mlproj.tracking_ports import Registry, Tracking
+from mlproj.store_ports import RunStore
+from mlproj.tracking_ports import Tracking
 
 _MOST_STEPS = 100
 """A version may be made of another one, and that of a third."""

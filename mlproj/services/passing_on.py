@@ -15,8 +15,8 @@ from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.events import Ended, Note, Progress, Report, Started, silent
 from mlproj.model.record import BlobReference, EntryKind, blobs_of
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.interrupts import interruptible
+from mlproj.store_ports import RunStore
 
 _AT_ONCE = 500
 """So many contents are brought together."""

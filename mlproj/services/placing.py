@@ -19,9 +19,9 @@ from mlproj.files import digest_of
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.events import Note, silent
 from mlproj.model.run import Output, Run
-from mlproj.ports import RunStore
 from mlproj.services.artifacts import copy_content
 from mlproj.services.request import Context
+from mlproj.store_ports import RunStore
 
 _SMALL = 16 * 1024 * 1024
 """So few bytes are read again each time; of more it is remembered that they were as they should be."""

@@ -18,11 +18,11 @@ from mlproj.model.record import ATTESTED, EntryKind
 from mlproj.model.registry import ModelVersion
 from mlproj.model.rules import Check, Reproduced, Rules, Sees, sees_all
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.attestation import check_envelope
 from mlproj.services.own_tracked import made_by
 from mlproj.services.reproduce import VERDICT
 from mlproj.spec.rules import read_rules
+from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Tracking
 
 _NO_RUN = "the store holds no run that made the model, or none that you may read"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mlproj.model.entries import read_registry
 from mlproj.model.record import EntryKind
 from mlproj.model.registry import Act, Change, Stage, Standing
-from mlproj.ports import RunStore
+from mlproj.store_ports import RunStore
 
 _LOOKS = 5
 """So often it is looked again where somebody changed something meanwhile."""

@@ -29,7 +29,6 @@ from mlproj.model.plan import Origin
 from mlproj.model.run import Run
 from mlproj.model.source import Checkout, Snapshot
 from mlproj.model.tolerance import Named
-from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer, Places
 from mlproj.services.choosing_isolation import chosen_isolation
 from mlproj.services.importing import is_brought
@@ -44,6 +43,7 @@ from mlproj.services.undeclared import bring_undeclared, placeable, read_by_step
 from mlproj.services.verify import verify
 from mlproj.services.weighing import Again, variations, weigh
 from mlproj.spec import read_project
+from mlproj.store_ports import RunStore
 
 VERDICT = "reproduction"
 """The kind of the amendment that keeps a verdict with the run that it is of."""

@@ -20,8 +20,9 @@ from mlproj.model.environment import (
 from mlproj.model.events import Report
 from mlproj.model.run import SWITCHES
 from mlproj.model.source import Checkout
-from mlproj.ports import Endpoint, Environment, Executor, Observer, RunStore, Source, Tracer
+from mlproj.ports import Endpoint, Environment, Executor, Observer, Source, Tracer
 from mlproj.settings import Limits
+from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Server, Tracking
 
 
@@ -95,7 +96,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts that serve the ports of a run, chosen in `wiring`. `now` gives RFC 3339 in UTC, `new_id`
+    """The parts that serve the ports of a run, chosen in `run_wiring`. `now` gives RFC 3339 in UTC, `new_id`
     32 hex digits, `workplace` a new folder for the length of a `with`; `open_store` makes the store if there
     is none, and is not called by a dry run, `far` is its address where it is at a server; `endpoint` opens
     that of the run with this id, which its script may move to another experiment or not, where a container

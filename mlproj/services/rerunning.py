@@ -16,12 +16,12 @@ from mlproj.model.project import ParameterType
 from mlproj.model.run import NO_HOOK, NO_TRACKING, SCRIPT_TRACKING, STRICT, EnvironmentState, Run, Status
 from mlproj.model.source import Checkout
 from mlproj.model.tolerance import Named
-from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer
 from mlproj.services.importing import attached, is_brought
 from mlproj.services.recorded_world import recorded_variables
 from mlproj.services.request import RunRequest, Tools
 from mlproj.spec.docker_arguments import BUILD, parse_arguments
+from mlproj.store_ports import RunStore
 
 OUTSIDE = "input:"
 """Begins the spelling of a path in a plan whose data lay outside of the project."""

@@ -21,10 +21,10 @@ from mlproj.model.provenance import InputState
 from mlproj.model.record import was_brought
 from mlproj.model.run import Job, Run
 from mlproj.model.source import IS_OUTPUT, IS_SECRET
-from mlproj.ports import RunStore
 from mlproj.services.placing import Placing, Unplaceable
 from mlproj.services.prepare import Prepared
 from mlproj.services.request import Context
+from mlproj.store_ports import RunStore
 
 _MOST_TRIED = 20
 """So many runs of one plan are looked at for one that can be reused."""

@@ -17,7 +17,6 @@ from mlproj.model.events import Report
 from mlproj.model.names import run_name
 from mlproj.model.redaction import without_credentials
 from mlproj.model.run import Run
-from mlproj.ports import BlobStore, Lease, RunStore
 from mlproj.services.attempt import Attempt
 from mlproj.services.claims import VARIABLE as CLAIMS
 from mlproj.services.claims import claim
@@ -28,6 +27,7 @@ from mlproj.services.mirror import Place, mirrored, opened
 from mlproj.services.prepare import Prepared, prepare
 from mlproj.services.request import Context, RunRequest, Tools
 from mlproj.services.tracing import Watch, check
+from mlproj.store_ports import BlobStore, Lease, RunStore
 
 SOURCE_ATTEMPTS = 3
 """How often a tree that changes under our hands is looked at again before we give up."""

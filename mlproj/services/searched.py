@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from mlproj.model.index import index_of
 from mlproj.model.record import Entry
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.contents import Contents
 from mlproj.services.findings import Findings
 from mlproj.services.later import Later, digest
+from mlproj.store_ports import RunStore
 
 
 class Searched:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from mlproj.errors import StoreError
 from mlproj.model.logged import read_points, spelt
 from mlproj.model.run import Run
-from mlproj.ports import BlobStore
+from mlproj.store_ports import BlobStore
 
 MOST = 10_000
 """Points that are read at most: what is shown of them is a line of a few characters."""

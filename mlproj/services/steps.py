@@ -12,8 +12,8 @@ from mlproj.compare.verdict import Grade, Item
 from mlproj.model.record import was_brought
 from mlproj.model.run import Run
 from mlproj.model.tolerance import Allowed
-from mlproj.ports import RunStore
 from mlproj.services.verdicts import items_of
+from mlproj.store_ports import RunStore
 
 _DEEPEST = 20
 """So many runs within runs are followed: a record may come from anybody."""

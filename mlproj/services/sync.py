@@ -11,11 +11,11 @@ from mlproj.errors import MlprojError, UsageError
 from mlproj.model.events import Note, Report, Started
 from mlproj.model.run import Output, Run
 from mlproj.model.tracking import RunStatus, TrackedRun
-from mlproj.ports import RunQuery, RunStore
 from mlproj.services.further import Further, bring_in, further_runs
 from mlproj.services.mirror import STATUSES, Ending, show_metrics
 from mlproj.services.readback import Reader, is_ours, read_back
 from mlproj.settings import Limits
+from mlproj.store_ports import RunQuery, RunStore
 from mlproj.tracking_ports import Server, Tracking
 
 SYNCED = "synced"

@@ -15,8 +15,8 @@ from mlproj.model.events import Note, Report
 from mlproj.model.index import inputs_of
 from mlproj.model.provenance import InputState
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.bringing import Bringer
+from mlproj.store_ports import RunStore
 
 _NO_PLACES = ("..", ".git")
 """What no path in a project's folder has among its parts; a record may come from anybody."""

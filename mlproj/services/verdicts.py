@@ -13,9 +13,9 @@ from mlproj.compare.verdict import Grade, Item, worst
 from mlproj.model.logged import number_of
 from mlproj.model.run import Output, Run, Status
 from mlproj.model.tolerance import EXACT, Allowed, Tolerance
-from mlproj.ports import BlobStore
 from mlproj.services.judging import judge_output
 from mlproj.services.series import series
+from mlproj.store_ports import BlobStore
 
 ANYTHING = Tolerance(absolute=1e308)
 """Accepts every number."""

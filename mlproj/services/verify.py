@@ -12,12 +12,13 @@ from mlproj.model.digest import Digest
 from mlproj.model.events import Ended, Progress, Report, Started, silent
 from mlproj.model.record import EntryKind, RecordDocument, blobs_of, decode, read_import, run_of
 from mlproj.model.run import Run
-from mlproj.ports import Digester, Listed, RunStore
+from mlproj.ports import Digester
 from mlproj.services.contents import Contents, one_by_one
 from mlproj.services.findings import Findings, Problem
 from mlproj.services.noted_folders import folder_problems
 from mlproj.services.registry_standing import registry_problems
 from mlproj.services.walk import BEGINNING, Place, Stretch, Walk, numbered
+from mlproj.store_ports import Listed, RunStore
 
 Further = Callable[[RunStore, Findings], None]
 """Looks at a store whose chain was checked, and adds what it finds."""

@@ -23,11 +23,11 @@ from mlproj.model.record import (
     run_of,
 )
 from mlproj.model.run import Run
-from mlproj.ports import RunStore
 from mlproj.services.contents import Contents, Named
 from mlproj.services.findings import Findings, Problem
 from mlproj.services.later import Later
 from mlproj.services.searched import Searched
+from mlproj.store_ports import RunStore
 
 _AT_ONCE = 64
 """So many entries are looked at before anything is told of them."""

@@ -13,11 +13,11 @@ from mlproj.compare.runs import compare_runs
 from mlproj.compare.verdict import Failure, Grade, Item, Verdict, worst
 from mlproj.model.run import Run
 from mlproj.model.tolerance import Named, tolerance_of
-from mlproj.ports import RunStore
 from mlproj.services.diff import contents_of
 from mlproj.services.rerunning import Wish
 from mlproj.services.steps import are_unknown, items_with_steps, steps_of
 from mlproj.services.verdicts import together
+from mlproj.store_ports import RunStore
 
 NOTHING = "the run wrote no outputs and logged no metrics: only how it ended was compared"
 

@@ -13,11 +13,11 @@ from mlproj.model.index import index_of
 from mlproj.model.logged import Logged, LoggedDataset, LoggedModelUse, read_points
 from mlproj.model.record import EntryKind
 from mlproj.model.run import Amendment, Run
-from mlproj.ports import BlobStore
 from mlproj.store.connection import Connection
 from mlproj.store.folders import note_outputs
 from mlproj.store.place import Place
 from mlproj.store.writing import add_history, add_points, append, close_run, rewrite
+from mlproj.store_ports import BlobStore
 
 _CONTEXT = "mlflow.data.context"
 _DATASET = (

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from mlproj.model.digest import Digest
-from mlproj.ports import BlobStore
+from mlproj.store_ports import BlobStore
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

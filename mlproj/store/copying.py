@@ -18,10 +18,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mlproj.errors import Altered, StoreError
+from mlproj.housekeeping_ports import Copied
 from mlproj.model.digest import Digest
 from mlproj.model.events import Ended, Progress, Report, Started
 from mlproj.model.record import EntryKind
-from mlproj.ports import Copied
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.contained import KeptBlobs
 from mlproj.store.database import FILE, open_readonly

@@ -14,8 +14,8 @@ from pathlib import Path
 from mlproj.errors import UsageError
 from mlproj.far_ports import LEASE_S
 from mlproj.files import write_all
+from mlproj.housekeeping_ports import GRACE_S
 from mlproj.model.digest import Digest
-from mlproj.ports import GRACE_S
 
 _LEASE, _SENT = "far-lease-", "far-sent-"
 _TOKEN = re.compile(r"[0-9a-f]{32}")

@@ -5,49 +5,34 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sqlite3
-import threading
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from mlproj.errors import Altered, NoRoom, RunNotFound, StoreError
 from mlproj.far_ports import Reception
 from mlproj.files import locked
+from mlproj.housekeeping_ports import Housekeeper
 from mlproj.lineage_ports import Contents
-from mlproj.model.digest import Digest
 from mlproj.model.entries import AmendmentDocument
 from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
-from mlproj.model.record import Entry, EntryKind, blobs_added, blobs_of, encode, seal_document
-from mlproj.model.registry import RunModels, Standing
-from mlproj.model.run import Imported, Run, Status
+from mlproj.model.record import EntryKind, blobs_added, blobs_of, encode, seal_document
+from mlproj.model.run import Run
 from mlproj.model.source import SourceState
-from mlproj.ports import Housekeeper, Lease, Listed, RunQuery
 from mlproj.store import reading, writing
 from mlproj.store.closing import clear_workspace, close_dead_runs, lock_of, note_ending
-from mlproj.store.connection import Connection
-from mlproj.store.contained import KeptBlobs
-from mlproj.store.database import quick_text, shrink_journal, transaction
-from mlproj.store.destination import stored_blobs
-from mlproj.store.failures import explained, no_room, not_writable
-from mlproj.store.folders import note_outputs
-from mlproj.store.indexes import read_indexes
+from mlproj.store.database import shrink_journal, transaction
+from mlproj.store.failures import explained
+from mlproj.store.finding import FolderReader
 from mlproj.store.keeping import keep_all, keep_outputs
 from mlproj.store.leases import FolderLease, held_lease, holds_all
-from mlproj.store.machine import Machine
-from mlproj.store.models import read_models, read_standings
 from mlproj.store.place import Place
-from mlproj.store.references import ids, newest, refuse_forgotten, resolve
-from mlproj.store.room import has_room, release, reserve
+from mlproj.store.references import ids, refuse_forgotten
+from mlproj.store.room import release, reserve
 from mlproj.store.sealing import seal_begun, seal_owned, seal_run, stands_open
 from mlproj.store.servers.faults import Fault
-
-if TYPE_CHECKING:
-    from mlproj.store.servers.database import ServerDatabase
+from mlproj.store_ports import Lease, Relay
 
 _LOGGED_ALONE = ("dataset", "model")
 """Kinds of amendments that take more than the record tells, such as the text of a dataset's schema."""
@@ -56,41 +41,8 @@ _FEW = 5
 """So many runs of one snapshot are looked at for one that held all of it."""
 
 
-class FolderStore:
+class FolderStore(FolderReader):
     """A `RunStore` in a folder. May be used from several threads. Get one from `open_store`."""
-
-    def __init__(
-        self,
-        root: Path,
-        connection: Connection,
-        *,
-        writable: bool,
-        machine: Machine,
-        clock: Callable[[], str],
-        let_go: Callable[[], None],
-        server: ServerDatabase | None = None,
-    ) -> None:
-        self._root = root
-        self._connection = connection
-        self._server = server
-        self._writable = writable
-        self._machine = machine
-        self._clock = clock
-        self._blobs = stored_blobs(connection, root)
-        self._turn = threading.RLock()
-        self._close = weakref.finalize(self, let_go)
-
-    @property
-    def root(self) -> Path:
-        return self._root
-
-    @property
-    def address(self) -> str:
-        return str(self._root)
-
-    @property
-    def blobs(self) -> KeptBlobs:
-        return self._blobs
 
     @property
     def reception(self) -> Reception:
@@ -125,28 +77,10 @@ class FolderStore:
         )
         return contents
 
-    @property
-    def connection(self) -> Connection:
-        return self._connection
-
-    @property
-    def server(self) -> ServerDatabase | None:
-        """Where the database is, of a store whose folder does not hold it."""
-        return self._server
-
-    @property
-    def clock(self) -> Callable[[], str]:
-        return self._clock
-
-    @property
-    def writable(self) -> bool:
-        return self._writable
-
-    def close(self) -> None:
-        """Lets go of the database; also happens when the store is no longer used."""
-        self._close()
-
     def script_uri(self, run_id: str) -> str | None:
+        return None
+
+    def relay(self, run_id: str) -> Relay | None:
         return None
 
     def workspace(self, run_id: str) -> Path:
@@ -198,22 +132,6 @@ class FolderStore:
         with self._changing(), _recordable(run), transaction(self._connection):
             return seal_run(place, run, self._clock(), kept)
 
-    def wrap(self, run: Run, document: bytes, *, origin: str) -> Run:
-        """Brings in a run that was made elsewhere: it has no plan, and `document` is kept verbatim."""
-        with self.lease():  # the content comes before the row that names it
-            digest = self._blobs.add_bytes(document)
-            imported = Imported(origin=origin, document=digest)
-            status = Status.UNKNOWN if run.outcome is None else run.outcome.status
-            foreign = replace(run, plan=None, job=None, status=status, imported=imported)
-            payload = seal_document(foreign)
-            with self._changing(), _recordable(run), transaction(self._connection):
-                writing.open_run(self._connection, foreign, self._machine)
-                link = writing.close_run(self._connection, foreign, EntryKind.IMPORT, payload, self._clock())
-                logged = None if foreign.outcome is None else foreign.outcome.logged
-                writing.add_history(self._connection, foreign.run_id, logged, self._blobs)
-                note_outputs(self._connection, self._blobs, foreign)
-        return replace(foreign, record=link.digest, sequence=link.sequence)
-
     def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes]) -> Run:
         self._refuse_missing(run)
         # Only an import needs it.
@@ -222,61 +140,6 @@ class FolderStore:
             writing.open_run(self._connection, run, self._machine)
             bring_run(self._place(), run, payload, amendments, self._clock())
             return reading.read_run(self._connection, run.run_id, self._machine)
-
-    def find(self, reference: str, within: frozenset[str] | None = None) -> Run:
-        self._look_for_dead()
-        with self._looking():
-            run_id = resolve(self._connection, self._root, reference, within)
-            return reading.read_run(self._connection, run_id, self._machine)
-
-    def search(self, query: RunQuery) -> tuple[Run, ...]:
-        self._look_for_dead()
-        if not query.conditions and query.sort is None:
-            matching = newest
-        else:
-            # SQLAlchemy takes longer to import than most commands take to run: only searching loads it.
-            matching = importlib.import_module("mlproj.store.searching").matching
-        with self._looking():
-            run_ids = matching(self._connection, query, self._machine)
-            return reading.read_runs(self._connection, run_ids, self._machine)
-
-    def children(self, run_id: str) -> tuple[Run, ...]:
-        self._look_for_dead()
-        with self._looking():
-            listed = "parent = ? AND NOT deleted AND NOT forgotten ORDER BY number"
-            begun = ids(self._connection, listed, run_id)
-            return reading.read_runs(self._connection, begun, self._machine)
-
-    def models(self, run_id: str) -> RunModels:
-        with self._looking():
-            return read_models(self._connection, self._root, run_id)
-
-    def listing(self) -> tuple[Listed, ...]:
-        self._look_for_dead()
-        with self._looking():
-            return reading.read_listing(self._connection)
-
-    def faults(self) -> tuple[str, ...]:
-        with self._looking():
-            return reading.read_faults(self._connection)
-
-    def registry(self) -> tuple[Standing, ...]:
-        with self._looking():
-            return read_standings(self._connection)
-
-    def experiment_of(self, run_id: str) -> str:
-        with self._looking():
-            return reading.read_experiment_of(self._connection, run_id)
-
-    def experiment(self, identifier: str) -> str:
-        with self._looking():
-            name = reading.read_experiment(self._connection, identifier)
-        if name is None:
-            raise StoreError(
-                f"there is no experiment with the id `{identifier}`",
-                hint="name it with `--experiment-name`, which makes it if need be",
-            )
-        return name
 
     def hide(self, *run_ids: str, hidden: bool = True) -> None:
         since = self._clock() if hidden else None
@@ -333,54 +196,6 @@ class FolderStore:
                     if holds_all(reading.read_run(self._connection, run_id, self._machine), source):
                         return True
         return False
-
-    def entries(
-        self, *kinds: EntryKind, after: int | None = None, run_id: str | None = None
-    ) -> Iterator[Entry]:
-        while True:
-            with self._looking():
-                batch = reading.read_entries(self._connection, after=after, kinds=kinds, run_id=run_id)
-            if not batch:
-                return
-            yield from batch
-            after = batch[-1].sequence
-
-    def head(self) -> tuple[int, Digest]:
-        with self._looking():
-            return reading.read_head(self._connection)
-
-    def index(self, run_id: str) -> Mapping[str, object]:
-        found = self.indexes((run_id,))
-        if run_id not in found:
-            raise RunNotFound(f"there is no run `{run_id}`")
-        return found[run_id]
-
-    def indexes(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
-        with self._looking():
-            with contextlib.suppress(sqlite3.OperationalError), quick_text(self._connection):
-                return read_indexes(self._connection, run_ids)
-            return read_indexes(self._connection, run_ids)
-
-    def _place(self, report: Report = silent) -> Place:
-        return Place(connection=self._connection, root=self._root, blobs=self._blobs, report=report)
-
-    @contextlib.contextmanager
-    def _looking(self) -> Iterator[None]:
-        with self._turn, explained(self._root):
-            yield
-
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
-        if not self._writable:
-            raise no_room(self._root) if not has_room(self._root) else not_writable(self._root)
-        with self._looking():
-            yield
-
-    def _look_for_dead(self) -> None:
-        # Where closing fails (no space left, say), looking at the rest is still possible.
-        if self._writable:
-            with contextlib.suppress(StoreError), self._changing():
-                close_dead_runs(self._place(), self._machine, self._clock)
 
     def _refuse_missing(self, run: Run) -> None:
         """A record names a blob only once it is there."""

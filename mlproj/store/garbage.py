@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mlproj.errors import Altered
 from mlproj.files import locked_now
+from mlproj.housekeeping_ports import GRACE_S, Garbage
 from mlproj.model.bundle import ATTACHED
 from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.entries import read_amendment
@@ -28,7 +29,6 @@ from mlproj.model.record import (
     read_import,
 )
 from mlproj.model.run import Amendment
-from mlproj.ports import GRACE_S, Garbage
 from mlproj.store.artifact_rows import drop_unowned, named_among, named_contents
 from mlproj.store.connection import Connection
 from mlproj.store.contained import KeptBlobs

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from mlproj.ports import GRACE_S, Garbage, Removed, StoreSize
+from mlproj.housekeeping_ports import GRACE_S, Garbage, Removed, StoreSize
 from mlproj.store.connection import Connection
 from mlproj.store.contained import KeptBlobs
 from mlproj.store.forgetting import forget_runs, shrink

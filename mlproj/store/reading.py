@@ -14,10 +14,10 @@ from mlproj.model.digest import Digest
 from mlproj.model.entries import TombstoneDocument, read_amendment, read_tombstone
 from mlproj.model.record import Entry, EntryKind, read_document, read_import
 from mlproj.model.run import Amendment, Run, Status
-from mlproj.ports import Listed
 from mlproj.store.connection import Connection
 from mlproj.store.far_runs import heard_lately
 from mlproj.store.machine import Machine
+from mlproj.store_ports import Listed
 
 _AT_ONCE = 200
 _LONGEST_NUMBER = 18

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mlproj.errors import RunNotFound, did_you_mean
 from mlproj.model.encoding import is_text
-from mlproj.ports import RunQuery
 from mlproj.store.connection import Connection
 from mlproj.store.machine import Machine
 from mlproj.store.reading import read_tombstone_of
+from mlproj.store_ports import RunQuery
 
 SHORTEST_PREFIX = 4
 _SHOWN = 5

@@ -14,9 +14,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mlproj.errors import StoreError
+from mlproj.housekeeping_ports import Copied
 from mlproj.model.events import Note, Report
 from mlproj.model.moment import now
-from mlproj.ports import Copied
 from mlproj.store.copying import copy_store
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained, not_writable

@@ -13,12 +13,12 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from mlproj.errors import UsageError, did_you_mean
 from mlproj.model.index import number_in
 from mlproj.model.run import Status
-from mlproj.ports import Condition, RunQuery
 from mlproj.store.connection import Connection
 from mlproj.store.far_runs import heard_since
 from mlproj.store.machine import Machine
 from mlproj.store.server_tables import supervised
 from mlproj.store.tables import experiments, latest_metrics, params, runs, tags
+from mlproj.store_ports import Condition, RunQuery
 
 _COMPARISONS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "=": lambda column, value: column == value,

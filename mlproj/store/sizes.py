@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from mlproj.ports import StoreSize
+from mlproj.housekeeping_ports import StoreSize
 from mlproj.store.database import FILE
 from mlproj.store.founding import WORKSPACES
 

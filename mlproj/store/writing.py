@@ -19,9 +19,9 @@ from mlproj.model.index import DEFAULT_EXPERIMENT, Index, index_of, number_in
 from mlproj.model.logged import Logged, Point, order, read_points
 from mlproj.model.record import EntryKind, encode, link, opening_document
 from mlproj.model.run import Run
-from mlproj.ports import BlobStore
 from mlproj.store.connection import Connection, held
 from mlproj.store.machine import Machine
+from mlproj.store_ports import BlobStore
 
 _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
 _LOGGED = ("dataset_inputs", "run_models", "logged_model_metrics")

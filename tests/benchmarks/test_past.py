@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlproj.ports import RunQuery
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_store
+from mlproj.store_ports import RunQuery
 from tests.benchmarks.past import lengthen
 from tests.store.runs import begun, ended
 

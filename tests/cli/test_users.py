@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlproj import wiring
+from mlproj import server_wiring, wiring
 from mlproj.model.access import Deed
 from mlproj.server.auth.passwords import Passwords
 from mlproj.store.opening import open_store
@@ -39,7 +39,7 @@ def test_users_are_added_changed_and_removed(store: Path, mlproj: Mlproj) -> Non
     assert short.returncode == 2 and "8 to 1000 characters" in short.stderr
     none = typed(store, "users", "add", "bob", text="")
     assert none.returncode == 2 and "there is no password" in none.stderr
-    users = wiring.users_of(open_store(store, create=False))
+    users = server_wiring.users_of(open_store(store, create=False))
     known = users.accounts.known("ada")
     assert known is not None and Passwords().is_right(PASSWORD, known.password)
     assert typed(store, "users", "passwd", "ada", text="another password\r\n").returncode == 0
@@ -105,7 +105,7 @@ def test_a_token_is_printed_once(store: Path, mlproj: Mlproj) -> None:
 
 
 def test_what_was_done_is_listed(store: Path, mlproj: Mlproj) -> None:
-    users = wiring.users_of(open_store(store, create=False))
+    users = server_wiring.users_of(open_store(store, create=False))
     for number in range(3):
         users.audit.note(
             [

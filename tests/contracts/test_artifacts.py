@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mlproj import wiring
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import NotFound, UsageError
 from mlproj.store.folder import FolderStore
-from mlproj.tracking_ports import Artifacts
 from tests.contracts.places import PLACES, store_at
 from tests.s3_server import S3Server
 

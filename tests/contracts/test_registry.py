@@ -12,9 +12,9 @@ import pytest
 from mlproj.errors import AlreadyThere, NotFound, UsageError
 from mlproj.model.registry import By, ModelVersion, Stage
 from mlproj.model.tracking import Page
+from mlproj.registry_ports import Registry
 from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
-from mlproj.tracking_ports import Registry
 from tests.contracts.trackings import TRACKINGS
 
 PROMPT = (("mlflow.prompt.is_prompt", "true"),)

@@ -15,12 +15,13 @@ from mlproj.model.entries import REGISTRY_SCHEMA, read_registry
 from mlproj.model.record import EntryKind
 from mlproj.model.registry import By, Change, ModelVersion, Stage
 from mlproj.model.rules import Check, Sees
-from mlproj.ports import RunStore
+from mlproj.registry_ports import Registry
 from mlproj.services.verify import verify
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_served_store, open_store
 from mlproj.store.tracking.opening import open_tracking
-from mlproj.tracking_ports import Registry, Tracking
+from mlproj.store_ports import RunStore
+from mlproj.tracking_ports import Tracking
 from tests.databases import KINDS, new_uri
 
 ADA = By(who="ada", why="it is time")

@@ -15,9 +15,9 @@ from mlproj.errors import RunNotFound, StoreError, UsageError
 from mlproj.model.digest import Digest
 from mlproj.model.record import EntryKind, read_document
 from mlproj.model.run import Run, Status
-from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_served_store, open_store
+from mlproj.store_ports import Condition, RunQuery, RunStore
 from tests.contracts.places import PLACES, store_at
 from tests.databases import KINDS, new_uri
 from tests.remote.store.serving import far_store

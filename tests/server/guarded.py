@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlproj import wiring
+from mlproj import server_wiring, wiring
 from mlproj.access_ports import Users
 from mlproj.model.access import Level
 from mlproj.server.app import create_app
@@ -52,14 +52,14 @@ def guarded(folder: Path, *, default: Level = Level.NONE) -> Iterator[Guarded]:
     with contextlib.ExitStack() as held:
         store = open_store(folder / "store", create=True)
         held.callback(store.close)
-        users = wiring.users_of(store)
+        users = server_wiring.users_of(store)
         held.callback(users.close)
         for name, password in PASSWORDS.items():
             users.accounts.add(name, password=password, admin=name == "root")
         tracking = wiring.tracking_of(store)
         held.callback(tracking.close)
         app = create_app(tracking, files_of(store), proxied=True, store=store, unexpected=bugs.append)
-        entrance = wiring.entrance_for(store, app, default=default, unexpected=bugs.append)
+        entrance = server_wiring.entrance_for(store, app, default=default, unexpected=bugs.append)
         held.callback(entrance.close)
         uri = held.enter_context(served(entrance))
         yield Guarded(uri, store, users, held)

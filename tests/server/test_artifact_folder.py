@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import NotFound, UsageError
 from mlproj.store.artifacts import FolderArtifacts
-from mlproj.tracking_ports import Artifacts
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from mlproj.far_ports import LEASE_S
 from mlproj.model.access import Kind, Level
 from mlproj.model.digest import Digest, folder_manifest
 from mlproj.model.run import Run, Status
-from mlproj.ports import RunQuery, RunStore
 from mlproj.remote.store.store import FarStore
 from mlproj.server.access import Application, Receive, Scope, Send
 from mlproj.server.callers import CALLER
 from mlproj.services.verify import verify
 from mlproj.store.database import transaction
 from mlproj.store.folder import FolderStore
+from mlproj.store_ports import RunQuery, RunStore
 from mlproj.store_wire import BELOW
 from tests.remote.store.serving import far, serving
 from tests.server.calling import calling

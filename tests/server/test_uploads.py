@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from mlproj.housekeeping_ports import GRACE_S
 from mlproj.model.run import Run
-from mlproj.ports import GRACE_S
 from mlproj.server.endpoint import Endpoint
 from mlproj.store.artifacts import FolderArtifacts
 from mlproj.store.folder import FolderStore

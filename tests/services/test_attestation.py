@@ -31,6 +31,7 @@ from mlproj.services.verify import Verification, verify
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
+from tests.store.arrivals import arrived
 from tests.store.runs import begun, ended
 
 KEY, OTHER = PrivateKey.new(KeyType.ED25519), PrivateKey.new(KeyType.ECDSA)
@@ -115,9 +116,9 @@ def test_a_run_that_was_altered_is_not_attested(attested: Attested) -> None:
 
 
 def test_what_came_from_elsewhere_is_not_attested(attested: Attested) -> None:
-    foreign = attested.store.wrap(begun(attested.store.blobs, name="foreign"), b"{}", origin="elsewhere")
+    foreign = arrived(attested.store, "foreign")
     with pytest.raises(StoreError, match="cannot be attested"):
-        attest(attested.store, attested.store.find(foreign.run_id), KEY, BUILDER)
+        attest(attested.store, foreign, KEY, BUILDER)
 
 
 def test_an_envelope_that_is_gone_or_changed_is_named(attested: Attested) -> None:

@@ -5,10 +5,10 @@ import pytest
 from mlproj.errors import UsageError
 from mlproj.model.moment import timestamp
 from mlproj.model.run import Run
-from mlproj.ports import Listed, RunQuery
 from mlproj.services.cleaning import Manner, Retention, expendable, gc, prune
 from mlproj.services.verify import verify
 from mlproj.store.folder import FolderStore
+from mlproj.store_ports import Listed, RunQuery
 from mlproj.testing import Recorder
 from tests.store.runs import begun, ended
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlproj.errors import UsageError
-from mlproj.ports import Condition
 from mlproj.services.conditions import parse_condition
+from mlproj.store_ports import Condition
 
 
 @pytest.mark.parametrize(

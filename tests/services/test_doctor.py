@@ -8,9 +8,9 @@ from docker import APIClient
 
 from mlproj.environments.docker_engine import described
 from mlproj.errors import StoreError
-from mlproj.ports import RunStore
 from mlproj.services.doctor import Check, Pythons, diagnose
 from mlproj.store.opening import open_store
+from mlproj.store_ports import RunStore
 from tests.engines import client
 
 __all__ = ["client"]

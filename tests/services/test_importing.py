@@ -14,13 +14,13 @@ from mlproj.model.digest import Digest
 from mlproj.model.events import silent
 from mlproj.model.record import EntryKind
 from mlproj.model.run import Run
-from mlproj.ports import RunQuery
 from mlproj.services.bundle_verification import verify_bundle
 from mlproj.services.cleaning import Manner, gc
 from mlproj.services.importing import attached, bring_in, import_bundle
 from mlproj.services.verify import verify
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
+from mlproj.store_ports import RunQuery
 from mlproj.testing import Recorder
 from tests.services.bundles import (
     LIMITS,

@@ -18,6 +18,7 @@ from mlproj.services.lineage_graph import MOST_NODES, Graph
 from mlproj.store.folder import FolderStore
 from mlproj.testing import FakeObserver
 from tests.services.conftest import store
+from tests.store.arrivals import arrived
 from tests.store.runs import begun, ended
 
 __all__ = ["store"]
@@ -69,12 +70,7 @@ def test_a_long_chain_is_followed_and_a_longer_one_cut(store: FolderStore, tmp_p
 
 
 def test_history_from_elsewhere_is_joined(store: FolderStore, tmp_path: Path) -> None:
-    foreign = begun(store.blobs, name="foreign")
-    output = Output(path="model", state="written", digest=store.blobs.add_bytes(b"theirs"), size=6)
-    done = ended(store.blobs, foreign)
-    assert done.outcome is not None
-    told = replace(done, outcome=replace(done.outcome, outputs=(output,)))
-    store.wrap(told, b"a document of theirs", origin="another tracker")
+    arrived(store, "foreign", files={"model": b"theirs"})
     recorded(store, "ours", (b"theirs",), (b"verdict",))
     found = ask(store, Digest.of(b"verdict"), tmp_path, Way.UP)
     assert names(found) == {"ours", "foreign"}

@@ -16,7 +16,7 @@ from mlproj.errors import EnvironmentFailed, Interrupted, MlprojError, ProjectEr
 from mlproj.model.environment import Reach
 from mlproj.model.events import Note, Started
 from mlproj.model.run import Run, Status
-from mlproj.ports import RunQuery, RunStore, Task
+from mlproj.ports import Task
 from mlproj.services.hook import FOLDER
 from mlproj.services.request import RunRequest, Tools
 from mlproj.services.run import plan, run
@@ -24,6 +24,7 @@ from mlproj.services.verify import verify
 from mlproj.sources.tree import temporary_tree
 from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
+from mlproj.store_ports import RunQuery, RunStore
 from mlproj.testing import (
     MOMENT,
     FakeEndpoint,

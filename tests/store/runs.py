@@ -24,7 +24,7 @@ from mlproj.model.run import (
     Usage,
 )
 from mlproj.model.source import SourceState
-from mlproj.ports import BlobStore
+from mlproj.store_ports import BlobStore
 
 SOURCE = {b"MLproject": b"name: sample\n", b"train.py": b"print('training')\n"}
 LOCK = b'lock-version = "1.0"\n[[packages]]\nname = "numpy"\nversion = "2.0.0"\n'

@@ -18,13 +18,13 @@ from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Event, Note, silent
 from mlproj.model.run import Run, Status
-from mlproj.ports import RunQuery
 from mlproj.services.verify import verify
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
 from mlproj.store.founding import WORKSPACES
 from mlproj.store.opening import open_store
 from mlproj.store.relocating import back_up, move, restore
+from mlproj.store_ports import RunQuery
 from tests.conftest import need
 from tests.store.runs import begun, ended
 

@@ -18,14 +18,16 @@ from msgspec.structs import replace
 
 from mlproj.errors import NoRoom, RunNotFound, StoreError
 from mlproj.model.record import blobs_of, opening_document, read_document, seal_document
-from mlproj.model.run import Outcome, Run, Status, Usage
-from mlproj.ports import Condition, RunQuery
+from mlproj.model.run import Run, Status
+from mlproj.model.tracking import RunStatus
 from mlproj.services.verify import verify
 from mlproj.store.closing import LATER, REASON
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore
 from mlproj.store.founding import make_folder
 from mlproj.store.opening import open_store
+from mlproj.store_ports import Condition, RunQuery
+from tests.store.arrivals import arrived
 from tests.store.runs import begun, ended
 
 REPOSITORY = Path(__file__).parents[2]
@@ -201,20 +203,8 @@ def test_a_run_that_fails_inside_begin_stays_open_until_the_next_look(store: Fol
 
 
 def test_history_from_elsewhere_is_wrapped_without_a_plan(store: FolderStore) -> None:
-    outcome = Outcome(
-        status=Status.FAILED,
-        exit_code=None,
-        started="2020-01-01T00:00:00Z",
-        ended="2020-01-01T00:00:01Z",
-        usage=Usage(wall_s=1.0, cpu_s=0.0, peak_rss_bytes=0),
-    )
-    foreign = Run(
-        run_id="e" * 32, name="old", created="2020-01-01T00:00:00Z", plan=None, job=None, outcome=outcome
-    )
-    wrapped = store.wrap(foreign, b'{"run_uuid": "x"}', origin="mlruns/0/x")
-    bare = store.wrap(replace(foreign, run_id="d" * 32, outcome=None), b"{}", origin="mlruns/0/y")
-    found = store.find("e" * 32)
-    assert found == wrapped
+    found = arrived(store, "elder", status=RunStatus.FAILED, document=b'{"run_uuid": "x"}')
+    bare = arrived(store, "dangling", status=RunStatus.RUNNING)
     assert (found.plan, found.status, bare.status) == (None, Status.FAILED, Status.UNKNOWN)
     assert found.imported is not None
     assert store.blobs.path(found.imported.document).read_bytes() == b'{"run_uuid": "x"}'
@@ -354,7 +344,7 @@ READ = """
 import ctypes, os, sys
 from pathlib import Path
 from mlproj.errors import NoRoom, StoreError
-from mlproj.ports import RunQuery
+from mlproj.store_ports import RunQuery
 from mlproj.services.logs import read_log
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_store

@@ -13,10 +13,10 @@ import pytest
 from msgspec.structs import replace
 
 from mlproj.errors import Altered, RunNotFound, StoreError
+from mlproj.housekeeping_ports import Garbage
 from mlproj.model.digest import Digest
 from mlproj.model.run import Run
 from mlproj.model.source import OmittedFile
-from mlproj.ports import Garbage
 from mlproj.services.verify import verify
 from mlproj.store.database import FILE
 from mlproj.store.folder import FolderStore

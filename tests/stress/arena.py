@@ -12,9 +12,9 @@ from pathlib import Path
 
 from mlproj.files import digest_of
 from mlproj.model.run import Status
-from mlproj.ports import RunQuery
 from mlproj.services.verify import verify
 from mlproj.store.opening import open_store
+from mlproj.store_ports import RunQuery
 
 MLPROJECT = """\
 name: stressed

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlproj.model.run import Run, Status
-from mlproj.ports import RunQuery
 from mlproj.store.opening import open_store
+from mlproj.store_ports import RunQuery
 from tests.stress.arena import Arena, faults, lay_out
 
 AT_ONCE = 8

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlproj.ports import RunQuery
 from mlproj.store.opening import open_store
+from mlproj.store_ports import RunQuery
 from tests.stress.arena import Arena, faults, lay_out
 
 HOOK = Path(__file__).with_name("killing")

@@ -14,9 +14,10 @@ from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Progress, Report, silent
 from mlproj.packing import packed, unpack
-from mlproj.ports import BlobStore, Digester
+from mlproj.ports import Digester
 from mlproj.remote.connection import MOST
 from mlproj.remote.store.line import Line
+from mlproj.store_ports import BlobStore
 from mlproj.store_wire import DIGESTS, MISSING, SIZES, Blobs, Page
 
 _AT_ONCE = 8 << 20

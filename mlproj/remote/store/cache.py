@@ -6,7 +6,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from mlproj.ports import BlobStore
+from mlproj.store_ports import BlobStore
 
 _OLD_S = 7 * 24 * 3600.0
 _EVERY_S = 24 * 3600.0

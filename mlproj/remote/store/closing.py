@@ -14,10 +14,10 @@ from mlproj.logs import gather
 from mlproj.model.digest import Digest, read_manifest
 from mlproj.model.record import BlobReference, blobs_of
 from mlproj.model.run import LOGS, LogFile, Outcome, Run, Status, Usage
-from mlproj.ports import BlobStore
 from mlproj.remote.store import notes
 from mlproj.remote.store.blobs import FarBlobs
 from mlproj.remote.store.line import Line
+from mlproj.store_ports import BlobStore
 from mlproj.store_wire import FIND, SEAL, Reference, Seal
 
 REASON = "the runner ended without closing the run"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mlproj import store_wire as wire
-from mlproj.ports import GRACE_S, Garbage, Removed, StoreSize
+from mlproj.housekeeping_ports import GRACE_S, Garbage, Removed, StoreSize
 from mlproj.remote.store.blobs import FarBlobs
 from mlproj.remote.store.line import Line
 

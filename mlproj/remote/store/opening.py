@@ -10,10 +10,10 @@ from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.moment import now
 from mlproj.model.redaction import without_credentials
-from mlproj.ports import BlobStore
 from mlproj.remote.store.cache import sweep
 from mlproj.remote.store.line import Line
 from mlproj.remote.store.store import FarStore
+from mlproj.store_ports import BlobStore
 
 _FOLDER = "stores"
 

@@ -13,6 +13,7 @@ from mlproj import store_wire as wire
 from mlproj.errors import MlprojError, RunNotFound, StoreError
 from mlproj.far_ports import Reception
 from mlproj.files import locked
+from mlproj.housekeeping_ports import Housekeeper
 from mlproj.lineage_ports import Contents
 from mlproj.model.digest import Digest
 from mlproj.model.events import Note, Report, silent
@@ -20,7 +21,6 @@ from mlproj.model.record import Entry, EntryKind, blobs_of, seal_document
 from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
-from mlproj.ports import BlobStore, Housekeeper, Lease, Listed, RunQuery
 from mlproj.remote.connection import Away
 from mlproj.remote.store import notes
 from mlproj.remote.store.blobs import FarBlobs
@@ -31,6 +31,7 @@ from mlproj.remote.store.indexes import as_index
 from mlproj.remote.store.line import Line
 from mlproj.remote.store.pulse import pulse
 from mlproj.remote.store.relay import Relay
+from mlproj.store_ports import BlobStore, Lease, Listed, RunQuery
 
 
 @dataclass(slots=True)
@@ -94,9 +95,9 @@ class FarStore:
         token = None if run is None else run.token
         return None if token is None else f"{self._line.base}/t/{token}"
 
-    def relay(self, run_id: str) -> Relay:
-        """What hands on to the server what the script of a run that goes on here logs."""
-        return self._line.relay(f"/t/{self._underway[run_id].token}")
+    def relay(self, run_id: str) -> Relay | None:
+        run = self._underway.get(run_id)
+        return None if run is None or run.token is None else self._line.relay(f"/t/{run.token}")
 
     def workspace(self, run_id: str) -> Path:
         folder = self._root / "runs" / run_id

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from mlproj.ports import RunStore
+from mlproj.artifact_ports import Artifacts
 from mlproj.server.access import Application, Receive, Scope, Send
 from mlproj.server.hosting.listeners import Certificate
 from mlproj.server.hosting.log import Log
 from mlproj.server.hosting.workers import Post, Work
-from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.store_ports import RunStore
+from mlproj.tracking_ports import Tracking
 
 if TYPE_CHECKING:
     from mlproj.server.described import Described

@@ -11,12 +11,12 @@ import msgspec
 from mlproj.errors import NotFound
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Run
-from mlproj.ports import ReadableBlobs
 from mlproj.server import places
 from mlproj.server.held import HeldBlobs
 from mlproj.server.pages.model_files import model_card
 from mlproj.server.pages.previews import LARGEST, Preview, media_type, preview
 from mlproj.server.pages.visit import Answer, Page, Sent, Shown, Visit
+from mlproj.store_ports import ReadableBlobs
 
 LOGGED = "artifacts/"
 """Begins, on the record, the paths of files that were logged to a run."""

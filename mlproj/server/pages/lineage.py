@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.access import Kind, Level
 from mlproj.model.lineage import Lineage, ModelNode, Node, RunNode
-from mlproj.ports import RunStore
 from mlproj.server.pages.drawing import drawn
 from mlproj.server.pages.visibility import visible_part
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
+from mlproj.store_ports import RunStore
 
 _SUBJECT = re.compile(r"runs:/.{1,5000}|sha256:[0-9a-f]{64}|models:/.{1,500}")
 _DEPTHS = (1, 2, 3, 5, 10)

@@ -13,13 +13,13 @@ from mlproj.model.run import STREAMS, Output, Run, ShownParameter
 from mlproj.model.search import Comparison, Key, Kind, Operator, Search
 from mlproj.model.tracking import PARENT, LoggedModel, MetricSummary, RunStatus, TrackedRun
 from mlproj.model.tracking import Page as Part
-from mlproj.ports import Condition, RunQuery
 from mlproj.server import places
 from mlproj.server.pages import output
 from mlproj.server.pages.columns import OF_CLIENTS, OF_THE_MACHINE
 from mlproj.server.pages.experiments import NOTE
 from mlproj.server.pages.files import LOGGED, listed
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
+from mlproj.store_ports import Condition, RunQuery
 
 VERDICT = "reproduction"
 """The kind of the amendment in which a run's record keeps to which other run it is a reproduction."""

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from mlproj.errors import Altered, NotFound
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Job
-from mlproj.ports import ReadableBlobs
 from mlproj.server.held import HeldBlobs
 from mlproj.server.pages.files import preview_of
 from mlproj.server.pages.previews import LARGEST, Preview
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
+from mlproj.store_ports import ReadableBlobs
 
 _MOST = 5000
 """So many files are listed."""

@@ -13,8 +13,8 @@ from mlproj.model.access import Kind, Level
 from mlproj.model.lineage import Lineage
 from mlproj.model.run import Run
 from mlproj.model.tracking import TrackedRun
-from mlproj.ports import ReadableBlobs, RunStore
 from mlproj.server.desk import Desk
+from mlproj.store_ports import ReadableBlobs, RunStore
 
 
 class Patch(Protocol):
@@ -38,7 +38,7 @@ class Difference(Protocol):
 
 
 class Verbs(msgspec.Struct, frozen=True, kw_only=True):
-    """What pages show that services find out; `wiring` names them, since a server knows of no service.
+    """What pages show that services find out; `server_wiring` names them, since a server knows of no service.
 
     `lineage` is asked of a store with what is meant and how many runs to follow, `difference` of contents
     with the earlier and the later run.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mlproj.artifact_ports import Artifacts, Uploads
 from mlproj.errors import NotFound
 from mlproj.model.access import Level
 from mlproj.server.permitted.rights import Rights
-from mlproj.tracking_ports import Artifacts, Uploads
 
 
 class PermittedArtifacts:

@@ -11,8 +11,8 @@ from mlproj.model.registry import NOBODY, By, ModelVersion, RecordedChange, Regi
 from mlproj.model.rules import Check, Sees, sees_all
 from mlproj.model.search import Search
 from mlproj.model.tracking import Page, Pairs
+from mlproj.registry_ports import Registry
 from mlproj.server.permitted.rights import Rights
-from mlproj.tracking_ports import Registry
 
 
 class PermittedRegistry:

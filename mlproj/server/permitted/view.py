@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.server.auth.known import KnownCaller
 from mlproj.server.permitted.artifacts import PermittedArtifacts
 from mlproj.server.permitted.experiments import PermittedExperiments
@@ -10,7 +11,7 @@ from mlproj.server.permitted.registry import PermittedRegistry
 from mlproj.server.permitted.rights import Rights
 from mlproj.server.permitted.runs import PermittedRuns
 from mlproj.server.permitted.traces import PermittedTraces
-from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.tracking_ports import Tracking
 
 
 class PermittedTracking:

@@ -18,9 +18,9 @@ from mlproj.model.index import index_of
 from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
 from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Amendment, Run
-from mlproj.ports import Listed
 from mlproj.server.routes import store_contents, store_garbage
 from mlproj.server.store_view import View
+from mlproj.store_ports import Listed
 from mlproj.store_wire import Question
 
 _AT_ONCE = 200

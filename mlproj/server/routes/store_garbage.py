@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from mlproj import store_wire as wire
+from mlproj.housekeeping_ports import Garbage, Removed, StoreSize
 from mlproj.model.digest import Digest
-from mlproj.ports import Garbage, Removed, StoreSize
 from mlproj.server.store_view import View
 from mlproj.store_wire import Question
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import AlreadyThere, UsageError
 from mlproj.model.digest import Digest
 from mlproj.store.artifact_paths import named, parts_of
@@ -23,7 +24,6 @@ from mlproj.store.contained import StreamedBlobs
 from mlproj.store.server_tables import artifacts
 from mlproj.store.tracking.engine import Database, storable
 from mlproj.store.uploads import FolderUploads
-from mlproj.tracking_ports import Artifacts
 
 _ATTEMPTS = 3
 

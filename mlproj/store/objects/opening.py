@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import cast
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.store.artifacts import FolderArtifacts
 from mlproj.store.contained import StreamedBlobs
 from mlproj.store.destination import destination_of
 from mlproj.store.folder import FolderStore
-from mlproj.tracking_ports import Artifacts
 
 
 def open_artifacts(store: FolderStore) -> Artifacts:

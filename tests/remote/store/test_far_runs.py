@@ -15,7 +15,6 @@ from mlproj.model.digest import Digest
 from mlproj.model.moment import timestamp
 from mlproj.model.run import Status
 from mlproj.packing import packed, unpack
-from mlproj.ports import Condition, RunQuery
 from mlproj.provenance.contents import digest_files
 from mlproj.remote.store.store import FarStore
 from mlproj.services.logs import read_log
@@ -23,6 +22,7 @@ from mlproj.services.verify import Means, verify
 from mlproj.store.blobs import FolderBlobs
 from mlproj.store.database import transaction
 from mlproj.store.folder import FolderStore
+from mlproj.store_ports import Condition, RunQuery
 from tests.remote.store.serving import far, serving
 from tests.store.runs import begun, ended
 

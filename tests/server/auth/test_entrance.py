@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlproj import wiring
+from mlproj import server_wiring
 from mlproj.errors import StoreError
 from mlproj.model.access import Kind, Level
 from mlproj.model.digest import folder_manifest
@@ -227,9 +227,9 @@ def test_other_tokens_are_good_for_nothing_in_a_path(server: Guarded) -> None:
 
 def test_a_server_without_users_takes_the_tokens_of_runs(store: FolderStore) -> None:
     app = create_app(open_tracking(store), files_of(store), proxied=True, store=store)
-    entrance = wiring.open_entrance_for(store, app)
+    entrance = server_wiring.open_entrance_for(store, app)
     run, other = begun(store.blobs), begun(store.blobs)
-    users = wiring.users_of(store)
+    users = server_wiring.users_of(store)
     with store.begin(run), store.begin(other), served(entrance) as uri:
         token = users.run_token(run.run_id, None)
         with calling(uri) as anyone, calling(f"{uri}/t/{token}") as script:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mlproj import wiring
+from mlproj import server_wiring, wiring
 from mlproj.server.access import Grant, Guard
 from mlproj.server.app import create_app
 from mlproj.store.folder import FolderStore
@@ -38,7 +38,7 @@ def site(store: FolderStore, tracking: Tracking) -> Iterator[str]:
     """The address of a server with pages."""
     bugs: list[Exception] = []
     app = create_app(tracking, files_of(store), proxied=True, store=store, unexpected=bugs.append)
-    wiring.add_pages(app, os.environ)
+    server_wiring.add_pages(app, os.environ)
     with served(Guard(app, Grant(), token=None)) as uri:
         yield uri
     assert not bugs

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 
-from mlproj import wiring
+from mlproj import server_wiring
 from mlproj.model.registry import Stage
 from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun, RunStatus
 from mlproj.server.access import Receive, Scope, Send
@@ -257,7 +257,7 @@ def test_behind_a_proxy_everything_leads_to_where_the_server_is(
     scenery: Scene, store: FolderStore, tracking: Tracking
 ) -> None:
     app = create_app(tracking, files_of(store), store=store)
-    wiring.add_pages(app, os.environ)
+    server_wiring.add_pages(app, os.environ)
 
     async def proxied(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "mlproj.root": "/team/mlproj"}, receive, send)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mlproj import wiring
+from mlproj import server_wiring
 from mlproj.model.access import Kind, Level
 from mlproj.model.tracking import Batch, Metric, NewRun
 from mlproj.server.app import create_app
@@ -78,14 +78,14 @@ NOWHERE = {
 def visitor(
     store: FolderStore, tracking: Tracking, scenery: Scene, theirs: dict[str, str]
 ) -> Iterator[Caller]:
-    users = wiring.users_of(store)
+    users = server_wiring.users_of(store)
     users.accounts.add("ada", password=PASSWORD)
     users.rights.grant("ada", Kind.EXPERIMENT, scenery.experiment_id, Level.READ)
     users.rights.grant("ada", Kind.EXPERIMENT, "0", Level.READ)
     users.rights.grant("ada", Kind.MODEL, "elastic", Level.READ)
     app = create_app(tracking, files_of(store), proxied=True, store=store)
-    wiring.add_pages(app, os.environ)
-    entrance = wiring.entrance_for(store, app)
+    server_wiring.add_pages(app, os.environ)
+    entrance = server_wiring.entrance_for(store, app)
     with served(entrance) as uri, calling(uri) as caller:
         yield caller
 

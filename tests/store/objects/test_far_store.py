@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from mlproj import wiring
+from mlproj.artifact_ports import Artifacts
 from mlproj.errors import Altered, StoreError, UsageError
+from mlproj.housekeeping_ports import GRACE_S, Copied
 from mlproj.model.digest import Digest
 from mlproj.model.events import silent
 from mlproj.model.record import EntryKind, read_document
 from mlproj.model.tracking import NewRun, RunStatus
-from mlproj.ports import GRACE_S, Copied
 from mlproj.services.verify import verify
 from mlproj.store.destination import destination_of
 from mlproj.store.folder import FolderStore
@@ -24,7 +25,7 @@ from mlproj.store.objects.artifacts import StoredArtifacts
 from mlproj.store.objects.bucket import Bucket
 from mlproj.store.opening import open_store
 from mlproj.store.relocating import back_up, move, restore
-from mlproj.tracking_ports import Artifacts, Tracking
+from mlproj.tracking_ports import Tracking
 from tests.s3_server import S3Server
 from tests.store.runs import begun, ended
 
