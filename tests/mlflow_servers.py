@@ -14,6 +14,9 @@ from pathlib import Path
 
 from tests.mlflow_clients import QUIET
 
+WITHOUT_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Variables that a server is run with, so that it starts no eight processes that wait for jobs of no test."""
+
 ADMIN, PASSWORD = "admin", "hunter2hunter2/hunter2"
 
 
@@ -41,7 +44,7 @@ def mlflow_server(
         server = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **QUIET, **variables, "PATH": path},
+            env={**os.environ, **QUIET, **WITHOUT_JOBS, **variables, "PATH": path},
             stdout=log,
             stderr=log,
             start_new_session=True,
