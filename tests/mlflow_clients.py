@@ -50,6 +50,8 @@ RECIPES = {
     "3": Recipe(requirements=("mlflow>=3.0", *BESIDE), pythons=("3.11", "3.12", "3.13", "3.10")),
 }
 LINES = tuple(RECIPES)
+ENDS = (LINES[0], LINES[-1])
+"""The oldest line and the newest: what holds for both is not shown of those between where it takes long."""
 
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
 """Variables that a client is run with, so that it neither calls home nor talks of git."""

@@ -19,7 +19,7 @@ from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
 from tests.cli.conftest import LOCAL, Answer, Mlproj, Start, single, written
 from tests.conftest import ProjectMaker, need
-from tests.mlflow_clients import LINES, ClientPython
+from tests.mlflow_clients import ENDS, ClientPython
 from tests.remote.store.serving import serving
 from tests.server.calling import calling, wait_until
 
@@ -110,7 +110,7 @@ def test_a_run_is_recorded_at_the_server_and_every_command_that_looks_finds_it(
     assert not (tmp_path / "store").exists(), "nothing is in a folder here"
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", ENDS)
 def test_the_script_logs_straight_to_the_server(
     line: str,
     there: There,

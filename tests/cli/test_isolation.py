@@ -21,7 +21,7 @@ import pytest
 from tests.cli.conftest import COMMAND, LOCAL, Mlproj, Start, single
 from tests.cli.test_tracking import SCRIPT
 from tests.conftest import ProjectMaker, ending, need
-from tests.mlflow_clients import LINES, QUIET, ClientPython, client_python
+from tests.mlflow_clients import ENDS, QUIET, ClientPython, client_python
 
 __all__ = ["client_python"]
 
@@ -292,7 +292,7 @@ mlflow.log_dict({"a": 1}, "deep/down.json")
 """
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", ENDS)
 def test_mlflow_logs_from_in_there(
     make_project: ProjectMaker, mlproj: Mlproj, client_python: ClientPython, line: str
 ) -> None:

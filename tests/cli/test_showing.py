@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import LOCAL, Mlproj, single
 from tests.conftest import ProjectMaker
-from tests.mlflow_clients import QUIET, ClientPython
+from tests.mlflow_clients import ENDS, QUIET, ClientPython
 
 SCRIPT = """\
 import sys
@@ -32,7 +32,7 @@ mlflow.MlflowClient().transition_model_version_stage("doubler", 1, "Staging")
 """
 
 
-@pytest.mark.parametrize("line", ["1.30", "2.22", "3"])
+@pytest.mark.parametrize("line", ENDS)
 def test_models_and_datasets_are_shown_so_that_a_person_can_read_them(
     make_project: ProjectMaker, mlproj: Mlproj, client_python: ClientPython, line: str
 ) -> None:

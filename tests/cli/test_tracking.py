@@ -12,7 +12,7 @@ import pytest
 from mlproj.model.redaction import ENDPOINT
 from tests.cli.conftest import LOCAL, Mlproj, single
 from tests.conftest import ProjectMaker
-from tests.mlflow_clients import LINES, QUIET, ClientPython, client_python
+from tests.mlflow_clients import ENDS, QUIET, ClientPython, client_python
 
 __all__ = ["client_python"]
 
@@ -271,7 +271,7 @@ with mlflow.start_run():
 """
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", ENDS)
 @pytest.mark.parametrize("options", [(), ("--experiment-name", "chosen")])
 def test_a_script_goes_on_without_the_hook(
     line: str,

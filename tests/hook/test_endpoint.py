@@ -16,7 +16,7 @@ from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
 from tests.hook.conftest import hooked, run_script
-from tests.mlflow_clients import LINES, ClientPython
+from tests.mlflow_clients import ENDS, LINES, ClientPython
 from tests.store.runs import begun
 
 SCRIPT = """
@@ -73,7 +73,7 @@ def test_a_run_goes_where_its_script_names_and_logs_where_it_is_recorded(
     assert "mlproj.experiment.asked" not in dict(run.tags)
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", ENDS)
 def test_a_run_stays_where_a_person_wants_it(
     line: str, store: FolderStore, client_python: ClientPython, tmp_path: Path
 ) -> None:

@@ -17,9 +17,9 @@ import pytest
 from mlproj.services.hook import Wishes
 from tests.hook.conftest import RUN_ID, Script, hooked
 from tests.hook.stub import Stub
-from tests.mlflow_clients import LINES, ClientPython
+from tests.mlflow_clients import ENDS, ClientPython
 
-pytestmark = pytest.mark.parametrize("line", LINES)
+pytestmark = pytest.mark.parametrize("line", ENDS)
 
 STEP = (sys.executable, str(Path(__file__).with_name("step.py")))
 """What stands in for mlproj; it wants the file to note its calls in."""

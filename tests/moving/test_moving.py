@@ -16,7 +16,7 @@ import pytest
 from mlproj.model.tracking import Batch
 from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
-from tests.mlflow_clients import LINES, ClientPython
+from tests.mlflow_clients import ENDS, ClientPython
 from tests.mlflow_servers import mlflow_server
 from tests.moving.conftest import Make, Told, call, endpoint, told_by
 from tests.s3_server import S3Server
@@ -103,7 +103,7 @@ def test_it_moves_into_the_store_of_a_server(
     where.command("verify")
 
 
-@pytest.mark.parametrize("line", (LINES[0], LINES[-1]))
+@pytest.mark.parametrize("line", ENDS)
 def test_what_is_behind_a_server_moves_in_from_afar(
     line: str, client_python: ClientPython, tmp_path: Path
 ) -> None:
@@ -135,7 +135,7 @@ def test_the_same_history_from_its_server_and_from_its_database_is_one(
     assert (second["files"], second["points"], second["versions"]["new"]) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", ENDS)
 def test_what_changed_there_since_is_added_and_what_changed_here_stays(
     line: str, client_python: ClientPython, tmp_path: Path
 ) -> None:

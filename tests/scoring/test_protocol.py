@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from tests.mlflow_clients import LINES, ClientPython
+from tests.mlflow_clients import ENDS, ClientPython
 from tests.scoring.conftest import Models
 from tests.scoring.servers import mlflow_serving, program, serving
 
@@ -64,7 +64,7 @@ ROUTES = (("GET", "/nowhere", b"", None), ("GET", "/invocations", b"", None), ("
 """Of these the body is that of the web framework, which is another one in MLflow 1."""
 
 
-@pytest.mark.parametrize("line", (LINES[0], LINES[-1]))
+@pytest.mark.parametrize("line", ENDS)
 def test_every_answer_is_the_one_that_mlflow_gives(
     line: str, client_python: ClientPython, models: Models, tmp_path: Path
 ) -> None:
