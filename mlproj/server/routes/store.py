@@ -155,10 +155,12 @@ def bring(view: View, asked: wire.Bring) -> Run:
     """What the record itself says counts, and not what is said of it."""
     try:
         run = read_document(asked.payload, name=asked.run.name)
-        added = tuple(blobs_added(map(_amendment, asked.amendments)))
-    except ValueError as error:
+        amendments = tuple(map(_amendment, asked.amendments))
+        added = tuple(blobs_added(amendments))
+        experiment = index_of(replace(run, amendments=amendments)).experiment
+    except (KeyError, ValueError) as error:
         raise StoreError(f"run `{asked.run.run_id}` cannot be recorded: {error}") from error
-    view.enter(index_of(run).experiment)
+    view.enter(experiment)
     view.caller.note("run", run.run_id, changes=True)
     view.refuse_unknown(run, (*blobs_of(run), *added))
     return view.store.bring(run, asked.payload, asked.amendments)
