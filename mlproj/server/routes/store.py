@@ -18,7 +18,7 @@ from mlproj.model.index import index_of
 from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
 from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Amendment, Run
-from mlproj.server.routes import store_contents, store_garbage
+from mlproj.server.routes import store_contents, store_garbage, store_uploads
 from mlproj.server.store_view import View
 from mlproj.store_ports import Listed
 from mlproj.store_wire import Question
@@ -217,5 +217,6 @@ ROUTES: tuple[StoreRoute, ...] = (
     StoreRoute(wire.FAULTS, faults),
     StoreRoute(wire.REGISTRY, registry),
     *(StoreRoute(question, act) for question, act in store_contents.ANSWERS),
+    *(StoreRoute(question, act) for question, act in store_uploads.ANSWERS),
     *(StoreRoute(question, act) for question, act in store_garbage.ANSWERS),
 )
