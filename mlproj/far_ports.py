@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from mlproj.artifact_ports import Uploads
 from mlproj.model.digest import Digest
 from mlproj.model.events import Report, silent
 from mlproj.model.run import Run
@@ -63,3 +64,9 @@ class Reception(Protocol):
         ...
 
     def sent(self, user: str) -> frozenset[Digest]: ...
+
+    @property
+    def uploads(self) -> Uploads:
+        """Contents that are too large for one request; the path of each is its digest in hexadecimal. Raises
+        UsageError for what is another content when it is whole."""
+        ...

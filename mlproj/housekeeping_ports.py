@@ -59,6 +59,16 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
     altered: tuple[Digest, ...]
 
 
+class Resettled(msgspec.Struct, frozen=True, kw_only=True):
+    """Contents that are at the URL `place` now; so many files of so many bytes came. `before` is the URL of
+    where they were, None for the store's own folder."""
+
+    place: str
+    before: str | None
+    files: int
+    size: int
+
+
 class Housekeeper(Protocol):
     """Takes away what nobody wants any more. Nothing is forgotten in silence."""
 

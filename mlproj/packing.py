@@ -61,6 +61,18 @@ def unpack(
     return tuple(arrived)
 
 
+def join(digest: Digest, pieces: Iterable[bytes], blobs: BlobStore, aside: Path) -> None:
+    """Puts one content into the blobs, by way of the folder `aside`. Raises ValueError where it is not what
+    its digest says."""
+    aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=aside) as folder:
+        path = Path(folder) / digest.hex
+        found, _ = _write(path, iter(pieces))
+        if found != digest:
+            raise ValueError(f"some content is not what its digest says: {digest}")
+        blobs.adopt_file(path)
+
+
 class _Batch:
     """Small files wait for each other, since one sync serves them all."""
 

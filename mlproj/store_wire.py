@@ -28,6 +28,8 @@ BELOW = "2.0/mlproj/store"
 MESSAGEPACK = "application/msgpack"
 SEND, FETCH = "blobs/send", "blobs/fetch"
 """Where contents go to and come from, as `packing` has them in a stream."""
+PART = "blobs/parts/{digest}/{upload}/{number}"
+"""Where the parts of one go that is too large for a request: the digest is in hexadecimal."""
 
 KINDS: Mapping[str, type[errors.MlprojError]] = {
     kind.__name__: kind
@@ -138,6 +140,21 @@ class Blobs(Asked, frozen=True, kw_only=True):
     runs: tuple[str, ...] = ()
 
 
+class BeginContent(Asked, frozen=True, kw_only=True):
+    """A content that comes in so many parts, since it is too large for one request."""
+
+    digest: Digest
+    parts: int
+
+
+class EndContent(Asked, frozen=True, kw_only=True):
+    """All parts of it are there; each is named by what was answered, in order."""
+
+    digest: Digest
+    upload: str
+    parts: tuple[str, ...]
+
+
 class Page(Asked, frozen=True, kw_only=True):
     after: str = ""
 
@@ -225,6 +242,8 @@ HAS_SOURCE = Question("leases/source", Source, bool)
 MISSING = Question("blobs/missing", Blobs, tuple[Digest, ...])
 SIZES = Question("blobs/sizes", Blobs, dict[Digest, int])
 DIGESTS = Question("blobs/list", Page, tuple[Digest, ...])
+BEGIN_CONTENT = Question("blobs/begin", BeginContent, str)
+END_CONTENT = Question("blobs/end", EndContent, None)
 
 MAKERS = Question("contents/makers", Users, Uses)
 READERS = Question("contents/readers", Users, Uses)

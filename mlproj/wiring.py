@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlproj.artifact_ports import Artifacts
 from mlproj.errors import ProjectError, StoreError
-from mlproj.housekeeping_ports import Copied
+from mlproj.housekeeping_ports import Copied, Resettled
 from mlproj.model.events import Report
 from mlproj.model.redaction import without_credentials
 from mlproj.model.registry import ModelVersion
@@ -203,6 +203,16 @@ def move(store: str | None, destination: Path, report: Report, *, wait: bool) ->
     """Moves the store to the folder `destination`, and leaves word. Raises StoreError."""
     copied: Copied = part("store.relocating:move")(_located(store), destination, wait=wait, report=report)
     return copied
+
+
+def move_contents(store: str | None, destination: str, report: Report, *, wait: bool) -> Resettled:
+    """Has the store keep its contents at `destination`, a folder or a URL. Raises StoreError."""
+    address = part("store.locating:address")(store, os.environ)
+    if address is not None:
+        _refuse_far(address, "contents are moved where the server runs")
+    act = part("store.resettling:resettle")
+    moved: Resettled = act(partial(existing_store, store), destination, report, wait=wait)
+    return moved
 
 
 def _located(store: str | None) -> Path:

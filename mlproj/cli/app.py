@@ -41,7 +41,7 @@ COMMANDS: dict[str, str] = {
     "gc": "Take away hidden runs, and whatever nothing names",
     "prune": "Take away runs that a rule does not keep",
     "env": "List, build, lock and take away environments",
-    "store": "Back up, restore or move the store",
+    "store": "Back up, restore or move the store, or its contents",
     "server": "Keep one history for several people, as a tracking server",
     "users": "Say who may use a server over the store, and what they may do",
     "tokens": "Make tokens for programs that use a server over the store",

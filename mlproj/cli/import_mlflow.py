@@ -59,10 +59,11 @@ def import_mlflow(
     Runs keep their ids, and are sealed. Nothing at the source is changed. What is here already does not come
     twice: called again, the command goes on where it was stopped, and adds what changed there since.
     """
-    if store is not None and store.startswith(("http://", "https://")):
+    if wiring.far_address(store, os.environ) is not None:
         raise UsageError(
             "history is brought in on the machine where the store is",
-            hint="call this there, with the folder or the database that its server was started with",
+            hint="call this there: `--store` names the folder or database that its server was started with,"
+            " and of a database `MLPROJ_SERVER_ARTIFACTS_DESTINATION` says where its contents are",
         )
     caller = wiring.current_folder()
     with (

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from mlproj import run_wiring, wiring
-from mlproj.cli import options, promoting, registering
+from mlproj.cli import options, promoting, registered, registering
 from mlproj.cli.documents import print_document
 from mlproj.cli.pages.mlmodel import model_document, model_page
 from mlproj.cli.sheet import print_sheet
@@ -240,5 +240,5 @@ def _store(given: str | None) -> RunStore | None:
         return None
 
 
-for _part in (registering.app, promoting.app):
+for _part in (registering.app, registered.app, promoting.app):
     app.registered_commands += _part.registered_commands

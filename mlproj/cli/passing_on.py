@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from mlproj.cli.documents import print_document
 from mlproj.cli.terminal import say
 from mlproj.cli.words import counted, size
 from mlproj.model.redaction import without_credentials
 from mlproj.services.passing_on import Passed
+
+UnderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--experiment-name",
+        help="Where new ones are put, which is made if need be; else where they are already.",
+    ),
+]
 
 
 def told(schema: str, passed: Sequence[Passed], where: str | None, as_json: bool) -> int:

@@ -11,8 +11,8 @@ from mlproj import wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages.registry import checks_page, version_document
-from mlproj.cli.registering import ArchiveOption, NameArgument, VersionArgument, WhyOption
 from mlproj.cli.registrar import registrar
+from mlproj.cli.registry_options import ArchiveOption, NameArgument, VersionArgument, WhyOption
 from mlproj.cli.registry_questions import OURS, read_reference, version_of
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import say

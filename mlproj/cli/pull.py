@@ -8,7 +8,7 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.options import JsonOption, StoreOption
-from mlproj.cli.passing_on import told
+from mlproj.cli.passing_on import UnderOption, told
 from mlproj.cli.terminal import reporting
 from mlproj.services.passing_on import pass_on
 
@@ -23,6 +23,7 @@ def pull(
     server: Annotated[
         str, typer.Option("--from", metavar="SERVER", help="The server's address, or another store's folder.")
     ],
+    experiment_name: UnderOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -31,5 +32,7 @@ def pull(
     What is here already is left as it is, so that it can be done again, and go on where it was cut.
     """
     with reporting() as report:
-        passed = pass_on(runs, wiring.named_store(server), wiring.store_here(store), report)
+        passed = pass_on(
+            runs, wiring.named_store(server), wiring.store_here(store), report, experiment=experiment_name
+        )
     return told("mlproj/pull/1", passed, None, as_json)

@@ -8,7 +8,7 @@ import typer
 
 from mlproj import wiring
 from mlproj.cli.options import JsonOption, StoreOption
-from mlproj.cli.passing_on import told
+from mlproj.cli.passing_on import UnderOption, told
 from mlproj.cli.terminal import reporting
 from mlproj.errors import UsageError
 from mlproj.services.passing_on import pass_on
@@ -24,6 +24,7 @@ def push(
             metavar="RUN... SERVER", help="Runs of this store, and last the server's address, or a folder."
         ),
     ],
+    experiment_name: UnderOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -37,5 +38,7 @@ def push(
             "`mlproj push` takes runs, and then where they go", hint="`mlproj push last http://server:5000`"
         )
     with reporting() as report:
-        passed = pass_on(runs, wiring.existing_store(store), wiring.named_store(server), report)
+        passed = pass_on(
+            runs, wiring.existing_store(store), wiring.named_store(server), report, experiment=experiment_name
+        )
     return told("mlproj/push/1", passed, server, as_json)

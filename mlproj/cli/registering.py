@@ -1,19 +1,16 @@
-"""The part of `mlproj models` that is about registered models: what has a name, versions, stages, aliases."""
+"""The part of `mlproj models` that registers models and finds what is registered."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from mlproj import wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages.registry import (
-    history_document,
-    history_page,
     model_document,
     model_page,
     models_page,
@@ -22,9 +19,10 @@ from mlproj.cli.pages.registry import (
     versions_page,
 )
 from mlproj.cli.registrar import Registrar, registrar
+from mlproj.cli.registry_options import NameArgument, ThingArgument, WhyOption, read_pair
 from mlproj.cli.registry_questions import (
+    BELOW,
     Reference,
-    history,
     move,
     read_reference,
     register,
@@ -33,49 +31,22 @@ from mlproj.cli.registry_questions import (
     versions_of,
 )
 from mlproj.cli.sheet import print_sheet
-from mlproj.cli.terminal import say
 from mlproj.errors import UsageError
 from mlproj.model.registry import Origin, Stage
 from mlproj.model.run import MODEL_FILE
 from mlproj.server.wire.registry import (
-    DeleteAlias,
-    DeleteModelVersion,
-    DeleteModelVersionTag,
-    DeleteRegisteredModel,
-    DeleteRegisteredModelTag,
     NamedModel,
     OneRegisteredModel,
-    OneVersion,
     RegisteredModels,
-    RenameRegisteredModel,
     SearchModelVersions,
     SearchRegisteredModels,
     SetAlias,
-    SetModelVersionTag,
-    SetRegisteredModelTag,
     ToldVersion,
-    UpdateModelVersion,
-    UpdateRegisteredModel,
 )
 from mlproj.server.wire.values import Empty
 
-BELOW = "2.0/mlflow"
 app = typer.Typer()
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of a registered model.")]
-VersionArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="VERSION", help="`NAME/NUMBER`, `NAME@ALIAS` or `NAME/STAGE`; with `NAME` alone, the newest."
-    ),
-]
-ThingArgument = Annotated[
-    str, typer.Argument(metavar="NAME[/VERSION]", help="A registered model, or a version: `wine/2`.")
-]
-WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept on the record.")]
-ArchiveOption = Annotated[
-    bool, typer.Option("--archive-existing", help="Archive the other versions in that stage.")
-]
 FilterOption = Annotated[
     str, typer.Option("--filter", metavar="FILTER", help="As MLflow has it: \"name LIKE 'wine%'\".")
 ]
@@ -106,7 +77,7 @@ def add(
 
     A folder on this machine is of no run: its files are taken into the store, or sent to the server.
     """
-    tags = tuple(map(_pair, tag or ()))
+    tags = tuple(map(read_pair, tag or ()))
     with registrar(store, create=True) as kept:
         made = register(kept, name, _origin(kept, name, source), description, tags, why)
         for each in alias or ():
@@ -183,169 +154,6 @@ def get(thing: ThingArgument, store: StoreOption = None, as_json: JsonOption = F
     else:
         print_sheet(model_page(model, found))
     return 0
-
-
-@app.command()
-def describe(
-    thing: ThingArgument,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="In Markdown.")],
-    store: StoreOption = None,
-) -> int:
-    """Say what a registered model, or a version, is."""
-    with registrar(store) as kept:
-        reference = read_reference(thing)
-        if reference.is_model:
-            asked = UpdateRegisteredModel(name=reference.name, description=text)
-            kept.ask("PATCH", f"{BELOW}/registered-models/update", asked, OneRegisteredModel)
-        else:
-            found = version_of(kept, reference)
-            of_version = UpdateModelVersion(name=found.name, version=found.version, description=text)
-            kept.ask("PATCH", f"{BELOW}/model-versions/update", of_version, OneVersion)
-    return 0
-
-
-@app.command()
-def rename(
-    name: NameArgument,
-    new: Annotated[str, typer.Argument(metavar="NEW")],
-    why: WhyOption = "",
-    store: StoreOption = None,
-) -> int:
-    """Give a registered model another name."""
-    with registrar(store) as kept:
-        asked = RenameRegisteredModel(name=name, new_name=new, why=why or None)
-        kept.ask("POST", f"{BELOW}/registered-models/rename", asked, OneRegisteredModel)
-    return 0
-
-
-@app.command()
-def stage(
-    version: VersionArgument,
-    to: Annotated[
-        Stage,
-        typer.Argument(metavar="STAGE", help="None, Staging, Production or Archived.", case_sensitive=False),
-    ],
-    archive_existing: ArchiveOption = False,
-    why: WhyOption = "",
-    store: StoreOption = None,
-) -> int:
-    """Move a version to another stage; into Production by the model's rules, if it has some."""
-    with registrar(store) as kept:
-        found = version_of(kept, read_reference(version))
-        move(kept, found, to, why, archive_existing=archive_existing)
-    say(f"version {found.version} of `{found.name}`: {found.current_stage} -> {to.value}")
-    return 0
-
-
-@app.command()
-def archive(version: VersionArgument, why: WhyOption = "", store: StoreOption = None) -> int:
-    """Move a version to the stage Archived."""
-    return stage(version, Stage.ARCHIVED, why=why, store=store)
-
-
-@app.command()
-def delete(
-    thing: ThingArgument,
-    all_versions: Annotated[
-        bool, typer.Option("--all-versions", help="Delete a registered model that has versions.")
-    ] = False,
-    why: WhyOption = "",
-    store: StoreOption = None,
-) -> int:
-    """Delete a version, or a registered model with all its versions. What its run left stays."""
-    with registrar(store) as kept:
-        reference = read_reference(thing)
-        if not reference.is_model:
-            found = version_of(kept, reference)
-            of_version = DeleteModelVersion(name=found.name, version=found.version, why=why or None)
-            kept.ask("DELETE", f"{BELOW}/model-versions/delete", of_version, Empty)
-            return 0
-        asked = NamedModel(name=reference.name)
-        model = kept.ask("GET", f"{BELOW}/registered-models/get", asked, OneRegisteredModel).registered_model
-        if model.latest_versions and not all_versions:
-            raise UsageError(
-                f"the registered model `{model.name}` has versions",
-                hint="`--all-versions` deletes it with them, `models delete NAME/NUMBER` deletes one",
-            )
-        named = DeleteRegisteredModel(name=model.name, why=why or None)
-        kept.ask("DELETE", f"{BELOW}/registered-models/delete", named, Empty)
-    return 0
-
-
-@app.command()
-def alias(
-    version: VersionArgument,
-    alias: Annotated[str, typer.Argument(metavar="ALIAS")],
-    remove: Annotated[bool, typer.Option("--remove", "-d", help="Take the alias away.")] = False,
-    why: WhyOption = "",
-    store: StoreOption = None,
-) -> int:
-    """Have an alias stand for a version, or for none any more."""
-    with registrar(store) as kept:
-        path, reference = f"{BELOW}/registered-models/alias", read_reference(version)
-        if remove:
-            kept.ask("DELETE", path, DeleteAlias(name=reference.name, alias=alias, why=why or None), Empty)
-        else:
-            found = version_of(kept, reference)
-            asked = SetAlias(name=found.name, alias=alias, version=found.version, why=why or None)
-            kept.ask("POST", path, asked, Empty)
-    return 0
-
-
-@app.command()
-def tag(
-    thing: ThingArgument,
-    pairs: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="With `--remove`, keys.")],
-    remove: Annotated[bool, typer.Option("--remove", "-d", help="Take tags away.")] = False,
-    store: StoreOption = None,
-) -> int:
-    """Set tags of a registered model or of a version, or take them away."""
-    with registrar(store) as kept:
-        reference = read_reference(thing)
-        number = None if reference.is_model else version_of(kept, reference).version
-        for pair in pairs:
-            _tag(kept, reference.name, number, *((pair, None) if remove else _pair(pair)))
-    return 0
-
-
-@app.command("history")
-def show_history(name: NameArgument, store: StoreOption = None, as_json: JsonOption = False) -> int:
-    """Tell what was done to a registered model: who moved what where, and why."""
-    with registrar(store) as kept:
-        changes = history(kept, name)
-    if as_json:
-        print_document(history_document(name, changes))
-    else:
-        print_sheet(history_page(changes))
-    return 0
-
-
-def _tag(kept: Registrar, name: str, number: str | None, key: str, value: str | None) -> None:
-    """Sets a tag, or with no value takes it away."""
-    asked: msgspec.Struct
-    if number is None:
-        below = f"{BELOW}/registered-models"
-        if value is None:
-            asked = DeleteRegisteredModelTag(name=name, key=key)
-        else:
-            asked = SetRegisteredModelTag(name=name, key=key, value=value)
-    else:
-        below = f"{BELOW}/model-versions"
-        if value is None:
-            asked = DeleteModelVersionTag(name=name, version=number, key=key)
-        else:
-            asked = SetModelVersionTag(name=name, version=number, key=key, value=value)
-    if value is None:
-        kept.ask("DELETE", f"{below}/delete-tag", asked, Empty)
-    else:
-        kept.ask("POST", f"{below}/set-tag", asked, Empty)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not key or not separator:
-        raise UsageError(f"`{text}` is no tag", hint="write `KEY=VALUE`")
-    return key, value
 
 
 def _origin(kept: Registrar, name: str, source: str) -> Origin:

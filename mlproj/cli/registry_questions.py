@@ -30,7 +30,7 @@ from mlproj.server.wire.values import Pair
 from mlproj.spec.model_uri import SCHEME, read_model_uri
 
 OURS = "2.0/mlproj/models"
-_BELOW = "2.0/mlflow"
+BELOW = "2.0/mlflow"
 _MOST_PAGES = 10_000
 
 Told = TypeVar("Told", bound=msgspec.Struct)
@@ -67,13 +67,13 @@ def version_of(kept: Registrar, reference: Reference) -> ToldVersion:
     name = reference.name
     if reference.version is not None:
         number = NamedVersion(name=name, version=str(reference.version))
-        return kept.ask("GET", f"{_BELOW}/model-versions/get", number, OneVersion).model_version
+        return kept.ask("GET", f"{BELOW}/model-versions/get", number, OneVersion).model_version
     if reference.alias is not None and reference.alias.lower() != "latest":
         alias = NamedAlias(name=name, alias=reference.alias)
-        return kept.ask("GET", f"{_BELOW}/registered-models/alias", alias, OneVersion).model_version
+        return kept.ask("GET", f"{BELOW}/registered-models/alias", alias, OneVersion).model_version
     stages = () if reference.stage is None else (reference.stage.value,)
     asked = GetLatestVersions(name=name, stages=stages)
-    found = kept.ask("POST", f"{_BELOW}/registered-models/get-latest-versions", asked, Versions)
+    found = kept.ask("POST", f"{BELOW}/registered-models/get-latest-versions", asked, Versions)
     if not found.model_versions:
         told = "" if reference.stage is None else f" in the stage {reference.stage.value}"
         raise NotFound(f"the registered model `{name}` has no version{told}")
@@ -91,7 +91,7 @@ def register(
     """The next version of a registered model, which is made if need be."""
     with contextlib.suppress(AlreadyThere):
         made = CreateRegisteredModel(name=name, why=why or None)
-        kept.ask("POST", f"{_BELOW}/registered-models/create", made, OneRegisteredModel)
+        kept.ask("POST", f"{BELOW}/registered-models/create", made, OneRegisteredModel)
     asked = CreateModelVersion(
         name=name,
         source=origin.source,
@@ -101,7 +101,7 @@ def register(
         tags=tuple(Pair(key=key, value=value) for key, value in tags),
         why=why or None,
     )
-    return kept.ask("POST", f"{_BELOW}/model-versions/create", asked, OneVersion).model_version
+    return kept.ask("POST", f"{BELOW}/model-versions/create", asked, OneVersion).model_version
 
 
 def move(
@@ -114,7 +114,7 @@ def move(
         archive_existing_versions=archive_existing,
         why=why or None,
     )
-    return kept.ask("POST", f"{_BELOW}/model-versions/transition-stage", asked, OneVersion).model_version
+    return kept.ask("POST", f"{BELOW}/model-versions/transition-stage", asked, OneVersion).model_version
 
 
 def versions_of(kept: Registrar, asked: SearchModelVersions) -> list[ToldVersion]:
@@ -122,7 +122,7 @@ def versions_of(kept: Registrar, asked: SearchModelVersions) -> list[ToldVersion
     return searched(
         lambda token: kept.ask(
             "GET",
-            f"{_BELOW}/model-versions/search",
+            f"{BELOW}/model-versions/search",
             msgspec.structs.replace(asked, page_token=token),
             Versions,
         ),

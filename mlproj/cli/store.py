@@ -17,11 +17,15 @@ from mlproj.errors import Altered
 from mlproj.housekeeping_ports import Copied
 
 app = typer.Typer(
-    help="Back up, restore or move the store, while it may be in use.",
+    help="Back up, restore or move the store, while it may be in use; or its contents alone.",
     rich_markup_mode=None,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Refuse where somebody has the store open, instead of waiting.")
+]
 
 
 @app.command()
@@ -60,17 +64,55 @@ def restore(
 @app.command()
 def move(
     destination: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Refuse where somebody has the store open, instead of waiting.")
-    ] = False,
+    no_wait: NoWaitOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Move the store to another folder; from its old one it is still found."""
-    wait = not no_wait and "MLPROJ_RUN_ID" not in os.environ  # a run would wait for itself
     with reporting() as report:
-        moved = wiring.move(store, destination, report, wait=wait)
+        moved = wiring.move(store, destination, report, wait=_may_wait(no_wait))
     return _told(moved, "moved to", as_json)
+
+
+@app.command()
+def move_contents(
+    destination: Annotated[
+        str, typer.Argument(metavar="DESTINATION", help="A folder, or a URL of a bucket.")
+    ],
+    no_wait: NoWaitOption = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Have the contents of the store elsewhere: what is not there is copied, and then they count there.
+
+    The store stays where it is, and what lies at the old place is not removed. Stop servers of it first.
+    """
+    with reporting() as report:
+        moved = wiring.move_contents(store, destination, report, wait=_may_wait(no_wait))
+    if as_json:
+        print_document(
+            {
+                "schema": "mlproj/store-contents/1",
+                "place": moved.place,
+                "before": moved.before,
+                "files": moved.files,
+                "bytes": moved.size,
+            }
+        )
+        return 0
+    came = f": {counted(moved.files, 'new file')}, {size(moved.size)}" if moved.files else ""
+    say(f"the contents of the store are at `{moved.place}`{came}")
+    left = (
+        "in the store's own folder, below `blobs/sha256/`,"
+        if moved.before is None
+        else f"at `{moved.before}`"
+    )
+    say(f"what lies {left} is no longer needed")
+    return 0
+
+
+def _may_wait(no_wait: bool) -> bool:
+    return not no_wait and "MLPROJ_RUN_ID" not in os.environ  # a run would wait for itself
 
 
 def _told(copied: Copied, verb: str, as_json: bool) -> int:

@@ -15,6 +15,10 @@ REGISTRY_SCHEMA = "mlproj/registry/1"
 RENAMED = "experiment"
 """The kind of an amendment that tells of an experiment's new name: of no run, so its `run_id` is empty."""
 
+UNDER = "under"
+"""The kind of an amendment that says under which experiment a run was passed on, where its record names
+another."""
+
 
 class AmendmentDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Something that came after a run's seal: a late tag, another name."""

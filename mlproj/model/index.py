@@ -170,6 +170,8 @@ def _amended(index: Index, amendment: Amendment) -> Index:
                 logged_status=content.get("status", index.logged_status),
                 ended_ms=int(content["ended"]) if "ended" in content else index.ended_ms,
             )
+        case "under":
+            return replace(index, experiment=content["experiment"])
         case "dataset":
             item = msgspec.json.decode(content["dataset"], type=LoggedDataset, dec_hook=as_digest)
             return replace(index, datasets=index.datasets | {_dataset(item)})

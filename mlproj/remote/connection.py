@@ -29,7 +29,7 @@ more to work on."""
 MOST = 8
 """Connections that are kept open for several threads."""
 
-_JSON = "application/json"
+_JSON = {"Content-Type": "application/json"}
 LONGEST_WAIT = 30.0
 """Seconds that a server may have us wait for when it is asked again."""
 
@@ -50,6 +50,10 @@ class Away(StoreError):
 
 class Stranger(StoreError):
     """Whoever answers does not speak as a server of that kind does, or knows less than was asked for."""
+
+
+class TooLarge(StoreError):
+    """Whoever answers takes no request of that size."""
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,9 +109,13 @@ class Connection:
         with self._answer("POST", self._url(path, {}), json.dumps(body).encode()) as answer:
             return self._read(answer)
 
-    def send(self, method: str, path: str, body: bytes | Iterator[bytes], kind: str) -> bytes:
-        """The bytes that a request answers with whose body is of that media type."""
-        with self._answer(method, self._url(path, {}), body, kind) as answer:
+    def send(
+        self, method: str, path: str, body: bytes | Iterator[bytes], kind: str, size: int | None = None
+    ) -> bytes:
+        """The bytes that a request answers with whose body is of that media type, and of that `size` where
+        that is known of what comes in pieces."""
+        own = {"Content-Type": kind, **({} if size is None else {"Content-Length": str(size)})}
+        with self._answer(method, self._url(path, {}), body, own) as answer:
             return answer.read()
 
     def raw(
@@ -136,7 +144,7 @@ class Connection:
     @contextlib.contextmanager
     def sent(self, path: str, body: bytes, kind: str) -> Iterator[Iterator[bytes]]:
         """As `send` by POST; the answer as it comes."""
-        with self._answer("POST", self._url(path, {}), body, kind) as answer:
+        with self._answer("POST", self._url(path, {}), body, {"Content-Type": kind}) as answer:
             yield answer.stream(_PIECE)
 
     @contextlib.contextmanager
@@ -152,9 +160,13 @@ class Connection:
 
     @contextlib.contextmanager
     def _answer(
-        self, method: str, url: str, body: bytes | Iterator[bytes] | None = None, kind: str = _JSON
+        self,
+        method: str,
+        url: str,
+        body: bytes | Iterator[bytes] | None = None,
+        own: Mapping[str, str] = _JSON,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        headers = {**self._headers, "Content-Type": kind} if body else self._headers
+        headers = {**self._headers, **own} if body else self._headers
         try:
             answer = self._pool.request(
                 method,
@@ -200,7 +212,7 @@ class Connection:
         if answer.status in (404, 405):
             return self._stranger()
         if answer.status in _LIMITED:
-            return StoreError(
+            return (TooLarge if answer.status == 413 else StoreError)(
                 f"the {self._manner.called} `{self._shown}` refuses ({answer.status}){told}",
                 hint=_LIMITED[answer.status],
             )

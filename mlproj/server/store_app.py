@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,11 @@ from mlproj.server.described import Described
 from mlproj.server.desk import Desk
 from mlproj.server.failures import invalid
 from mlproj.server.routes.store import ROUTES, StoreRoute
+from mlproj.server.routes.store_uploads import add
 from mlproj.server.store_view import View
-from mlproj.server.streams import WRITERS, arriving
+from mlproj.server.streams import WRITERS, arriving, part_number
 from mlproj.server.wire.store import JSON, answer_of, read_question, stated
-from mlproj.store_wire import BELOW, FETCH, MESSAGEPACK, SEND, Blobs, Question, schema_of
+from mlproj.store_wire import BELOW, FETCH, MESSAGEPACK, PART, SEND, Blobs, Question, schema_of
 
 _LARGEST = 256 * 1024 * 1024
 """Bytes of a document: the largest records are of some tens of megabytes."""
@@ -43,6 +44,8 @@ def add_store_routes(app: Described, desk: MakeDesk) -> None:
     _add(app, _FETCH, _fetching(desk))
     path = f"{BELOW}/{SEND}"
     app.add(f"/api/{path}", _sending(desk), ["PUT"], partial(_described_sending, path))
+    part = f"{BELOW}/{PART}"
+    app.add(f"/api/{part}", _adding(desk), ["PUT"], partial(_described_sending, part))
 
 
 def _schemas() -> dict[str, Any]:
@@ -137,9 +140,24 @@ def _receive(desk: Desk, pieces: Iterator[bytes]) -> tuple[Digest, ...]:
             came = unpack(pieces, view.store.blobs, view.store.root / "uploads")
         except ValueError as error:
             raise invalid(f"what was sent cannot be kept: {error}") from error
-        if not view.caller.admin:
-            view.store.reception.note_sent(view.caller.name or "", came)
+        view.note_sent(came)
         return came
+
+
+def _adding(make_desk: MakeDesk) -> Callable[[Request], Any]:
+    """A part of a content that is too large for one request."""
+
+    async def handle(request: Request) -> Response:
+        receive = partial(_add_part, make_desk(request), request.path_params, arriving(request))
+        tag = await to_thread.run_sync(receive, limiter=WRITERS)
+        return Response(answer_of(tag, MESSAGEPACK), media_type=MESSAGEPACK)
+
+    return handle
+
+
+def _add_part(desk: Desk, told: Mapping[str, str], pieces: Iterator[bytes]) -> str:
+    with _told(desk):
+        return add(View(desk), told["digest"], told["upload"], part_number(told["number"]), pieces)
 
 
 def _told(desk: Desk) -> Any:

@@ -55,6 +55,11 @@ class View:
         if not self.caller.may_make():
             _deny("your token lets you read, and not send anything")
 
+    def note_sent(self, digests: Collection[Digest]) -> None:
+        """Remembers for a while what a caller sent who may not see everything."""
+        if not self.caller.admin:
+            self.store.reception.note_sent(self.caller.name or "", digests)
+
     def sees(self, run_id: str) -> bool:
         if self.within is None:
             return True

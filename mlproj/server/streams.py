@@ -67,12 +67,18 @@ async def upload(desk: Desk, request: Request) -> Response:
 async def upload_part(desk: Desk, request: Request) -> Response:
     """A part of an upload; its tag is what the client names it by when it completes the upload."""
     place, told = _writable(desk, request), request.path_params
-    if not _NUMBER.fullmatch(told["part_number"]):
-        raise UsageError(f"`{told['part_number'][:20]}` is no number of a part")
+    number = part_number(told["part_number"])
     pieces = arriving(request)
-    add = partial(desk.artifacts.uploads.add, place.stored, told["upload_id"], int(told["part_number"]))
+    add = partial(desk.artifacts.uploads.add, place.stored, told["upload_id"], number)
     tag = await to_thread.run_sync(add, pieces, limiter=WRITERS)
     return Response(b"{}", media_type=_JSON, headers={"etag": f'"{tag}"'})
+
+
+def part_number(text: str) -> int:
+    """Raises UsageError."""
+    if not _NUMBER.fullmatch(text):
+        raise UsageError(f"`{text[:20]}` is no number of a part")
+    return int(text)
 
 
 async def remove(desk: Desk, request: Request) -> Response:

@@ -12,8 +12,10 @@ import msgspec
 
 from mlproj.errors import Altered, StoreError
 from mlproj.model.digest import Digest, read_manifest
+from mlproj.model.entries import UNDER, AmendmentDocument
 from mlproj.model.events import Ended, Note, Progress, Report, Started, silent
-from mlproj.model.record import BlobReference, EntryKind, blobs_of
+from mlproj.model.index import index_of
+from mlproj.model.record import BlobReference, EntryKind, blobs_of, encode
 from mlproj.model.run import Run
 from mlproj.services.interrupts import interruptible
 from mlproj.store_ports import RunStore
@@ -34,9 +36,15 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pass_on(
-    references: Sequence[str], source: RunStore, target: RunStore, report: Report = silent
+    references: Sequence[str],
+    source: RunStore,
+    target: RunStore,
+    report: Report = silent,
+    *,
+    experiment: str | None = None,
 ) -> tuple[Passed, ...]:
-    """Has the runs that are named, and those that their scripts began, in the store `target`, too.
+    """Has the runs that are named, and those that their scripts began, in the store `target`, too: under the
+    experiment of that name, else under the one that each is under already.
 
     Raises StoreError for one that goes on, or has no record of its own; Altered where something is not what
     was recorded, or the other store has another record of that run.
@@ -47,7 +55,11 @@ def pass_on(
         report(Started(stage="pass"))
         passed = []
         for done, run in enumerate(wanted.values()):
-            passed.append(_pass(run, source, target, report, known=run.run_id in known))
+            if run.run_id in known:
+                passed.append(_add(run, source, target, report))
+                _tell_under(passed[-1].run, experiment, report)
+            else:
+                passed.append(_pass(run, source, target, experiment))
             report(Progress(stage="pass", done=done + 1, total=len(wanted), unit="runs"))
         report(Ended(stage="pass"))
         return tuple(passed)
@@ -59,17 +71,25 @@ def _family(store: RunStore, run: Run) -> Iterator[Run]:
         yield from _family(store, child)
 
 
-def _pass(run: Run, source: RunStore, target: RunStore, report: Report, *, known: bool) -> Passed:
+def _pass(run: Run, source: RunStore, target: RunStore, experiment: str | None) -> Passed:
     payload, amendments = _entries(run, source)
-    there = target.find(run.run_id) if known else None
-    if there is not None and there.record != run.record:
+    if experiment not in (None, index_of(run).experiment):
+        under = AmendmentDocument(run_id=run.run_id, kind=UNDER, content={"experiment": str(experiment)})
+        amendments = (*amendments, encode(under))
+    files, size = _bring_contents(run, source, target)
+    brought = target.bring(run, payload, amendments)
+    return Passed(run=brought, new=True, files=files, bytes=size, amendments=len(amendments))
+
+
+def _add(run: Run, source: RunStore, target: RunStore, report: Report) -> Passed:
+    """Passes on what was added to a run that is there already."""
+    _entries(run, source)
+    there = target.find(run.run_id)
+    if there.record != run.record:
         told = "is still running" if there.record is None else f"has another record: {there.record}"
         raise Altered(f"the other store has a run `{run.run_id}` already, which {told}")
     files, size = _bring_contents(run, source, target)
-    if there is None:
-        brought = target.bring(run, payload, amendments)
-        return Passed(run=brought, new=True, files=files, bytes=size, amendments=len(amendments))
-    added = _add(run, there, target, report)
+    added = _amend(run, there, target, report)
     return Passed(run=there, new=False, files=files, bytes=size, amendments=added)
 
 
@@ -87,6 +107,12 @@ def _entries(run: Run, source: RunStore) -> tuple[bytes, tuple[bytes, ...]]:
     if Digest.of(sealed[0]) != run.record:
         raise Altered(f"the record of run `{run.run_id}` has been altered")
     return sealed[0], added
+
+
+def _tell_under(there: Run, experiment: str | None, report: Report) -> None:
+    under = index_of(there).experiment
+    if experiment not in (None, under):
+        report(Note(message=f"run `{there.name}` is there already and stays under `{under}`"))
 
 
 def _bring_contents(run: Run, source: RunStore, target: RunStore) -> tuple[int, int]:
@@ -117,11 +143,13 @@ def _named(references: Sequence[BlobReference], source: RunStore) -> Iterator[Di
             yield from (digest for _, _, digest in listed)
 
 
-def _add(run: Run, there: Run, target: RunStore, report: Report) -> int:
+def _amend(run: Run, there: Run, target: RunStore, report: Report) -> int:
     """Adds what was added to the run since it was passed on; what cannot be so is noted."""
     known = [(item.kind, item.content) for item in there.amendments]
     added = 0
     for item in run.amendments:
+        if item.kind == UNDER:  # where it is there is not for us to say
+            continue
         if (item.kind, item.content) in known:
             known.remove((item.kind, item.content))
             continue

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from mlproj.errors import StoreError
 from mlproj.model.digest import Digest, canonical
-from mlproj.model.entries import AmendmentDocument, read_amendment
+from mlproj.model.entries import UNDER, AmendmentDocument, read_amendment
 from mlproj.model.index import index_of
 from mlproj.model.logged import Logged, LoggedDataset, LoggedModelUse, read_points
 from mlproj.model.record import EntryKind
@@ -27,6 +27,19 @@ _DATASET = (
 _SAME_DATASET = "SELECT id FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?"
 _UNTOLD = ("dataset",)
 """Kinds of amendments that name what no bundle holds: the texts of a dataset logged after the seal."""
+
+
+def placed(run: Run, amendments: Sequence[bytes]) -> Run:
+    """The run with what says under which experiment it is, if its record does not. Raises ValueError."""
+    added = map(read_amendment, amendments)
+    return replace(
+        run,
+        amendments=tuple(
+            Amendment(sequence=0, time="", kind=document.kind, content=document.content)
+            for document in added
+            if document.kind == UNDER
+        ),
+    )
 
 
 def bring_run(place: Place, run: Run, payload: bytes, amendments: Sequence[bytes], time: str) -> None:

@@ -49,7 +49,7 @@ def choose(connection: Connection, root: Path, wanted: str, environ: Mapping[str
     Does nothing where it does. Raises StoreError where it has contents elsewhere, where nothing can be
     written there, and where another store's contents are.
     """
-    url = _url(wanted)
+    url = url_of(wanted)
     known = destination_of(connection)
     if known == url:
         return
@@ -57,7 +57,7 @@ def choose(connection: Connection, root: Path, wanted: str, environ: Mapping[str
         where = f"at `{known}`" if lies_elsewhere(connection) else "in its own folder"
         raise StoreError(
             f"the store `{root}` keeps its contents {where}, not at `{url}`",
-            hint="where they are is chosen when a store is made: name a new one",
+            hint="`mlproj store move-contents` has them there, while no server is running",
         )
     mark = secrets.token_hex(16)
     with transaction(connection):
@@ -88,8 +88,8 @@ def streamed_blobs(url: str, root: Path, environ: Mapping[str, str]) -> Streamed
     return far
 
 
-def _url(wanted: str) -> str:
-    """The one way in which a place is written down."""
+def url_of(wanted: str) -> str:
+    """The one way in which a place is written down. Raises UsageError for one with credentials."""
     if "://" not in wanted and not wanted.startswith("file:"):
         return Path(os.path.abspath(Path(wanted).expanduser())).as_uri()
     parts = urlsplit(wanted)

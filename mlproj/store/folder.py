@@ -13,7 +13,7 @@ from mlproj.far_ports import Reception
 from mlproj.files import locked
 from mlproj.housekeeping_ports import Housekeeper
 from mlproj.lineage_ports import Contents
-from mlproj.model.entries import AmendmentDocument
+from mlproj.model.entries import UNDER, AmendmentDocument
 from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
@@ -36,6 +36,8 @@ from mlproj.store_ports import Lease, Relay
 
 _LOGGED_ALONE = ("dataset", "model")
 """Kinds of amendments that take more than the record tells, such as the text of a dataset's schema."""
+_BROUGHT_ALONE = (UNDER,)
+"""Kinds of amendments that come with a run, or never."""
 
 _FEW = 5
 """So many runs of one snapshot are looked at for one that held all of it."""
@@ -135,10 +137,11 @@ class FolderStore(FolderReader):
     def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes]) -> Run:
         self._refuse_missing(run)
         # Only an import needs it.
-        bring_run = importlib.import_module("mlproj.store.bringing").bring_run
+        bringing = importlib.import_module("mlproj.store.bringing")
         with self._changing(), _recordable(run), transaction(self._connection):
-            writing.open_run(self._connection, run, self._machine)
-            bring_run(self._place(), run, payload, amendments, self._clock())
+            there = bringing.placed(run, amendments)
+            writing.open_run(self._connection, there, self._machine)
+            bringing.bring_run(self._place(), there, payload, amendments, self._clock())
             return reading.read_run(self._connection, run.run_id, self._machine)
 
     def hide(self, *run_ids: str, hidden: bool = True) -> None:
@@ -168,6 +171,8 @@ class FolderStore(FolderReader):
             refuse_forgotten(self._connection, run_id)
             if kind in _LOGGED_ALONE:
                 raise StoreError(f"a {kind} is added to the run `{run_id}` by logging it")
+            if kind in _BROUGHT_ALONE:
+                raise StoreError(f"the run `{run_id}` stays under its experiment: it is here already")
             self._amend(run_id, kind, content)
             try:
                 run = reading.read_run(self._connection, run_id, self._machine)

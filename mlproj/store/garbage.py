@@ -36,6 +36,7 @@ from mlproj.store.copying import COPY
 from mlproj.store.leases import Leased, read_leases
 from mlproj.store.needless import Spared, needless_models
 from mlproj.store.sizes import size_of
+from mlproj.store.uploads import UPLOADS
 
 _AT_ONCE = 200
 """How many blobs are removed before those who want to add some have their turn."""
@@ -45,8 +46,6 @@ _RUNS = (
 )
 _ADDING = tuple(f'"kind":"{kind}"'.encode() for kind in (ATTACHED, ATTESTED))
 """What canonical JSON has in it of an amendment that names content; of others they are not read."""
-UPLOADS = "uploads"
-"""Where artifacts lie that arrive at a server, until they have arrived."""
 _WITH_FILES = {"models": "SELECT model_id FROM logged_models", "traces": "SELECT trace_id FROM traces"}
 """Folders whose folders belong to something that is in the database."""
 _NAMING = (EntryKind.RUN.value, EntryKind.IMPORT.value)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from mlproj.errors import StoreError
+from mlproj.errors import StoreError, UsageError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Report, silent
 from mlproj.model.moment import milliseconds
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
+from mlproj.packing import join
 from mlproj.store import far_leases, far_runs, writing
 from mlproj.store.artifact_rows import StoredFile, drop_files, put_files
 from mlproj.store.closing import clear_workspace
@@ -27,6 +28,7 @@ from mlproj.store.destination import destination_of
 from mlproj.store.keeping import ARTIFACTS, keep_artifacts
 from mlproj.store.place import Place
 from mlproj.store.reading import read_experiment_of
+from mlproj.store.uploads import UPLOADS, FolderUploads
 
 if TYPE_CHECKING:
     from mlproj.store.folder import FolderStore
@@ -167,3 +169,20 @@ class FolderReception:
     def sent(self, user: str) -> frozenset[Digest]:
         with self._looking():
             return far_leases.sent(self._locks, user)
+
+    @property
+    def uploads(self) -> FolderUploads:
+        return FolderUploads(_refuse_no_digest, self._join, self._store.root / UPLOADS)
+
+    def _join(self, name: str, pieces: Iterator[bytes]) -> None:
+        try:
+            join(Digest.from_hex(name), pieces, self._blobs, self._store.root / UPLOADS)
+        except ValueError as error:
+            raise UsageError(f"what was sent cannot be kept: {error}") from error
+
+
+def _refuse_no_digest(name: str) -> None:
+    try:
+        Digest.from_hex(name)
+    except ValueError as error:
+        raise UsageError(f"`{name[:100]}` is no digest") from error

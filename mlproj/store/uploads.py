@@ -22,6 +22,8 @@ from mlproj.store.failures import explained
 
 Write = Callable[[str, Iterator[bytes]], None]
 
+UPLOADS = "uploads"
+"""The folder of a store for what has not arrived to its end."""
 PIECE = 1024 * 1024
 BEGUN, ENDING = "parts-", "whole-"
 """How the folders of uploads begin: while parts arrive, and while they are put together."""

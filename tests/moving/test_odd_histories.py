@@ -219,5 +219,5 @@ def test_a_run_that_is_here_already_and_is_our_own_is_left_alone(tmp_path: Path)
 
 def test_a_far_store_is_moved_into_where_it_is(tmp_path: Path) -> None:
     run(experiment(tmp_path / "mlruns"))
-    done = mlproj("import-mlflow", "mlruns", "--store", "http://127.0.0.1:1", folder=tmp_path)
+    done = mlproj("import-mlflow", "mlruns", "--store", "HTTP://127.0.0.1:1", folder=tmp_path)
     assert (done.returncode, "on the machine where the store is" in done.stderr) == (2, True)

@@ -13,15 +13,14 @@ from pathlib import Path
 from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
 from mlproj.model.events import Progress, Report, silent
-from mlproj.packing import packed, unpack
+from mlproj.packing import unpack
 from mlproj.ports import Digester
 from mlproj.remote.connection import MOST
 from mlproj.remote.store.line import Line
+from mlproj.remote.store.sending import Sender, streams
 from mlproj.store_ports import BlobStore
 from mlproj.store_wire import DIGESTS, MISSING, SIZES, Blobs, Page
 
-_AT_ONCE = 8 << 20
-"""Bytes of small contents in one stream; a larger content has its own."""
 _FEW = 500
 _ASKED_AT_ONCE = 10_000
 _RUNS = 50
@@ -34,6 +33,7 @@ class FarBlobs:
     def __init__(self, line: Line, here: BlobStore, aside: Path) -> None:
         self._line = line
         self._here = here
+        self._sender = Sender(line, here)
         self._aside = aside
         self._lock = threading.Lock()
         self._waiting: dict[Digest, None] = {}
@@ -155,20 +155,13 @@ class FarBlobs:
         sizes = {digest: self._here.path(digest).stat().st_size for digest in lacking}
         total, done = sum(sizes.values()), 0
         with ThreadPoolExecutor(MOST) as pool:
-            for size in pool.map(self._send, _streams(sizes)):
+            for size in pool.map(self._sender.send, streams(sizes)):
                 done += size
                 report(Progress(stage="send", done=done, total=total, unit="bytes"))
         with self._lock:
             for digest in digests:
                 self._waiting.pop(digest, None)
                 self._there.add(digest)
-
-    def _send(self, stream: Sequence[tuple[Digest, int]]) -> int:
-        size = sum(size for _, size in stream)
-        pieces = packed(self._here, [digest for digest, _ in stream])
-        # What is small can be sent once more where the server was busy.
-        self._line.send(b"".join(pieces) if size <= _AT_ONCE else pieces)
-        return size
 
     def _fetch(self, digests: Sequence[Digest]) -> set[Digest]:
         runs = tuple(reversed(self._runs))
@@ -204,20 +197,3 @@ def _cut() -> Iterator[None]:
         yield
     except ValueError as error:
         raise StoreError(f"the store sends what it does not announce: {error}") from error
-
-
-def _streams(sizes: dict[Digest, int]) -> Iterator[list[tuple[Digest, int]]]:
-    """What goes together: large contents alone, small ones in company."""
-    some: list[tuple[Digest, int]] = []
-    taken = 0
-    for digest, size in sizes.items():
-        if size > _AT_ONCE:
-            yield [(digest, size)]
-            continue
-        if some and (taken + size > _AT_ONCE or len(some) >= _FEW):
-            yield some
-            some, taken = [], 0
-        some.append((digest, size))
-        taken += size
-    if some:
-        yield some

@@ -20,6 +20,7 @@ from mlproj.store_wire import (
     FETCH,
     KINDS,
     MESSAGEPACK,
+    PART,
     SEND,
     Asked,
     Blobs,
@@ -67,14 +68,24 @@ class Line:
         except (ValueError, OverflowError) as error:
             raise StoreError(f"what was to be recorded cannot be: {error}") from error
         answer = self._connection.send("POST", f"/api/{question.path}", body, MESSAGEPACK)
+        return self._read(answer, question.answer)
+
+    def _read(self, answer: bytes, kind: Any) -> Any:
         try:
-            return decoded(answer, question.answer)
+            return decoded(answer, kind)
         except ValueError as error:
             raise StoreError(f"the store answers what nobody expects: {error}") from error
 
-    def send(self, pieces: bytes | Iterator[bytes]) -> None:
-        """Sends contents, as `packing` has them in a stream."""
-        self._connection.send("PUT", f"/api/{BELOW}/{SEND}", pieces, _BYTES)
+    def send(self, pieces: bytes | Iterator[bytes], size: int | None = None) -> None:
+        """Sends contents, as `packing` has them in a stream, of so many bytes where they come in pieces."""
+        self._connection.send("PUT", f"/api/{BELOW}/{SEND}", pieces, _BYTES, size)
+
+    def send_part(self, digest: Digest, upload: str, number: int, piece: bytes) -> str:
+        """Sends a part of a content; returns what names it at the end."""
+        path = PART.format(digest=digest.hex, upload=upload, number=number)
+        answer = self._connection.send("PUT", f"/api/{BELOW}/{path}", piece, _BYTES)
+        tag: str = self._read(answer, str)
+        return tag
 
     @contextlib.contextmanager
     def fetched(self, digests: Collection[Digest], runs: Collection[str]) -> Iterator[Iterator[bytes]]:

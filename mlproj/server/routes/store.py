@@ -18,7 +18,7 @@ from mlproj.model.index import index_of
 from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
 from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Amendment, Run
-from mlproj.server.routes import store_contents, store_garbage
+from mlproj.server.routes import store_contents, store_garbage, store_uploads
 from mlproj.server.store_view import View
 from mlproj.store_ports import Listed
 from mlproj.store_wire import Question
@@ -155,10 +155,12 @@ def bring(view: View, asked: wire.Bring) -> Run:
     """What the record itself says counts, and not what is said of it."""
     try:
         run = read_document(asked.payload, name=asked.run.name)
-        added = tuple(blobs_added(map(_amendment, asked.amendments)))
-    except ValueError as error:
+        amendments = tuple(map(_amendment, asked.amendments))
+        added = tuple(blobs_added(amendments))
+        experiment = index_of(replace(run, amendments=amendments)).experiment
+    except (KeyError, ValueError) as error:
         raise StoreError(f"run `{asked.run.run_id}` cannot be recorded: {error}") from error
-    view.enter(index_of(run).experiment)
+    view.enter(experiment)
     view.caller.note("run", run.run_id, changes=True)
     view.refuse_unknown(run, (*blobs_of(run), *added))
     return view.store.bring(run, asked.payload, asked.amendments)
@@ -215,5 +217,6 @@ ROUTES: tuple[StoreRoute, ...] = (
     StoreRoute(wire.FAULTS, faults),
     StoreRoute(wire.REGISTRY, registry),
     *(StoreRoute(question, act) for question, act in store_contents.ANSWERS),
+    *(StoreRoute(question, act) for question, act in store_uploads.ANSWERS),
     *(StoreRoute(question, act) for question, act in store_garbage.ANSWERS),
 )

@@ -10,11 +10,12 @@ from mlproj.store.artifacts import FolderArtifacts
 from mlproj.store.contained import StreamedBlobs
 from mlproj.store.destination import destination_of
 from mlproj.store.folder import FolderStore
+from mlproj.store.uploads import UPLOADS
 
 
 def open_artifacts(store: FolderStore) -> Artifacts:
     """The files that clients log to the runs of a store, which stays open as long."""
-    aside = store.root / "uploads"
+    aside = store.root / UPLOADS
     files = FolderArtifacts(store.root, aside)
     if destination_of(store.connection) is None:
         return files

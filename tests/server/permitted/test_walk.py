@@ -41,7 +41,7 @@ OF_MANAGERS = (
     "garbage/find",
     "garbage/remove",
 )
-OF_WHOLE_RUNS = ("runs/begin", "runs/seal", "runs/bring", "leases/source")
+OF_WHOLE_RUNS = ("runs/begin", "runs/seal", "runs/bring", "leases/source", "blobs/begin", "blobs/end")
 REFUSED = {
     # A name that they have themselves.
     "post /api/2.0/mlflow/experiments/create": 400,
@@ -58,6 +58,7 @@ REFUSED = {
     **dict.fromkeys((f"post {STORE}{path}" for path in OF_MANAGERS), 403),
     **dict.fromkeys((f"post {STORE}{path}" for path in OF_WHOLE_RUNS), 400),
     f"put {STORE}blobs/send": 400,
+    f"put {STORE}blobs/parts/{{digest}}/{{upload}}/{{number}}": 400,
 }
 """What is refused to everybody of what is asked here."""
 SOUND = {*range(200, 500), NO_STORE}
