@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -147,9 +148,10 @@ name: wine
 entry_points:
   main:
     command: "python train.py"
+    inputs: [grapes.csv]
     outputs: [{path: model.bin, model: true}]
 """
-RULES = "rules:\n  reproduced: {within: 30d, as: identical}\n"
+RULES = "rules:\n  reproduced: {{within: 30d, as: identical}}\n  attested: {{by: {}}}\n"
 Run = Callable[..., str]
 
 
@@ -164,8 +166,11 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "MLproject").write_text(PROJECT)
-    (folder / "train.py").write_text("open('model.bin', 'w').write('red')\n")
-    (folder / "rules.yaml").write_text(RULES)
+    (folder / "train.py").write_text("open('model.bin', 'w').write(open('grapes.csv').read())\n")
+    (folder / "grapes.csv").write_text("red\n")
+    (folder / "rules.yaml").write_text(RULES.format("team.pub.pem"))
+    for name in ("team.pem", "other.pem"):
+        _ran(folder, "key", "new", "-o", name)
     return folder
 
 
@@ -185,19 +190,27 @@ def test_what_was_not_reproduced_is_held_back(
         models = Commands(project, *at)
         models("add", "wine", f"runs:/{run['run_id']}/model.bin")
         models("rules", "wine", "--set", "rules.yaml", "--why", "as agreed")
-        assert models("rules", "wine") == RULES
+        key = "".join((project / "team.pub.pem").read_text().splitlines()[1:-1])
+        assert models("rules", "wine") == RULES.format(key)
         told = models("promote", "wine", code=6)
-        assert "nobody reproduced the run" in told and "1 of 1 rules do not hold" in told
-        assert "1 of 1 rules do not hold" in models("stage", "wine/1", "Production", code=6)
+        assert "nobody reproduced the run" in told and "2 of 2 rules do not hold" in told
+        assert "2 of 2 rules do not hold" in models("stage", "wine/1", "Production", code=6)
         if place != "here":
             _refuses_the_client(client_python("3"), uri)
         _ran(project, "reproduce", run["run_id"], *at)
+        _ran(project, "attest", run["run_id"], "--key", "other.pem", *at)
+        told = models("promote", "wine", code=6)
+        assert "whom the rules do not name" in told and "1 of 2 rules do not hold" in told
+        _ran(project, "attest", run["run_id"], "--key", "team.pem", *at)
         found = json.loads(models("promote", "wine", "--why", "it was proved", "--json"))
         assert (found["promoted"], found["stage"]) == (True, "Production")
-        assert [check["holds"] for check in found["checks"]] == [True]
+        assert [check["holds"] for check in found["checks"]] == [True, True]
         changes = models.json("history", "wine")["changes"]
         assert [change["act"] for change in changes][-2:] == ["promotion refused", "stage"]
         assert changes[-1]["why"] == "it was proved" and changes[-1]["checks"][0]["holds"]
+        lineage = json.loads(_ran(project, "lineage", "models:/wine/Production", "--up", "--json", *at))
+        data = hashlib.sha256((project / "grapes.csv").read_bytes()).hexdigest()
+        assert f"sha256:{data}" in [node["id"] for node in lineage["nodes"]]
         _ran(project, "verify", *at)
 
 
