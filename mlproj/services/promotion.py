@@ -24,6 +24,7 @@ from mlproj.services.own_tracked import made_by
 from mlproj.services.reproduce import VERDICT
 from mlproj.spec.rules import read_rules
 from mlproj.tracking_ports import Tracking
+from mlproj.words import counted
 
 _NO_RUN = "the store holds no run that made the model, or none that you may read"
 
@@ -174,7 +175,7 @@ def _declared(run: Run) -> tuple[bool, str]:
         return False, "nobody looked which files it read"
     if tracing.escaped:
         return False, f"not everything that it read was seen: {tracing.escaped[0]}"
-    return True, f"{len(run.job.inputs)} inputs, and it read nothing else"
+    return True, f"{counted(len(run.job.inputs), 'input')}, and it read nothing else"
 
 
 def _attested(run: Run, store: RunStore, keys: Sequence[PublicKey]) -> tuple[bool, str]:

@@ -19,7 +19,7 @@ from tests.mlflow_servers import mlflow_server
 from tests.server.hosted import MLPROJ, hosted
 
 FLOW = Path(__file__).with_name("registry_flow.py")
-WORKFLOWS = 12
+WORKFLOWS = 13
 SERVERS = ("sqlite", "postgresql", "mlflow")
 
 
@@ -36,15 +36,28 @@ def _server(kind: str, python: Path, folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, client_python: ClientPython, tmp_path: Path) -> Iterator[str]:
-    with _server(request.param, client_python("3"), tmp_path) as uri:
+def kind(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def server(kind: str, client_python: ClientPython, tmp_path: Path) -> Iterator[str]:
+    with _server(kind, client_python("3"), tmp_path) as uri:
         yield uri
 
 
-def test_the_client_goes_through_all_of_them(server: str, client_python: ClientPython) -> None:
+def test_the_client_goes_through_all_of_them(
+    kind: str, server: str, client_python: ClientPython, tmp_path: Path
+) -> None:
+    """At a server of MLflow's its own command serves the model, at one of ours it is ours."""
+    python = client_python("3")
+    command = ("mlflow",) if kind == "mlflow" else MLPROJ
+    path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
     done = subprocess.run(
-        (client_python("3"), FLOW),
-        env={**os.environ, **QUIET, "MLFLOW_TRACKING_URI": server},
+        (python, FLOW, *command, "models", "serve", "--env-manager", "local"),
+        cwd=tmp_path,
+        env={**os.environ, **QUIET, "MLFLOW_TRACKING_URI": server, "PATH": path},
         capture_output=True,
         text=True,
         timeout=300,

@@ -108,7 +108,7 @@ def test_an_input_that_nobody_declared_is_told(store: FolderStore) -> None:
     )
     assert [told(store, rules, run)[0] for run in runs] == [
         (False, "nobody looked which files it read"),
-        (True, "1 inputs, and it read nothing else"),
+        (True, "1 input, and it read nothing else"),
         (False, "not everything that it read was seen: `python -I` was started"),
         (False, "it read `secret.csv`, which nobody declared"),
     ]
