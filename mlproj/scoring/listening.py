@@ -7,17 +7,18 @@ import contextlib
 import http
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 
 from .answers import Answers
 from .exchange import PLAIN, Answer, Refused
-from .requests import LONGEST_HEAD, Head, read_body, read_head
+from .requests import LONGEST_HEAD, SMALL, Head, read_body, read_head
 
 MOST_CLIENTS = 1000
 IDLE_S = 75.0
 """So long a connection stays on which nothing comes."""
 LARGE_AT_ONCE = 2
-"""So many bodies that take room are in here at the same time; others wait for theirs to be taken."""
+"""So many bodies that take room are in memory at the same time; others wait on the disk."""
 BODY_S = 600.0
 """So long a body may take to arrive."""
 GRACE_S = 10.0
@@ -106,15 +107,19 @@ class Listening:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head
     ) -> Answer | None:
         """None where the body does not come. Raises Refused."""
-        async with contextlib.AsyncExitStack() as room:
-            if not head.is_small:
-                await room.enter_async_context(self._large)
+        # One that takes room comes to the disk: whoever sends it slowly keeps nobody else waiting.
+        with tempfile.SpooledTemporaryFile(SMALL) as body:
             slow = asyncio.get_running_loop().call_later(BODY_S, writer.transport.abort)
             try:
-                request = await read_body(reader, writer, head, self._most)
+                size = await read_body(reader, writer, head, self._most, body)
             finally:
                 slow.cancel()
-            return None if request is None else await self._answers.answer(request)
+            if size is None:
+                return None
+            async with contextlib.AsyncExitStack() as room:
+                if size > SMALL:
+                    await room.enter_async_context(self._large)
+                return await self._answers.answer(head.request._replace(body=body.read()))
 
     async def _linger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.TimeoutError, ConnectionError, OSError):
