@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -144,6 +145,27 @@ def test_who_sends_a_large_body_slowly_keeps_nobody_waiting(address: str) -> Non
             slow.sendall(head(2_000_000) + b"{" * 1_500_000)
         told = pool.request("POST", f"{address}/invocations", body=body, headers={"content-type": "text/csv"})
         assert told.status == 200
+
+
+def test_clients_that_ask_for_nothing_keep_nobody_out(
+    client_python: ClientPython, plain_model: Path, tmp_path: Path
+) -> None:
+    """As many as a process has at most, each with the beginning of a request."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    try:
+        with (
+            serving(program(client_python("3"), plain_model), tmp_path / "log") as found,
+            contextlib.ExitStack() as held,
+        ):
+            parts = urlsplit(found)
+            for _ in range(1000):
+                idle = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30)
+                held.enter_context(idle).sendall(b"POST /invo")
+            for _ in range(3):
+                assert raw(found, head(len(ROWS)) + ROWS).startswith(b"HTTP/1.1 200 ")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_two_hundred_clients_at_once_are_served(address: str) -> None:
