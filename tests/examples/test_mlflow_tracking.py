@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +17,13 @@ from typing import Any
 import pytest
 import urllib3
 
+from tests.conftest import need
+from tests.docs.background import placed
+from tests.docs.background import started as started_there
+from tests.docs.console import ROOT, perform, sessions
+from tests.docs.console import workplace as clone
 from tests.examples.workplace import Workplace, workplace
+from tests.mlflow_servers import free_port
 from tests.scoring.servers import started, told_address
 from tests.server.hosted import hosted
 
@@ -262,6 +270,31 @@ def test_its_models_go_from_the_registry_into_service(
             if name != "blend":
                 assert which["run_id"] == steps[name]["run_id"]
                 assert steps[name]["record"] in _lineage_of(which["model"], workplace, server)
+
+
+LIFE = ROOT / "docs" / "tutorial" / "the-life-of-a-model.md"
+
+
+def test_the_page_about_a_models_life_does_what_it_shows(
+    workplace: Workplace, boosted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the environment that is there already."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    for name in ("HOME", "MLFLOW_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, workplace.environ[name])
+    need("curl", shutil.which("curl") is not None)
+    folder = clone(tmp_path / "clone", "mlflow_tracking")
+    rules = re.search(r"^```yaml\n# rules.yaml\n(.*?)^```$", LIFE.read_text(), re.M | re.S)
+    assert rules is not None
+    here = {"http://127.0.0.1:5001": f"http://127.0.0.1:{free_port()}"}
+    with contextlib.ExitStack() as held:
+        for step in (placed(step, here) for step in sessions(LIFE)):
+            if step.command.endswith("&"):
+                held.enter_context(started_there(step.command, folder))
+                continue
+            if "--set rules.yaml" in step.command:
+                (folder / "rules.yaml").write_text(rules[1])
+            perform(step, folder)
 
 
 def _flow(workplace: Workplace, steps: dict[str, dict[str, Any]], server: str) -> Any:
