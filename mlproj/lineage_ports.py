@@ -79,7 +79,7 @@ class Contents(Protocol):
         ...
 
     def version(self, name: str, version: str) -> ModelVersion | None:
-        """A version of a registered model, by its number, `latest`, or `@` and an alias."""
+        """A version of a registered model, by its number, `latest`, a stage, or `@` and an alias."""
         ...
 
     def versions(self, model_id: str) -> tuple[ModelVersion, ...]:

@@ -250,6 +250,10 @@ class FakeServer:
         self._answer()
         return uri
 
+    def pinned(self, uri: str) -> str:
+        self._answer()
+        return uri
+
     def fetch(self, address: str, folder: Path) -> Path:
         self._answer()
         raise NotFound(f"`{address}` is not there")

@@ -278,6 +278,11 @@ class Server(Protocol):
         """Where the artifact is that a `runs:/<id>/<path>` names; any other address stays as it is."""
         ...
 
+    def pinned(self, uri: str) -> str:
+        """A `models:/…` with the number of the version that a stage, an alias or a name stands for now.
+        Raises NotFound, and UsageError for what names no model."""
+        ...
+
     def fetch(self, address: str, folder: Path) -> Path:
         """Brings what is at an `mlflow-artifacts:` address into `folder`. Raises DataError."""
         ...

@@ -90,8 +90,8 @@ def free_port() -> int:
     return port
 
 
-def wait_for(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
+def wait_for(uri: str, server: subprocess.Popen[bytes], log: Path, *, patience: float = 120) -> None:
+    end = time.monotonic() + patience
     while time.monotonic() < end and server.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(uri, timeout=5):
             return

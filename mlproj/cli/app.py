@@ -5,6 +5,7 @@ A command's module is imported when the command is asked for, so that `mlproj --
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -141,6 +142,9 @@ def invoke(arguments: Sequence[str]) -> int:
     except BaseException as error:
         cause = error.__cause__ if isinstance(error, _Stopped) else None
         ending = ended_by(cause or error)
+        with contextlib.suppress(OutputError, OSError):
+            # What was found comes before what is wrong with it, in a file that takes both, too.
+            sys.stdout.flush()
         if ending.before:
             sys.stderr.write(ending.before + "\n")
         wanted = "--json" in arguments and not isinstance(error, OutputError)

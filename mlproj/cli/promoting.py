@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -113,4 +114,17 @@ def promote(
 
 
 def _read(file: Path | None) -> str | None:
-    return None if file is None else read_file(wiring.current_folder(), str(file)).text
+    """The rules in a file, with the keys that it names: these are looked up beside it."""
+    if file is None:
+        return None
+    here = wiring.current_folder()
+    return read_file(here, str(file), partial(_keys_in, (here / file).parent)).text
+
+
+def _keys_in(folder: Path, name: str) -> tuple[str, ...]:
+    place = folder / name
+    where = ((), (place,)) if place.is_dir() else ((place,), ())
+    found = wiring.part("services.keys:public_keys")(*where)
+    if not found:
+        raise UsageError(f"there is no `*.pem` in the folder `{name}`")
+    return tuple(key.line for key in found)

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from mlproj.errors import UsageError
 
+_BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 _ECDSA_SCHEME = "ecdsa-sha2-nistp256"
 
 
@@ -47,6 +48,11 @@ class PublicKey:
         self.type = KeyType.ED25519 if isinstance(key, Ed25519PublicKey) else KeyType.ECDSA
         self.pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         self.keyid = self._keyid()
+
+    @property
+    def line(self) -> str:
+        """The key in one line: what is in the file without what stands around it."""
+        return "".join(self.pem.splitlines()[1:-1])
 
     def fits(self, signature: bytes, message: bytes) -> bool:
         """Whether the key's owner signed the message."""
@@ -124,6 +130,13 @@ def read_public(pem: bytes, name: str) -> PublicKey:
             f"`{name}` is no public key", hint="name the file that ends in `.pub.pem`, beside the private one"
         ) from error
     return PublicKey(cast(Any, _supported(key, name, (Ed25519PublicKey, EllipticCurvePublicKey))), name)
+
+
+def read_line(line: str) -> PublicKey:
+    """The key in a line as `PublicKey.line` has it; it is called by its id. Raises UsageError."""
+    key = read_public(f"{_BEGIN}\n{line}\n{_END}\n".encode(), line)
+    key.label = key.keyid[:8]
+    return key
 
 
 def _supported(key: object, name: str, kinds: tuple[type, ...]) -> object:

@@ -28,12 +28,13 @@ class MetricRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """Every rule that is set has to hold. `text` is the file that they were read from, verbatim."""
+    """Every rule that is set has to hold. `attested_by` are public keys, each in base64, of which one has to
+    have signed the run. `text` is the file that they were read from, with the keys in it, else verbatim."""
 
     reproduced: Reproduced | None = None
     source_clean: bool = False
     inputs_declared: bool = False
-    attested: bool = False
+    attested_by: tuple[str, ...] = ()
     metrics: tuple[MetricRule, ...] = ()
     text: str = ""
 

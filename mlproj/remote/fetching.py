@@ -54,9 +54,16 @@ def _model_address(connection: Connection, asked: ModelUri) -> str:
     """One step on the way to a model's files."""
     if asked.model_id is not None:
         return _logged(connection, asked.model_id).artifact_uri
-    version = str(asked.version) if asked.version is not None else _newest(connection, asked)
-    answer = connection.get("model-versions/get-download-uri", name=asked.name, version=version)
+    version = pinned(connection, asked).version
+    answer = connection.get("model-versions/get-download-uri", name=asked.name, version=str(version))
     return read_answer(answer, DownloadUri).artifact_uri
+
+
+def pinned(connection: Connection, asked: ModelUri) -> ModelUri:
+    """The same by the number of its version, where it is of a registered model. Raises NotFound."""
+    if asked.model_id is not None or asked.version is not None:
+        return asked
+    return ModelUri(name=asked.name, version=int(_newest(connection, asked)))
 
 
 def _newest(connection: Connection, asked: ModelUri) -> str:

@@ -13,8 +13,9 @@ from mlproj.remote.answers import RUN_NAME, NewExperiment, Points, experiment_of
 from mlproj.remote.connection import Connection
 from mlproj.remote.credentials import read_credentials
 from mlproj.remote.family import Family
-from mlproj.remote.fetching import address_of, fetch
+from mlproj.remote.fetching import address_of, fetch, pinned
 from mlproj.remote.files import served_files
+from mlproj.spec.model_uri import read_model_uri
 
 _AT_ONCE = 100
 """Params or tags in one request, as MLflow has it."""
@@ -97,6 +98,9 @@ class RemoteServer:
 
     def address(self, uri: str) -> str:
         return address_of(self._connection, uri)
+
+    def pinned(self, uri: str) -> str:
+        return str(pinned(self._connection, read_model_uri(uri)))
 
     def fetch(self, address: str, folder: Path) -> Path:
         return fetch(self._connection, address, folder)

@@ -6,22 +6,32 @@ import asyncio
 import sys
 import traceback
 from concurrent.futures import Executor
+from typing import Any
+from urllib.parse import quote
 
-from .exchange import PLAIN, Answer, Loaded, Request
+from .exchange import PLAIN, Answer, Loaded, Request, document
 
 _READ = ("/ping", "/health", "/version")
 _SCORED = "/invocations"
+_WHICH = "/model"
+"""Beside MLflow's routes: which model it is that answers."""
 
 
 class Answers:
-    """Answers for a model: what takes time in the threads of `pool`, for at most `timeout` seconds."""
+    """Answers for a model: what takes time in the threads of `pool`, for at most `timeout` seconds. `served`
+    says which model it is, and so does a header of each of its answers."""
 
-    def __init__(self, loaded: Loaded, pool: Executor, timeout: float) -> None:
+    def __init__(self, loaded: Loaded, pool: Executor, timeout: float, served: dict[str, Any]) -> None:
         self._loaded = loaded
         self._pool = pool
         self._timeout = timeout
+        self._served = served
+        told = ((f"mlproj-{name}", served.get(name)) for name in ("model", "digest"))
+        self._headers = tuple((name, quote(text, safe=":/@")) for name, text in told if text)
 
     async def answer(self, request: Request) -> Answer:
+        if request.path == _WHICH and self._served:
+            return document(200, self._served) if request.method == "GET" else _wrong_method("GET")
         if request.path in _READ:
             if request.method != "GET":
                 return _wrong_method("GET")
@@ -33,7 +43,8 @@ class Answers:
             return _wrong_method("POST")
         scoring = asyncio.get_running_loop().run_in_executor(self._pool, self._score, request)
         try:
-            return await asyncio.wait_for(scoring, self._timeout)
+            answer = await asyncio.wait_for(scoring, self._timeout)
+            return answer._replace(headers=(*answer.headers, *self._headers))
         except asyncio.TimeoutError:
             return Answer(504, b"Request processing time exceeded limit")
 

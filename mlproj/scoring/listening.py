@@ -7,17 +7,18 @@ import contextlib
 import http
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 
 from .answers import Answers
 from .exchange import PLAIN, Answer, Refused
-from .requests import LONGEST_HEAD, Head, read_body, read_head
+from .requests import LONGEST_HEAD, SMALL, Head, read_body, read_head
 
 MOST_CLIENTS = 1000
 IDLE_S = 75.0
 """So long a connection stays on which nothing comes."""
 LARGE_AT_ONCE = 2
-"""So many bodies that take room are in here at the same time; others wait for theirs to be taken."""
+"""So many bodies that take room are in memory at the same time; others wait on the disk."""
 BODY_S = 600.0
 """So long a body may take to arrive."""
 GRACE_S = 10.0
@@ -34,7 +35,8 @@ class Listening:
     def __init__(self, answers: Answers, most: int) -> None:
         self._answers = answers
         self._most = most
-        self._clients: set[asyncio.StreamWriter] = set()
+        self._clients: dict[asyncio.StreamWriter, None] = {}
+        """The one that was heard of last stands last."""
         self._busy: set[asyncio.StreamWriter] = set()
         self._stopping = False
 
@@ -54,7 +56,7 @@ class Listening:
 
     async def _finish(self) -> None:
         self._stopping = True
-        for writer in self._clients - self._busy:
+        for writer in self._clients.keys() - self._busy:
             writer.close()
         loop = asyncio.get_running_loop()
         end = loop.time() + GRACE_S
@@ -62,21 +64,31 @@ class Listening:
             await asyncio.sleep(0.02)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._clients) >= MOST_CLIENTS:
+        if len(self._clients) >= MOST_CLIENTS and not self._make_room():
             full = Answer(503, b"too many clients", PLAIN, (("retry-after", "1"),))
             writer.write(_rendered(full, lasts=False))
             writer.close()
             return
-        self._clients.add(writer)
+        self._clients[writer] = None
         try:
             # A client that goes away is its own affair.
             with contextlib.suppress(ConnectionError, OSError):
                 while await self._exchange(reader, writer):
                     pass
         finally:
-            self._clients.discard(writer)
+            self._clients.pop(writer, None)
             self._busy.discard(writer)
             writer.close()
+
+    def _make_room(self) -> bool:
+        """Lets the one go that has asked for nothing for the longest time: they may stay as long as nobody
+        else wants to come in."""
+        idle = next((writer for writer in self._clients if writer not in self._busy), None)
+        if idle is None:
+            return False
+        del self._clients[idle]
+        idle.transport.abort()
+        return True
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request with its answer; whether another may follow."""
@@ -87,6 +99,7 @@ class Listening:
             if head is None or self._stopping:
                 return False
             self._busy.add(writer)
+            self._clients[writer] = self._clients.pop(writer, None)
             answer = await self._answer(reader, writer, head)
             if answer is None:
                 return False
@@ -106,15 +119,19 @@ class Listening:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head
     ) -> Answer | None:
         """None where the body does not come. Raises Refused."""
-        async with contextlib.AsyncExitStack() as room:
-            if not head.is_small:
-                await room.enter_async_context(self._large)
+        # One that takes room comes to the disk: whoever sends it slowly keeps nobody else waiting.
+        with tempfile.SpooledTemporaryFile(SMALL) as body:
             slow = asyncio.get_running_loop().call_later(BODY_S, writer.transport.abort)
             try:
-                request = await read_body(reader, writer, head, self._most)
+                size = await read_body(reader, writer, head, self._most, body)
             finally:
                 slow.cancel()
-            return None if request is None else await self._answers.answer(request)
+            if size is None:
+                return None
+            async with contextlib.AsyncExitStack() as room:
+                if size > SMALL:
+                    await room.enter_async_context(self._large)
+                return await self._answers.answer(head.request._replace(body=body.read()))
 
     async def _linger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.TimeoutError, ConnectionError, OSError):

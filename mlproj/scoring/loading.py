@@ -15,11 +15,12 @@ DESCRIPTION = "MLmodel"
 
 class Facts(NamedTuple):
     """What mlproj knows of the model: the file in it that holds it, the columns that its signature asks for
-    (as MLmodel has them), and mlproj's own version."""
+    (as MLmodel has them), mlproj's own version, and which model it is."""
 
     file: str = ""
     columns: tuple[dict[str, Any], ...] | None = None
     version: str = ""
+    served: dict[str, Any] | None = None
 
 
 def load(model: str, facts: Facts) -> Loaded:
@@ -36,7 +37,10 @@ def read_facts(path: str | None) -> Facts:
         content = json.load(file)
     columns = content.get("columns")
     return Facts(
-        content.get("file") or "", None if columns is None else tuple(columns), content.get("version") or ""
+        content.get("file") or "",
+        None if columns is None else tuple(columns),
+        content.get("version") or "",
+        content.get("served"),
     )
 
 

@@ -7,6 +7,7 @@ import functools
 import json
 import socket
 import sys
+from typing import Any
 
 from .exchange import Unusable
 from .loading import Facts, load, read_facts
@@ -53,11 +54,22 @@ def _serve(options: argparse.Namespace, facts: Facts) -> int:
     with listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        told = functools.partial(print, f"serving at http://{shown}:{port}", file=sys.stderr, flush=True)
-        terms = Terms(functools.partial(load, options.model, facts), options.most, options.timeout)
+        served = facts.served or {}
+        line = f"serving at http://{shown}:{port}{_which(served)}"
+        told = functools.partial(print, line, file=sys.stderr, flush=True)
+        loading = functools.partial(load, options.model, facts)
+        terms = Terms(loading, options.most, options.timeout, served)
         until = sys.stdin.fileno() if options.attended else None
         Workers(listener, terms, until).serve(max(1, options.workers), told)
     return 0
+
+
+def _which(served: dict[str, Any]) -> str:
+    """Which model it is, as far as anybody said."""
+    run_id = served.get("run_id")
+    told = (served.get("model"), run_id and f"run {run_id}", served.get("digest"))
+    words = ", ".join(word for word in told if word)
+    return f" ({words})" if words else ""
 
 
 def _bound(host: str, port: int) -> socket.socket:

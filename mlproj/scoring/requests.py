@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from .exchange import PLAIN, Answer, Refused, Request
 
@@ -29,10 +29,6 @@ class Head(NamedTuple):
     length: int
     is_chunked: bool
 
-    @property
-    def is_small(self) -> bool:
-        return not self.is_chunked and self.length <= SMALL
-
 
 async def read_head(reader: asyncio.StreamReader, most: int) -> Head | None:
     """The beginning of the next request, whose body may have `most` bytes; None where the connection ended
@@ -49,18 +45,22 @@ async def read_head(reader: asyncio.StreamReader, most: int) -> Head | None:
 
 
 async def read_body(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head, most: int
-) -> Request | None:
-    """The whole request, of `most` bytes at most; None where the rest of it does not come. Raises Refused."""
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head, most: int, into: IO[bytes]
+) -> int | None:
+    """Brings the body, of `most` bytes at most, into a file. Returns its size; None where the rest of it does
+    not come. Raises Refused."""
     request, length, is_chunked = head
     if not length and not is_chunked:
-        return request
+        return 0
     if request.headers.get("expect", "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
-        return request._replace(body=await (_chunks(reader, most) if is_chunked else _pieces(reader, length)))
+        await (_chunks(reader, most, into) if is_chunked else _pieces(reader, length, into))
     except (asyncio.IncompleteReadError, asyncio.TimeoutError):
         return None
+    size = into.tell()
+    into.seek(0)
+    return size
 
 
 def _read_head(head: bytes) -> Head:
@@ -77,7 +77,8 @@ def _read_head(head: bytes) -> Head:
         if key in headers and key in ("content-length", "transfer-encoding"):
             raise _refused(400, f"the request has more than one {key}")
         headers[key] = value.strip(b" \t").decode("latin-1")
-    lasts = found[3] == b"1" and headers.get("connection", "").lower() != "close"
+    wishes = {word.strip() for word in headers.get("connection", "").lower().split(",")}
+    lasts = found[3] == b"1" and "close" not in wishes
     path = found[2].decode("latin-1").partition("?")[0]
     return Head(Request(found[1].decode(), path, headers, lasts=lasts), *_framing(headers))
 
@@ -101,16 +102,17 @@ async def _piece(reader: asyncio.StreamReader, count: int) -> bytes:
     return await asyncio.wait_for(reader.readexactly(count), _PATIENCE_S)
 
 
-async def _pieces(reader: asyncio.StreamReader, length: int) -> bytes:
-    pieces: list[bytes] = []
+async def _pieces(reader: asyncio.StreamReader, length: int, into: IO[bytes]) -> None:
     while length:
-        pieces.append(await _piece(reader, min(length, _PIECE)))
-        length -= len(pieces[-1])
-    return b"".join(pieces)
+        piece = await _piece(reader, min(length, _PIECE))
+        length -= len(piece)
+        try:
+            into.write(piece)
+        except OSError:
+            raise _refused(507, "there is no room on the disk for the body") from None
 
 
-async def _chunks(reader: asyncio.StreamReader, most: int) -> bytes:
-    pieces: list[bytes] = []
+async def _chunks(reader: asyncio.StreamReader, most: int, into: IO[bytes]) -> None:
     size = 0
     while True:
         found = _CHUNK.fullmatch(await _line(reader))
@@ -122,12 +124,11 @@ async def _chunks(reader: asyncio.StreamReader, most: int) -> bytes:
             raise _too_large(most)
         if not length:
             break
-        pieces.append(await _pieces(reader, length))
+        await _pieces(reader, length, into)
         if await _line(reader):
             raise _refused(400, "a chunk of the body is longer than it says")
     while await _line(reader):
         pass
-    return b"".join(pieces)
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:

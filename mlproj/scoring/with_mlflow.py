@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,23 @@ class _Invocations:
             told = self._invocations(body, kind, self._model, self._schema)
         except self._failure as error:
             return Answer(error.get_http_status_code(), error.serialize_as_json().encode())
+        except (RecursionError, ValueError):
+            wrong = _wrong_in(body)
+            if wrong is None:
+                raise
+            told = f"Ensure that input is a valid JSON formatted string. Error: '{wrong!r}'"
+            return refusal(400, "BAD_REQUEST", told)
         return Answer(told.status, told.response.encode(), told.mimetype)
+
+
+def _wrong_in(body: bytes) -> Exception | None:
+    """What keeps JSON from being read that is nested too deep, or has a number of thousands of digits: that
+    MLflow's own server takes for a fault of its own."""
+    try:
+        json.loads(body)
+    except (RecursionError, ValueError) as error:
+        return error
+    return None
 
 
 class _ByFlask:

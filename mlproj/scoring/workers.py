@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .answers import Answers
 from .exchange import Loaded, Unusable
@@ -28,11 +28,13 @@ _LONGEST_REASON = 4096
 
 
 class Terms(NamedTuple):
-    """What every process serves by: `most` is the size of a body in bytes, `timeout` in seconds."""
+    """What every process serves by: `most` is the size of a body in bytes, `timeout` in seconds; `served`
+    says which model it is."""
 
     load: Callable[[], Loaded]
     most: int
     timeout: float
+    served: dict[str, Any]
 
 
 class Workers:
@@ -129,7 +131,8 @@ class Workers:
             _tell(told, str(error).encode())
             return 1
         sys.setswitchinterval(_SWITCH_S)
-        answers = Answers(loaded, ThreadPoolExecutor(_AT_ONCE), self._terms.timeout)
+        terms = self._terms
+        answers = Answers(loaded, ThreadPoolExecutor(_AT_ONCE), terms.timeout, terms.served)
         listening = Listening(answers, self._terms.most)
         asyncio.run(listening.serve(self._listener, self._alive, lambda: _tell(told, b"\n")))
         return 0

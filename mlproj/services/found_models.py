@@ -19,15 +19,18 @@ from mlproj.model.run import MODEL_FILE, Run
 from mlproj.model.source import Checkout
 from mlproj.services.configured import configured_server
 from mlproj.services.datasets import ShownDataset, datasets_of
-from mlproj.services.own_tracked import Tracked, find_tracked
+from mlproj.services.own_tracked import Tracked, find_tracked, version_of
 from mlproj.services.request import Context, RunRequest, Tools
 from mlproj.services.tracked_data import bring, is_plain, is_tracked
 from mlproj.spec.mlmodel import read_model
+from mlproj.spec.model_uri import SCHEME, ModelUri, read_model_uri
 from mlproj.store_ports import RunStore
 
 
 class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model in the folder or file `place`. `description` is that of MLflow's, None for a plain file.
+    `uri` is how it was named, `address` what leads to the same one tomorrow, too, when a stage or an alias
+    may stand for another.
 
     `run` is the one that made it, as far as the store knows, `datasets` are what its script said that it
     read, and `versions` those that were registered of the model there. `digest` and `size` are those of all
@@ -35,6 +38,7 @@ class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     uri: str
+    address: str
     place: Path
     description: MlModel | None
     run: Run | None
@@ -72,8 +76,9 @@ def found_model(search: ModelSearch) -> Iterator[FoundModel]:
     """
     uri = search.request.uri
     with search.tools.workplace() as folder:
-        tracked = _tracked(uri, search)
-        place = _brought(uri, search, folder)
+        address = _pinned(uri, search)
+        tracked = _tracked(address, search)
+        place = _brought(address, search, folder)
         description = read_model(place) if (place / MODEL_FILE).is_file() else None
         if description is None and place.is_dir():
             raise DataError(
@@ -87,6 +92,7 @@ def found_model(search: ModelSearch) -> Iterator[FoundModel]:
         run = _run(search.store, tracked, description, seen.digest)
         yield FoundModel(
             uri=uri,
+            address=address,
             place=place,
             description=description,
             run=run,
@@ -95,6 +101,20 @@ def found_model(search: ModelSearch) -> Iterator[FoundModel]:
             digest=seen.digest,
             size=seen.size or 0,
         )
+
+
+def _pinned(uri: str, search: ModelSearch) -> str:
+    """The address with the number of the version, where a stage, an alias or a name stands for one now."""
+    if not uri.startswith(SCHEME):
+        return uri
+    server = configured_server(search.request, silent)
+    if server is not None:
+        return search.tools.server(server).pinned(uri)
+    asked = read_model_uri(uri)
+    if asked.model_id is not None or asked.version is not None or search.store is None:
+        return uri
+    with contextlib.closing(search.tools.tracking(search.store)) as tracking:
+        return str(ModelUri(name=asked.name, version=version_of(asked, tracking.registry).version))
 
 
 def _tracked(uri: str, search: ModelSearch) -> Tracked:

@@ -17,11 +17,11 @@ from mlproj.model.run import Output, Run
 from mlproj.ports import Observer
 from mlproj.services.collect import ARTIFACTS
 from mlproj.services.lineage_graph import Graph
+from mlproj.spec.model_uri import SCHEME, read_model_uri
 
 SHORTEST = 8
 """So many digits of a digest are needed at least."""
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
-_REGISTERED = re.compile(r"models:/+(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|(?P<alias>@[^/@]+))?/?")
 
 
 class Looking(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ def find_subject(graph: Graph, what: str, looking: Looking) -> str:
     What is a file here is meant as one, and `./NAME` always is; then come runs, then beginnings of digests.
     Raises NotFound, UsageError, and DataError for a file that cannot be read.
     """
-    if what.startswith("models:"):
+    if what.startswith(SCHEME):
         return _model(graph, what)
     if what.startswith("runs:"):
         return _artifact(graph, what)
@@ -105,14 +105,10 @@ def _content(graph: Graph, what: str) -> str:
 
 
 def _model(graph: Graph, what: str) -> str:
-    named = _REGISTERED.fullmatch(what)
-    if named is None:
-        raise UsageError(f"`{what}` names no model", hint="`models:/NAME/VERSION`, or `models:/m-…`")
-    model = graph.contents.model(named["name"])
-    if model is not None and named["version"] is None:
+    asked = read_model_uri(what)
+    if asked.model_id is not None and (model := graph.contents.model(asked.model_id)) is not None:
         return graph.add_model(model)
-    version = named["version"] or named["alias"] or "latest"
-    found = graph.contents.version(named["name"], version)
+    found = graph.contents.version(asked.name or asked.model_id or "", asked.which)
     if found is None:
         raise NotFound(f"the store `{_named(graph)}` knows no model `{what}`")
     return graph.add_version(found)

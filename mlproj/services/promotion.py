@@ -9,7 +9,7 @@ import msgspec
 from mlproj.compare.thresholds import judge_metric
 from mlproj.compare.verdict import Grade
 from mlproj.errors import Altered, RunNotFound, StoreError
-from mlproj.exports.dsse import Verifier
+from mlproj.exports.keys import PublicKey, read_line
 from mlproj.model.digest import Digest
 from mlproj.model.entries import read_amendment
 from mlproj.model.logged import number_of
@@ -24,6 +24,7 @@ from mlproj.services.reproduce import VERDICT
 from mlproj.spec.rules import read_rules
 from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Tracking
+from mlproj.words import counted
 
 _NO_RUN = "the store holds no run that made the model, or none that you may read"
 
@@ -41,16 +42,15 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     sees: Sees = sees_all
 
 
-def checks(
-    rules: Rules, candidate: Candidate, store: RunStore, keys: Sequence[Verifier] = ()
-) -> tuple[Check, ...]:
-    """How each rule fares, in the order in which they are written down in the documentation."""
-    return tuple(_checks(rules, candidate, store, keys))
+def checks(rules: Rules, candidate: Candidate, store: RunStore) -> tuple[Check, ...]:
+    """How each rule fares, in the order in which they are written down in the documentation. Raises
+    UsageError for a key in the rules that is none."""
+    return tuple(_checks(rules, candidate, store))
 
 
-def _checks(rules: Rules, candidate: Candidate, store: RunStore, keys: Sequence[Verifier]) -> Iterator[Check]:
+def _checks(rules: Rules, candidate: Candidate, store: RunStore) -> Iterator[Check]:
     run = candidate.run
-    for sentence, check in _asked(rules, candidate, store, keys):
+    for sentence, check in _asked(rules, candidate, store):
         if run is None:
             yield Check(rule=sentence, holds=False, told=_NO_RUN)
         else:
@@ -62,7 +62,7 @@ def _checks(rules: Rules, candidate: Candidate, store: RunStore, keys: Sequence[
 
 
 def _asked(
-    rules: Rules, candidate: Candidate, store: RunStore, keys: Sequence[Verifier]
+    rules: Rules, candidate: Candidate, store: RunStore
 ) -> Iterator[tuple[str, Callable[[Run], tuple[bool, str]]]]:
     reproduced = rules.reproduced
     if reproduced is not None:
@@ -71,8 +71,10 @@ def _asked(
         yield "the source was clean", _clean
     if rules.inputs_declared:
         yield "every input was declared", _declared
-    if rules.attested:
-        yield "the run was attested", lambda run: _attested(run, store, keys)
+    if rules.attested_by:
+        keys = tuple(map(read_line, rules.attested_by))
+        named = " or ".join(key.label for key in keys)
+        yield f"the run was attested by {named}", lambda run: _attested(run, store, keys)
 
 
 def _metrics(run: Run) -> dict[str, float]:
@@ -173,10 +175,10 @@ def _declared(run: Run) -> tuple[bool, str]:
         return False, "nobody looked which files it read"
     if tracing.escaped:
         return False, f"not everything that it read was seen: {tracing.escaped[0]}"
-    return True, f"{len(run.job.inputs)} inputs, and it read nothing else"
+    return True, f"{counted(len(run.job.inputs), 'input')}, and it read nothing else"
 
 
-def _attested(run: Run, store: RunStore, keys: Sequence[Verifier]) -> tuple[bool, str]:
+def _attested(run: Run, store: RunStore, keys: Sequence[PublicKey]) -> tuple[bool, str]:
     told = "there is no attestation of the run"
     for amendment in run.amendments:
         if amendment.kind != ATTESTED:
@@ -187,11 +189,12 @@ def _attested(run: Run, store: RunStore, keys: Sequence[Verifier]) -> tuple[bool
         except (Altered, StoreError, OSError, ValueError, KeyError) as error:
             told = f"an attestation of it cannot be trusted: {error}"
             continue
-        known = [signed.key for signed in attestation.signatures if signed.key is not None]
+        trusted = [signed.key for signed in attestation.signatures if signed.key is not None]
         if not attestation.fits(run):
             told = "an attestation of it does not say what the record says"
-        elif keys and not known:
-            told = "it is attested by a key that is not trusted here"
+        elif trusted:
+            return True, f"signed by {trusted[0]}"
         else:
-            return True, f"by `{known[0]}`" if known else "by a key that nobody here knows"
+            signers = ", ".join(signed.keyid[:8] for signed in attestation.signatures)
+            told = f"it is attested by {signers}, whom the rules do not name"
     return False, told

@@ -16,6 +16,7 @@ from mlproj.process import attend
 from mlproj.services.found_models import FoundModel, ModelSearch, found_model
 from mlproj.services.interrupts import interruptible
 from mlproj.services.model_environments import Entered, entered
+from mlproj.services.tracked_data import is_tracked
 from mlproj.version import __version__
 
 PROGRAM = Path(scoring.__file__).parent
@@ -88,6 +89,21 @@ def facts(found: FoundModel) -> dict[str, object]:
         "file": None if described is None else described.file,
         "columns": None if inputs is None else [plain(column.document) for column in inputs],
         "version": f"mlproj {__version__}",
+        "served": served(found),
+    }
+
+
+def served(found: FoundModel) -> dict[str, str | None]:
+    """Which model it is, for whoever has an answer of it and wants to know where that is from: `model` is
+    what `mlproj lineage` takes, and stays the same when an alias or a stage comes to stand for another."""
+    run, described = found.run, found.description
+    is_here = "://" not in found.address and not is_tracked(found.address)
+    return {
+        "schema": "mlproj/served-model/1",
+        "model": found.place.name if is_here else found.address,
+        "digest": found.digest,
+        "run_id": run.run_id if run is not None else None if described is None else described.run_id,
+        "record": None if run is None else run.record,
     }
 
 

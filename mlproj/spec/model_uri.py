@@ -26,6 +26,20 @@ class ModelUri(msgspec.Struct, frozen=True, kw_only=True):
     alias: str | None = None
     model_id: str | None = None
 
+    def __str__(self) -> str:
+        if self.model_id is not None:
+            return f"{SCHEME}/{self.model_id}"
+        return f"{SCHEME}/{self.name}{'' if self.alias else '/'}{self.which}"
+
+    @property
+    def which(self) -> str:
+        """The version as the seam of lineage has it: a number, `latest`, a stage, or `@` and an alias."""
+        if self.alias is not None:
+            return f"@{self.alias}"
+        if self.stage is not None:
+            return self.stage.value
+        return "latest" if self.version is None else str(self.version)
+
 
 def read_model_uri(uri: str) -> ModelUri:
     """Raises UsageError for what names no model."""

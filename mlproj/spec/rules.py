@@ -4,7 +4,7 @@ rules:
   reproduced: {within: 30d, as: equivalent}
   source: clean
   inputs: declared
-  attested: true
+  attested: {by: team.pub.pem}
   metrics:
     rmse: {at_most: 0.8, better: lower, tolerance: 1%}
 """
@@ -23,6 +23,7 @@ from mlproj.spec import text as files
 from mlproj.spec.documents import Entry, Node, Scalar, Table, failure, is_null, parse
 from mlproj.spec.duration import seconds
 from mlproj.spec.fields import kind
+from mlproj.spec.rule_keys import KeysOf, attesting, with_keys
 
 Value = TypeVar("Value")
 
@@ -33,13 +34,27 @@ _METRIC = ("at_least", "at_most", "better", "tolerance")
 _BETTER = ("higher", "lower")
 
 
-def read_file(directory: Path, file: str) -> Rules:
-    """The rules in `file`, relative to `directory`. Raises SpecError with the line."""
-    return read_rules(files.read(directory, file), file)
+def read_file(directory: Path, file: str, keys_of: KeysOf) -> Rules:
+    """The rules in `file`, relative to `directory`, with the keys themselves for the files of keys that it
+    names. Raises SpecError with the line."""
+    text = files.read(directory, file)
+    return read_rules(with_keys(text, _rules(text, file).find("attested"), keys_of), file)
 
 
 def read_rules(text: str, file: str) -> Rules:
     """The rules in a text; `file` is what it is called in an error. Raises SpecError."""
+    table = _rules(text, file)
+    return Rules(
+        reproduced=_reproduced(table.find("reproduced")),
+        source_clean=_word(table, "source", "clean"),
+        inputs_declared=_word(table, "inputs", "declared"),
+        attested_by=attesting(table.find("attested")),
+        metrics=_metrics(table.find("metrics")),
+        text=text,
+    )
+
+
+def _rules(text: str, file: str) -> Table:
     findings: list[Finding] = []
     root = parse(text, file, findings)
     entry = root.find("rules") if isinstance(root, Table) else None
@@ -52,14 +67,7 @@ def read_rules(text: str, file: str) -> Rules:
     _known(root, ("rules",), "the file")
     table = _table(entry, "rules")
     _known(table, KEYS, "`rules`")
-    return Rules(
-        reproduced=_reproduced(table.find("reproduced")),
-        source_clean=_word(table, "source", "clean"),
-        inputs_declared=_word(table, "inputs", "declared"),
-        attested=_truth(table.find("attested"), "attested"),
-        metrics=_metrics(table.find("metrics")),
-        text=text,
-    )
+    return table
 
 
 def _reproduced(entry: Entry | None) -> Reproduced | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mlproj.model.registry import ModelVersion, RunModels, Standing, UsedModel
+from mlproj.model.registry import ModelVersion, RunModels, Stage, Standing, UsedModel
 from mlproj.model.tracking import LoggedModel
 from mlproj.store.connection import Connection
 from mlproj.store.needless import MARK
@@ -33,6 +33,7 @@ _VERSIONS = (
 )
 _OF_MODEL = f"{_VERSION} v.model_id = ? ORDER BY r.name, v.version"
 _LATEST = f"{_VERSION} r.name = ? ORDER BY v.version DESC LIMIT 1"
+_STAGED = f"{_VERSION} r.name = ? AND v.stage = ? ORDER BY v.version DESC LIMIT 1"
 _NUMBERED = f"{_VERSION} r.name = ? AND v.version = ?"
 _ALIASED = (
     f"{_VERSION} r.name = ? AND v.version = (SELECT a.version FROM registered_model_aliases a"
@@ -44,6 +45,7 @@ _MODEL = (
     " FROM logged_models WHERE model_id = ? AND NOT deleted"
 )
 _LONGEST_NUMBER = 10
+_STAGES = frozenset(stage.value for stage in Stage)
 _ALIASES = "SELECT alias FROM registered_model_aliases WHERE model = ? AND version = ? ORDER BY alias"
 
 
@@ -68,13 +70,15 @@ def read_versions_of(connection: Connection, root: Path, model_id: str) -> tuple
 
 
 def read_version(connection: Connection, root: Path, name: str, version: str) -> ModelVersion | None:
-    """A version of a registered model, by its number, `latest`, or `@` and an alias."""
+    """A version of a registered model, by its number, `latest`, a stage, or `@` and an alias."""
     if version == "latest":
         found = _versions(connection, root, _LATEST, name)
     elif version.startswith("@"):
         found = _versions(connection, root, _ALIASED, name, version[1:])
     elif version.isascii() and version.isdigit() and len(version) < _LONGEST_NUMBER:
         found = _versions(connection, root, _NUMBERED, name, int(version))
+    elif version in _STAGES:
+        found = _versions(connection, root, _STAGED, name, version)
     else:
         return None
     return next(found, None)

@@ -208,6 +208,8 @@ def test_of_very_many_runs_the_newest_are_told(mlproj: Mlproj, project: Path, tm
         ("sha256:" + "0" * 64, 5, "read or left content"),
         ("sha256:xyz", 2, "is no digest"),
         ("models:/unknown/1", 5, "knows no model"),
+        ("models:/unknown/Production", 5, "knows no model"),
+        ("models:/unknown/Sideways", 2, "neither a version nor a stage"),
         ("models:", 2, "names no model"),
         ("runs:/last/nothing", 5, "left no `nothing`"),
         ("empty", 5, "is empty"),
@@ -285,7 +287,8 @@ def test_a_logged_and_registered_model_leads_to_its_run(
     assert answer.code == 0, answer.stderr
     trained = f"run:{answer.document['run_id']}"
     (model,) = answer.document["models"]
-    for name in (f"models:/{model['model_id']}", "models:/means/1", "models:/means@best", "models:/means"):
+    named = ("models:/means/1", "models:/means@best", "models:/means", "models:/means/none")
+    for name in (f"models:/{model['model_id']}", *named):
         found = ask(mlproj, name, "--up")
         nodes = {node["id"]: node for node in found["nodes"]}
         assert nodes[trained]["metrics"] == {"rmse": 0.25}

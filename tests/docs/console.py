@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_BEHIND = shutil.ignore_patterns(
-    "model.joblib", "*.json", "__pycache__", "mlruns", "mlflow.db", ".mlproj"
+    "model.joblib", "models", "*.json", "__pycache__", "mlruns", "mlflow.db", ".mlproj"
 )
 VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?"), "TIME"),
@@ -48,13 +48,10 @@ def sessions(page: Path) -> list[Step]:
     return [step for block in blocks for step in _steps(block)]
 
 
-def workplace(folder: Path) -> Path:
-    """A folder as after cloning the repository: the example project, under git."""
-    shutil.copytree(
-        ROOT / "example_projects" / "elasticnet",
-        folder / "example_projects" / "elasticnet",
-        ignore=LEFT_BEHIND,
-    )
+def workplace(folder: Path, example: str = "elasticnet") -> Path:
+    """A folder as after cloning the repository: an example project, under git."""
+    place = f"example_projects/{example}"
+    shutil.copytree(ROOT / place, folder / place, ignore=LEFT_BEHIND)
     (folder / ".gitignore").write_text((ROOT / ".gitignore").read_text())
     for arguments in ("init --initial-branch=main", "add --all", "commit --message=first"):
         subprocess.run(("git", *arguments.split()), cwd=folder, check=True, stdout=subprocess.DEVNULL)

@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ending
 from tests.databases import new_uri
-from tests.docs.console import ROOT, Step, perform, sessions, workplace
-from tests.mlflow_servers import free_port, wait_for
+from tests.docs.background import placed, started
+from tests.docs.console import ROOT, perform, sessions, workplace
+from tests.mlflow_servers import free_port
 from tests.s3_server import S3Server
 
 PAGE = ROOT / "docs" / "tutorial" / "one-history-for-a-team.md"
 DATABASE, BUCKET = "postgresql://mlproj@127.0.0.1/mlproj", "s3://team/mlproj"
 _SERVER = "mlproj server "
-
-
-@contextlib.contextmanager
-def started(command: str, folder: Path) -> Iterator[None]:
-    """What a line of the page starts in the background, once it answers."""
-    words = shlex.split(command.removesuffix("&"))
-    address = f"http://127.0.0.1:{words[words.index('--port') + 1]}/health"
-    log = folder.parent / "server.log"
-    program = str(Path(sys.executable).parent / words[0])
-    variables = {**os.environ, "MLPROJ_STORE": str(folder / ".mlproj")}
-    with log.open("wb") as told:
-        process = subprocess.Popen((program, *words[1:]), cwd=folder, env=variables, stdout=told, stderr=told)
-    with ending(process):
-        wait_for(address, process, log)
-        yield
-
-
-def placed(step: Step, places: dict[str, str]) -> Step:
-    """The step with the addresses of this machine for those of the page."""
-    for shown, here in places.items():
-        step = step.at(shown, here)
-        step = replace(step, command=step.command.replace(f"--port {shown[-4:]}", f"--port {here[-5:]}"))
-    return step
 
 
 def test_the_commands_of_the_page_do_what_it_shows(

@@ -2,77 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
-from tests.conftest import commit_all
+from tests.conftest import need
+from tests.docs.background import placed
+from tests.docs.background import started as started_there
+from tests.docs.console import ROOT, perform, sessions
+from tests.docs.console import workplace as clone
+from tests.examples.workplace import Workplace, workplace
+from tests.mlflow_servers import free_port
+from tests.scoring.servers import started, told_address
+from tests.server.hosted import hosted
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_projects" / "mlflow_tracking"
-LEFT_BEHIND = shutil.ignore_patterns("models", "__pycache__", "mlruns", "mlflow.db", ".mlproj")
+__all__ = ["workplace"]
+
 STEPS = ("linear", "xgboost", "ensemble")
 PREPROCESSOR = "artifacts/preprocessor/preprocessor.b"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
-    """A clone of the example, a store beside it, and a home folder for what libraries write there."""
-
-    project: Path
-    store: Path
-    home: Path
-
-    @property
-    def environ(self) -> dict[str, str]:
-        own = {"MLPROJ_STORE": str(self.store), "HOME": str(self.home), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        # MLflow and what it imports take seconds from source: the first run compiles them for the next.
-        return {key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | own
-
-    def mlproj(self, *arguments: str) -> str:
-        """What it printed, done."""
-        done = subprocess.run(
-            (sys.executable, "-m", "mlproj", *arguments),
-            cwd=self.project,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout
-
-    def run(self, entry_point: str, *arguments: str) -> dict[str, Any]:
-        """The document of a run that finished."""
-        document: dict[str, Any] = json.loads(
-            self.mlproj("run", ".", "-e", entry_point, *arguments, "--json")
-        )
-        assert document["status"] == "FINISHED"
-        return document
-
-    def show(self, run: str) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.mlproj("show", run, "--json"))
-        return document
-
-    def blob(self, digest: str) -> Path:
-        kind, _, digits = digest.partition(":")
-        return self.store / "blobs" / kind / digits[:2] / digits[2:]
-
-
-@pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    folder = tmp_path_factory.mktemp("penguins")
-    shutil.copytree(EXAMPLE, folder / "mlflow_tracking", ignore=LEFT_BEHIND)
-    commit_all(folder / "mlflow_tracking")
-    (folder / "home").mkdir()
-    return Workplace(project=folder / "mlflow_tracking", store=folder / "store", home=folder / "home")
 
 
 @pytest.fixture(scope="session")
@@ -223,8 +181,7 @@ def test_everything_recorded_verifies(workplace: Workplace, compared: dict[str, 
 def test_the_project_still_runs_by_mlflow(
     workplace: Workplace, steps: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    key = steps["linear"]["environment"]["key"]
-    bin_folder = Path(workplace.environ["MLPROJ_CACHE_DIR"], "environments", key, "bin")
+    bin_folder = workplace.bin_folder(steps["linear"])
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     environ = {**workplace.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run(
@@ -268,3 +225,96 @@ def test_each_model_scores_rows_in_its_own_environment(
         rows.write_text(json.dumps({"dataframe_split": {"columns": columns, "data": [[1.0] * len(columns)]}}))
         answer = json.loads(workplace.mlproj("models", "predict", address, "-i", str(rows)))
         assert len(answer["predictions"]) == 1
+
+
+SERVED = {
+    "linear": "models:/penguin-linear/Production",
+    "xgboost": "models:/penguin-xgboost@champion",
+    "ensemble": "models:/penguin-ensemble/2",
+    "blend": "models:/penguin-blend",
+}
+"""What is served, each by another kind of address; the ensemble was registered by its script, too."""
+
+
+def test_its_models_go_from_the_registry_into_service(
+    workplace: Workplace, steps: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    """MLflow's client registers, moves and asks them at a server of ours; what is served answers alike, also
+    the model that has the registry tell it two others."""
+    with contextlib.ExitStack() as held:
+        options = ("--backend-store-uri", str(workplace.store), "--workers", "2")
+        server = held.enter_context(hosted(tmp_path, *options)).uri
+        found = _flow(workplace, steps, server)
+        processes = {}
+        for name, uri in SERVED.items():
+            command = (sys.executable, "-m", "mlproj", "models", "serve", uri, "--port", "0")
+            # By the store of a server, or by the variable that MLflow's client has.
+            named = ("--store", server) if name in ("linear", "blend") else ()
+            own = {**workplace.environ, "MLFLOW_TRACKING_URI": "" if named else server, "MLPROJ_STORE": ""}
+            log = tmp_path / f"{name}.log"
+            process = held.enter_context(started((*command, *named), log, folder=tmp_path, **own))
+            processes[name] = (process, log)
+        pool = held.enter_context(urllib3.PoolManager(retries=False, timeout=120))
+        for name, (process, log) in processes.items():
+            expected = found["models"][f"penguin-{name}"]
+            address = told_address(process, log)
+            told = pool.request("POST", f"{address}/invocations", json={"dataframe_split": found["birds"]})
+            assert told.status == 200, told.data
+            assert told.json()["predictions"] == expected["answers"]
+            which = pool.request("GET", f"{address}/model").json()
+            assert which["model"] == f"models:/penguin-{name}/{expected['version']}"
+            assert (told.headers["mlproj-model"], told.headers["mlproj-digest"]) == (
+                which["model"],
+                which["digest"],
+            )
+            if name != "blend":
+                assert which["run_id"] == steps[name]["run_id"]
+                assert steps[name]["record"] in _lineage_of(which["model"], workplace, server)
+
+
+LIFE = ROOT / "docs" / "tutorial" / "the-life-of-a-model.md"
+
+
+def test_the_page_about_a_models_life_does_what_it_shows(
+    workplace: Workplace, boosted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the environment that is there already."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    for name in ("HOME", "MLFLOW_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, workplace.environ[name])
+    need("curl", shutil.which("curl") is not None)
+    folder = clone(tmp_path / "clone", "mlflow_tracking")
+    rules = re.search(r"^```yaml\n# rules.yaml\n(.*?)^```$", LIFE.read_text(), re.M | re.S)
+    assert rules is not None
+    here = {"http://127.0.0.1:5001": f"http://127.0.0.1:{free_port()}"}
+    with contextlib.ExitStack() as held:
+        for step in (placed(step, here) for step in sessions(LIFE)):
+            if step.command.endswith("&"):
+                held.enter_context(started_there(step.command, folder))
+                continue
+            if "--set rules.yaml" in step.command:
+                (folder / "rules.yaml").write_text(rules[1])
+            perform(step, folder)
+
+
+def _flow(workplace: Workplace, steps: dict[str, dict[str, Any]], server: str) -> Any:
+    runs = {name: steps[name]["run_id"] for name in STEPS}
+    program = Path(__file__).with_name("penguins_flow.py")
+    done = subprocess.run(
+        (workplace.bin_folder(steps["linear"]) / "python", "-W", "ignore", program, json.dumps(runs)),
+        cwd=workplace.project,
+        env={**workplace.environ, "MLFLOW_TRACKING_URI": server, "PYTHONPATH": str(workplace.project)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _lineage_of(model: str, workplace: Workplace, server: str) -> set[str]:
+    """The digests and records upstream, which have to lead to the table."""
+    lineage = json.loads(workplace.mlproj("lineage", model, "--up", "--json", "--store", server))
+    table = _sha256(workplace.project / "data" / "penguins.csv")
+    assert table in [node["id"] for node in lineage["nodes"]]
+    return {node["record"] for node in lineage["nodes"] if node["kind"] == "run"}

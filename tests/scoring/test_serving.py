@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -26,6 +27,9 @@ from tests.scoring.servers import program, serving
 
 ROWS = json.dumps({"dataframe_split": {"columns": ["a", "b", "c"], "data": [[1.0, 1, "u"]]}}).encode()
 JSON = {"content-type": "application/json"}
+DEEP = b'{"inputs":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+LONG = b'{"inputs":[' + b"9" * 5000 + b"]}"
+"""JSON that Python does not read."""
 
 
 def raw(address: str, sent: bytes) -> bytes:
@@ -87,6 +91,9 @@ def address(
         (head(4_000_000) + b"x" * 4_000_000, 413),
         (head(10**14), 413),
         (head(len(ROWS)) + ROWS, 200),
+        (head(len(DEEP)) + DEEP, 400),
+        (head(len(LONG)) + LONG, 400),
+        (b"GET /ping HTTP/1.1\r\nConnection: keep-alive, close\r\n\r\n", 200),
     ],
 )
 def test_strange_requests_get_their_answer(address: str, sent: bytes, status: int) -> None:
@@ -127,6 +134,38 @@ def test_a_body_that_is_cut_short_harms_nobody(address: str) -> None:
     with socket.create_connection((parts.hostname or "", parts.port or 0)) as connection:
         connection.sendall(head(100_000) + b"{")
     assert raw(address, head(len(ROWS)) + ROWS).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_sends_a_large_body_slowly_keeps_nobody_waiting(address: str) -> None:
+    body = b"a,b,c\n" + b"1.0,1,u\n" * 200_000
+    parts = urlsplit(address)
+    with contextlib.ExitStack() as held, urllib3.PoolManager(retries=False, timeout=40) as pool:
+        for _ in range(4):
+            slow = held.enter_context(socket.create_connection((parts.hostname or "", parts.port or 0)))
+            slow.sendall(head(2_000_000) + b"{" * 1_500_000)
+        told = pool.request("POST", f"{address}/invocations", body=body, headers={"content-type": "text/csv"})
+        assert told.status == 200
+
+
+def test_clients_that_ask_for_nothing_keep_nobody_out(
+    client_python: ClientPython, plain_model: Path, tmp_path: Path
+) -> None:
+    """As many as a process has at most, each with the beginning of a request."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    try:
+        with (
+            serving(program(client_python("3"), plain_model), tmp_path / "log") as found,
+            contextlib.ExitStack() as held,
+        ):
+            parts = urlsplit(found)
+            for _ in range(1000):
+                idle = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30)
+                held.enter_context(idle).sendall(b"POST /invo")
+            for _ in range(3):
+                assert raw(found, head(len(ROWS)) + ROWS).startswith(b"HTTP/1.1 200 ")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_two_hundred_clients_at_once_are_served(address: str) -> None:

@@ -1,14 +1,24 @@
 """MLflow's workflows of the model registry, gone through by its client at whatever server there is.
 
-Not a module of the tests: it is run by the Python that has the client, with the server in its variables.
+Not a module of the tests: it is run by the Python that has the client, with the server in its variables. Its
+arguments are the command that serves a model, which is told the model and the port.
 """
 
 # ruff: noqa: T201
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
+import time
+import urllib.request
 import uuid
 from pathlib import Path
 from typing import Any
@@ -63,6 +73,33 @@ def fetches() -> None:
     client.set_registered_model_alias(NAME, "champion", "2")
     for which, slope in (("/1", 1.0), ("/2", 2.0), ("/Staging", 1.0), ("@champion", 2.0), ("/latest", 2.0)):
         predicts(f"models:/{NAME}{which}", slope)
+
+
+def serves() -> None:
+    """By HTTP, in the environment that is here."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = (*sys.argv[1:], "--model-uri", f"models:/{NAME}@champion", "--port", port)
+    with subprocess.Popen(command, start_new_session=True) as process:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/ping", process)
+            body = json.dumps({"inputs": ROWS}).encode()
+            headers = {"Content-Type": "application/json"}
+            asked = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, headers)
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                found = json.load(answer)["predictions"]
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+    assert all(abs(value - 2.0 * row[0]) < 1e-6 for value, row in zip(found, ROWS, strict=True)), found
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
+            return
+        time.sleep(0.2)
+    raise AssertionError("the model is not served")
 
 
 def describes() -> None:
@@ -168,6 +205,7 @@ def deletes() -> None:
 WORKFLOWS = (
     adds,
     fetches,
+    serves,
     describes,
     renames,
     transitions,

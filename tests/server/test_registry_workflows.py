@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from tests.mlflow_servers import mlflow_server
 from tests.server.hosted import MLPROJ, hosted
 
 FLOW = Path(__file__).with_name("registry_flow.py")
-WORKFLOWS = 12
+WORKFLOWS = 13
 SERVERS = ("sqlite", "postgresql", "mlflow")
 
 
@@ -35,15 +36,28 @@ def _server(kind: str, python: Path, folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, client_python: ClientPython, tmp_path: Path) -> Iterator[str]:
-    with _server(request.param, client_python("3"), tmp_path) as uri:
+def kind(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def server(kind: str, client_python: ClientPython, tmp_path: Path) -> Iterator[str]:
+    with _server(kind, client_python("3"), tmp_path) as uri:
         yield uri
 
 
-def test_the_client_goes_through_all_of_them(server: str, client_python: ClientPython) -> None:
+def test_the_client_goes_through_all_of_them(
+    kind: str, server: str, client_python: ClientPython, tmp_path: Path
+) -> None:
+    """At a server of MLflow's its own command serves the model, at one of ours it is ours."""
+    python = client_python("3")
+    command = ("mlflow",) if kind == "mlflow" else MLPROJ
+    path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
     done = subprocess.run(
-        (client_python("3"), FLOW),
-        env={**os.environ, **QUIET, "MLFLOW_TRACKING_URI": server},
+        (python, FLOW, *command, "models", "serve", "--env-manager", "local"),
+        cwd=tmp_path,
+        env={**os.environ, **QUIET, "MLFLOW_TRACKING_URI": server, "PATH": path},
         capture_output=True,
         text=True,
         timeout=300,
@@ -147,9 +161,10 @@ name: wine
 entry_points:
   main:
     command: "python train.py"
+    inputs: [grapes.csv]
     outputs: [{path: model.bin, model: true}]
 """
-RULES = "rules:\n  reproduced: {within: 30d, as: identical}\n"
+RULES = "rules:\n  reproduced: {{within: 30d, as: identical}}\n  attested: {{by: {}}}\n"
 Run = Callable[..., str]
 
 
@@ -164,8 +179,11 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "MLproject").write_text(PROJECT)
-    (folder / "train.py").write_text("open('model.bin', 'w').write('red')\n")
-    (folder / "rules.yaml").write_text(RULES)
+    (folder / "train.py").write_text("open('model.bin', 'w').write(open('grapes.csv').read())\n")
+    (folder / "grapes.csv").write_text("red\n")
+    (folder / "rules.yaml").write_text(RULES.format("team.pub.pem"))
+    for name in ("team.pem", "other.pem"):
+        _ran(folder, "key", "new", "-o", name)
     return folder
 
 
@@ -185,19 +203,27 @@ def test_what_was_not_reproduced_is_held_back(
         models = Commands(project, *at)
         models("add", "wine", f"runs:/{run['run_id']}/model.bin")
         models("rules", "wine", "--set", "rules.yaml", "--why", "as agreed")
-        assert models("rules", "wine") == RULES
+        key = "".join((project / "team.pub.pem").read_text().splitlines()[1:-1])
+        assert models("rules", "wine") == RULES.format(key)
         told = models("promote", "wine", code=6)
-        assert "nobody reproduced the run" in told and "1 of 1 rules do not hold" in told
-        assert "1 of 1 rules do not hold" in models("stage", "wine/1", "Production", code=6)
+        assert "nobody reproduced the run" in told and "2 of 2 rules do not hold" in told
+        assert "2 of 2 rules do not hold" in models("stage", "wine/1", "Production", code=6)
         if place != "here":
             _refuses_the_client(client_python("3"), uri)
         _ran(project, "reproduce", run["run_id"], *at)
+        _ran(project, "attest", run["run_id"], "--key", "other.pem", *at)
+        told = models("promote", "wine", code=6)
+        assert "whom the rules do not name" in told and "1 of 2 rules do not hold" in told
+        _ran(project, "attest", run["run_id"], "--key", "team.pem", *at)
         found = json.loads(models("promote", "wine", "--why", "it was proved", "--json"))
         assert (found["promoted"], found["stage"]) == (True, "Production")
-        assert [check["holds"] for check in found["checks"]] == [True]
+        assert [check["holds"] for check in found["checks"]] == [True, True]
         changes = models.json("history", "wine")["changes"]
         assert [change["act"] for change in changes][-2:] == ["promotion refused", "stage"]
         assert changes[-1]["why"] == "it was proved" and changes[-1]["checks"][0]["holds"]
+        lineage = json.loads(_ran(project, "lineage", "models:/wine/Production", "--up", "--json", *at))
+        data = hashlib.sha256((project / "grapes.csv").read_bytes()).hexdigest()
+        assert f"sha256:{data}" in [node["id"] for node in lineage["nodes"]]
         _ran(project, "verify", *at)
 
 

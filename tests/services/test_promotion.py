@@ -47,12 +47,11 @@ def told(store: FolderStore, rules: Rules, run: Run | None, **more: object) -> l
     days = more.pop("days", 0)
     assert isinstance(days, int)
     now = timestamp(seconds_of(store.clock()) + days * 86400)
-    keys = more.pop("keys", ())
-    assert isinstance(keys, tuple) and not more
+    assert not more
     found = run_of(store, run.run_id) if run is not None else None
     return [
         (check.holds, check.told)
-        for check in checks(rules, Candidate(run=found, current=current, now=now), store, keys)
+        for check in checks(rules, Candidate(run=found, current=current, now=now), store)
     ]
 
 
@@ -109,22 +108,24 @@ def test_an_input_that_nobody_declared_is_told(store: FolderStore) -> None:
     )
     assert [told(store, rules, run)[0] for run in runs] == [
         (False, "nobody looked which files it read"),
-        (True, "1 inputs, and it read nothing else"),
+        (True, "1 input, and it read nothing else"),
         (False, "not everything that it read was seen: `python -I` was started"),
         (False, "it read `secret.csv`, which nobody declared"),
     ]
 
 
-def test_an_attestation_counts_where_its_key_is_trusted(store: FolderStore) -> None:
-    rules = Rules(attested=True)
+def test_an_attestation_counts_by_the_keys_that_the_rules_name(store: FolderStore) -> None:
+    rules = Rules(attested_by=(KEY.public.line, OTHER.public.line))
     run = record(store, begun(store.blobs))
     assert told(store, rules, run) == [(False, "there is no attestation of the run")]
-    attest(store, run, KEY, BUILDER)
-    assert told(store, rules, run)[0][0]
-    assert told(store, rules, run, keys=(KEY.public,))[0][0]
-    assert told(store, rules, run, keys=(OTHER.public,)) == [
-        (False, "it is attested by a key that is not trusted here")
-    ]
+    strange = PrivateKey.new(KeyType.ECDSA)
+    attest(store, run, strange, BUILDER)
+    refusal = f"it is attested by {strange.keyid[:8]}, whom the rules do not name"
+    assert told(store, rules, run) == [(False, refusal)]
+    attest(store, run, OTHER, BUILDER)
+    assert told(store, rules, run) == [(True, f"signed by {OTHER.keyid[:8]}")]
+    assert told(store, Rules(attested_by=(KEY.public.line,)), run)[0][0] is False
+    assert told(store, Rules(attested_by=(strange.public.line,)), run)[0][0] is True
 
 
 def test_metrics_are_held_against_bounds_and_against_production(store: FolderStore) -> None:
@@ -139,7 +140,7 @@ def test_a_model_without_a_run_keeps_no_rule_about_one(store: FolderStore) -> No
         reproduced=Reproduced(),
         source_clean=True,
         inputs_declared=True,
-        attested=True,
+        attested_by=(KEY.public.line,),
         metrics=(MetricRule(key="rmse", at_most=1),),
     )
     assert [holds for holds, _ in told(store, rules, None)] == [False] * 5
