@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -12,12 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mlproj.server.access import Application
+from mlproj.server.access import Application, Message, Receive, Scope, Send
 from mlproj.server.app import create_app
 from mlproj.server.callers import CALLER, Anybody
 from mlproj.server.hosting.around import Place, surrounded
 from mlproj.server.hosting.log import Log, shown_path
 from mlproj.server.hosting.rates import Ledger
+from mlproj.server.hosting.readiness import Probed
 from mlproj.server.hosting.rules import Rate, Rules
 from mlproj.server.hosting.worker import Entrance, Opened
 from mlproj.store.folder import FolderStore
@@ -292,6 +294,28 @@ def test_it_is_not_ready_without_its_database(
         assert str(store.root).encode() not in content
         assert caller.raw("GET", "/health")[0] == 200
     assert [event["check"] for event in logged(capfd, "not ready")] == ["database"]
+
+
+def test_asking_if_it_is_ready_without_end_asks_the_database_now_and_then() -> None:
+    asked, answers = list[int](), list[Message]()
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        """What nobody asks for here."""
+
+    async def ask() -> None:
+        probed = Probed(nothing, {"database": lambda: asked.append(1)}, Log(as_json=True))
+        for _ in range(5):
+            await asyncio.gather(*(probed({"path": "/ready"}, receive, send) for _ in range(20)))
+
+    asyncio.run(ask())
+    assert len([each for each in answers if each.get("status") == 200]) == 100
+    assert len(asked) < 5
 
 
 def logged(capfd: pytest.CaptureFixture[str], event: str = "request") -> list[dict[str, Any]]:
