@@ -17,7 +17,7 @@ from mlproj.model.entries import read_amendment
 from mlproj.model.index import index_of
 from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
 from mlproj.model.registry import RunModels, Standing
-from mlproj.model.run import Amendment, Run
+from mlproj.model.run import Amendment, Run, Status
 from mlproj.ports import Listed
 from mlproj.server.routes import store_contents, store_garbage
 from mlproj.server.store_view import View
@@ -36,16 +36,17 @@ class StoreRoute(msgspec.Struct, frozen=True):
 
 
 def begin(view: View, asked: wire.Begin) -> wire.Begun:
-    view.enter(index_of(asked.run).experiment)
-    view.caller.note("run", asked.run.run_id, changes=True)
-    experiment_id = view.store.reception.open(asked.run)
+    run = _bare(asked.run)
+    view.enter(index_of(run).experiment)
+    view.caller.note("run", run.run_id, changes=True)
+    experiment_id = view.store.reception.open(run)
     users = view.desk.users
-    token = users.run_token(asked.run.run_id, view.caller.name) if asked.logs and users is not None else None
+    token = users.run_token(run.run_id, view.caller.name) if asked.logs and users is not None else None
     return wire.Begun(experiment_id=experiment_id, token=token)
 
 
 def seal(view: View, asked: wire.Seal) -> Run:
-    run, reception = asked.run, view.store.reception
+    run, reception = _bare(asked.run), view.store.reception
     if run.outcome is None:
         raise StoreError(f"run `{run.run_id}` cannot be recorded: a run without an outcome cannot be sealed")
     view.write(run.run_id)
@@ -60,6 +61,14 @@ def seal(view: View, asked: wire.Seal) -> Run:
     if asked.lease is not None:
         reception.let_go(asked.lease)
     return sealed
+
+
+def _bare(run: Run) -> Run:
+    """What a runner tells of its run, without what a store alone says of one."""
+    status = Status.RUNNING if run.outcome is None else run.outcome.status
+    return replace(
+        run, status=status, deleted=False, record=None, sequence=None, amendments=(), imported=None
+    )
 
 
 def _is_same(begun: Run, run: Run) -> bool:
