@@ -95,7 +95,10 @@ def _handler(route: StoreRoute, make_desk: MakeDesk, room: Room) -> Callable[[Re
 def _answer(route: StoreRoute, desk: Desk, body: bytes, kind: str) -> bytes:
     with _told(desk):
         asked = read_question(body, route.question, kind)
-        return answer_of(route.act(View(desk), asked), kind)
+        try:
+            return answer_of(route.act(View(desk), asked), kind)
+        except OverflowError as error:
+            raise invalid(f"a number is out of range: {error}") from error
 
 
 def _fetching(make_desk: MakeDesk, room: Room) -> Callable[[Request], Any]:

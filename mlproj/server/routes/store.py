@@ -19,11 +19,13 @@ from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_doc
 from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Amendment, Run, Status
 from mlproj.ports import Listed
+from mlproj.server.failures import invalid
 from mlproj.server.routes import store_contents, store_garbage
 from mlproj.server.store_view import View
 from mlproj.store_wire import Question
 
 _AT_ONCE = 200
+_CONDITIONS = 200
 _NAMING = (ATTACHED, ATTESTED)
 """Kinds of amendments that name content."""
 
@@ -84,10 +86,12 @@ def alive(view: View, asked: wire.Alive) -> None:
         view.write(asked.run_id)
         view.store.reception.hear(asked.run_id)
     if asked.lease is not None:
+        view.send()
         view.store.reception.keep(asked.lease)
 
 
 def has_source(view: View, asked: wire.Source) -> bool:
+    view.send()
     known = asked.source.snapshot in view.knows((asked.source.snapshot,), ())
     return view.store.reception.keep(asked.lease, asked.source if known else None)
 
@@ -97,6 +101,8 @@ def find(view: View, asked: wire.Reference) -> Run:
 
 
 def search(view: View, asked: wire.Search) -> tuple[Run, ...]:
+    if len(asked.query.conditions) > _CONDITIONS:
+        raise invalid(f"at most {_CONDITIONS} conditions are asked for at once")
     return view.store.search(replace(asked.query, within=view.within))
 
 
@@ -189,6 +195,8 @@ def entries(view: View, asked: wire.Chain) -> tuple[Entry, ...]:
 
 
 def head(view: View, asked: wire.Asked) -> tuple[int, str]:
+    """As the whole chain, whose length it tells."""
+    view.refuse_others("the whole chain")
     return view.store.head()
 
 

@@ -346,4 +346,19 @@ def test_a_token_to_read_with_sends_nothing_that_would_be_kept(server: Guarded, 
         store.blobs.send([digest])
     with pytest.raises(StoreError, match="lets you read"):
         store.contents.add_folder(folder_manifest([(b"a", digest)]))
+    lease = {"lease": "0" * 32}
+    assert server.by(bearer(token))("POST", "/api/2.0/mlproj/store/runs/alive", **lease)[0] == 403
     assert digest not in server.store.blobs
+
+
+def test_numbers_and_conditions_have_bounds(server: Guarded) -> None:
+    ada, below = server.caller("ada"), "/api/2.0/mlproj/store"
+    condition = {"field": "tags.a", "operator": "=", "value": "b"}
+    for path, fields in (
+        ("contents/like", {"project": "a", "entry_point": "b", "most": 10**19}),
+        ("runs/search", {"query": {"limit": 10**30}}),
+        ("runs/search", {"query": {"conditions": [condition] * 3000}}),
+    ):
+        assert ada.refused("POST", f"{below}/{path}", **fields)[0] == 400, path
+    # How long the chain is counts what others do.
+    assert ada("POST", f"{below}/chain/head")[0] == 403
