@@ -107,14 +107,11 @@ class Rights(Protocol):
     def withdraw(self, user: str, kind: Kind, thing: str) -> None: ...
 
     def made(self, user: str, kind: Kind, thing: str) -> None:
-        """A new thing is its maker's to manage, and nobody else's, whatever had its name before."""
-        ...
+        """A new thing is its maker's to manage, and nobody else's, whatever had its name before.
 
-    def renamed(self, kind: Kind, old: str, new: str) -> None:
-        """The rights go with it."""
+        The rights to a registered model go with its name, and end with it, by what renames and deletes it.
+        """
         ...
-
-    def gone(self, kind: Kind, thing: str) -> None: ...
 
 
 class Audit(Protocol):

@@ -22,11 +22,12 @@ from mlproj.artifact_ports import Artifacts
 from mlproj.errors import MlprojError
 from mlproj.server import again, description, limits, streams
 from mlproj.server.access import GRANT, LINK, PREFIX, ROOT, USERS, VIEW, Grant
+from mlproj.server.bodies import Room
 from mlproj.server.callers import CALLER, Anybody
 from mlproj.server.described import Described, Handler
 from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
-from mlproj.server.otlp import spans_by_trace, unpacked
+from mlproj.server.otlp import MOST, Span, spans_by_trace, unpacked
 from mlproj.server.ranges import Unsatisfiable
 from mlproj.server.reading import from_body, from_body_and_path, from_query
 from mlproj.server.route import TRACKING, Route
@@ -137,7 +138,7 @@ def create_app(
         app.add(f"{_API}/{path}", handler, [method], partial(_described_stream, method, path))
         app.add(f"{_AJAX}/{path}", handler, [method])
     if store is not None:
-        add_store_routes(app, maker.desk)
+        add_store_routes(app, maker.desk, maker.room)
     _add_pages(app, maker)
     _add_failures(app, unexpected)
     return app
@@ -180,6 +181,7 @@ class _Maker:
         self._proxied = proxied
         self._store = store
         self._user = user
+        self.room = Room()
 
     def desk(self, request: Request) -> Desk:
         view, scope = request.scope.get(VIEW), request.scope
@@ -199,7 +201,7 @@ class _Maker:
 
     def handler(self, route: Route) -> Handler:
         async def handle(request: Request) -> Response:
-            asked = await _asked(request, route)
+            asked = await _asked(request, route, self.room)
             answer = await run_in_threadpool(again.act, route.act, self.desk(request), asked)
             return Response(msgspec.json.encode(answer), media_type=_JSON)
 
@@ -212,24 +214,15 @@ class _Maker:
         return handle
 
 
-async def _asked(request: Request, route: Route) -> msgspec.Struct:
+async def _asked(request: Request, route: Route, room: Room) -> msgspec.Struct:
     """What the request says, in its path, its query and its body."""
     in_path = request.path_params
     if request.method == "GET" and (request.scope["query_string"] or in_path):
         return from_query([*in_path.items(), *request.query_params.multi_items()], route.asked)
-    body = await _body(request)
-    read = partial(from_body_and_path, body, in_path) if in_path else partial(from_body, body)
-    return read(route.asked) if len(body) <= _QUICK else await run_in_threadpool(read, route.asked)
-
-
-async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > limits.BODY:
-            raise invalid(f"the request is larger than {limits.BODY} bytes")
-    return _grant(request).cleaned(b"".join(parts))
+    async with room.body(request, limits.BODY) as sent:
+        body = _grant(request).cleaned(sent)
+        read = partial(from_body_and_path, body, in_path) if in_path else partial(from_body, body)
+        return read(route.asked) if len(body) <= _QUICK else await run_in_threadpool(read, route.asked)
 
 
 def _grant(request: Request) -> Grant:
@@ -270,11 +263,16 @@ def _add_pages(app: Described, maker: _Maker) -> None:
         experiment_id = headers.get("x-mlflow-experiment-id")
         if not experiment_id:
             raise invalid("Missing value for required header 'x-mlflow-experiment-id'.")
-        body, encoding = await _body(request), headers.get("content-encoding", "").lower()
-        # On the loop a small body could hold up everybody: it may be much once it is unpacked.
-        found = await run_in_threadpool(
-            lambda: spans_by_trace(_grant(request).cleaned(unpacked(body, encoding)), as_json=kind == _JSON)
-        )
+        encoding = headers.get("content-encoding", "").lower()
+
+        def read(body: bytes) -> dict[str, list[Span]]:
+            content = unpacked(_grant(request).cleaned(body), encoding)
+            return spans_by_trace(_grant(request).cleaned(content), as_json=kind == _JSON)
+
+        further = MOST if encoding else 0
+        async with maker.room.body(request, limits.BODY, further=further) as body:
+            # On the loop a small body could hold up everybody: it may be much once it is unpacked.
+            found = await run_in_threadpool(read, body)
         await run_in_threadpool(again.act, traces.add_spans, maker.desk(request), experiment_id, found)
         return Response(b"", media_type=_PROTOBUF)
 

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import resource
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
 from mlproj.server.access import Application
+from mlproj.server.patience import USUAL, Patience, Patient
 
 GRACE = 5.0
 """Seconds that what is in flight may take to finish at the end."""
 
 _LOOK = 0.005
-_KEEP_ALIVE = 300
+
+_OTHER_FILES = 200
+"""Descriptors that are left to all else, where there are as many connections as can be."""
 
 
 class Serving:
     """An event loop of its own, for the thread that calls `run`; signals stay the process's.
 
     It speaks TLS where it has `tls`, calls `begun` once it takes requests, and also ends when there is
-    something to read from the descriptor `until`; what is in flight then may take `grace` seconds.
+    something to read from the descriptor `until`; what is in flight then may take `grace` seconds. No client
+    is waited for longer than its `patience` lasts.
     """
 
     def __init__(
@@ -37,10 +46,12 @@ class Serving:
         grace: float = GRACE,
         until: int | None = None,
         begun: Callable[[], None] = lambda: None,
+        patience: Patience = USUAL,
     ) -> None:
+        protocol = partial(Patient, patience, _most_connections())
         config = uvicorn.Config(
             application,
-            http="httptools",
+            http=cast(Any, protocol),
             ws="none",
             lifespan="off",
             access_log=False,
@@ -51,10 +62,10 @@ class Serving:
             date_header=False,
             # It would believe what any program of this machine says of where it calls from.
             proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_keep_alive=math.ceil(patience.idle),
             ssl_context_factory=None if tls is None else lambda config, default: tls,
         )
-        self._server = _Server(config, grace, until, begun)
+        self._server = _Server(config, grace, until, begun, patience.look)
         self._listeners = list(listeners)
 
     def run(self) -> None:
@@ -66,13 +77,19 @@ class Serving:
         self._server.end()
 
 
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else max(files // 2, files - _OTHER_FILES)
+
+
 class _Server(uvicorn.Server):
     """Ends at once when it is told to: uvicorn's own looks ten times a second, and three times at the end."""
 
     def __init__(
-        self, config: uvicorn.Config, grace: float, until: int | None, begun: Callable[[], None]
+        self, config: uvicorn.Config, grace: float, until: int | None, begun: Callable[[], None], look: float
     ) -> None:
         super().__init__(config)
+        self._look = look
         self._grace = grace
         self._until = until
         self._begun = begun
@@ -100,11 +117,20 @@ class _Server(uvicorn.Server):
         if self._until is not None:
             self._loop.add_reader(self._until, self._over.set)
         self._begun()
-        await self._over.wait()
+        while not self._over.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._over.wait(), self._look)
+            self._look_at_clients()
         if self._until is not None:
             self._loop.remove_reader(self._until)
         with self._lock:
             self._loop = None
+
+    def _look_at_clients(self) -> None:
+        """Ends the connections of those that keep the server waiting."""
+        now = time.monotonic()
+        for connection in list(self.server_state.connections):
+            cast(Patient, connection).look(now)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for listener in sockets or ():

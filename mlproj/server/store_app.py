@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from mlproj.model.digest import Digest
 from mlproj.packing import packed, unpack
 from mlproj.server import description
+from mlproj.server.bodies import Room
 from mlproj.server.described import Described
 from mlproj.server.desk import Desk
 from mlproj.server.failures import invalid
@@ -36,12 +37,12 @@ _FETCH = Question(FETCH, Blobs, None)
 MakeDesk = Callable[[Request], Desk]
 
 
-def add_store_routes(app: Described, desk: MakeDesk) -> None:
-    """Adds them, with what describes them."""
+def add_store_routes(app: Described, desk: MakeDesk, room: Room) -> None:
+    """Adds them, with what describes them; documents take of the `room`."""
     app.add_schemas(_schemas)
     for route in ROUTES:
-        _add(app, route.question, _handler(route, desk))
-    _add(app, _FETCH, _fetching(desk))
+        _add(app, route.question, _handler(route, desk, room))
+    _add(app, _FETCH, _fetching(desk, room))
     path = f"{BELOW}/{SEND}"
     app.add(f"/api/{path}", _sending(desk), ["PUT"], partial(_described_sending, path))
     part = f"{BELOW}/{PART}"
@@ -84,11 +85,11 @@ def _described_sending(path: str) -> dict[str, Any]:
     }
 
 
-def _handler(route: StoreRoute, make_desk: MakeDesk) -> Callable[[Request], Any]:
+def _handler(route: StoreRoute, make_desk: MakeDesk, room: Room) -> Callable[[Request], Any]:
     async def handle(request: Request) -> Response:
         kind = _kind(request)
-        body = await _body(request)
-        content = await run_in_threadpool(_answer, route, make_desk(request), body, kind)
+        async with room.body(request, _LARGEST) as body:
+            content = await run_in_threadpool(_answer, route, make_desk(request), body, kind)
         return Response(content, media_type=kind)
 
     return handle
@@ -97,15 +98,18 @@ def _handler(route: StoreRoute, make_desk: MakeDesk) -> Callable[[Request], Any]
 def _answer(route: StoreRoute, desk: Desk, body: bytes, kind: str) -> bytes:
     with _told(desk):
         asked = read_question(body, route.question, kind)
-        return answer_of(route.act(View(desk), asked), kind)
+        try:
+            return answer_of(route.act(View(desk), asked), kind)
+        except OverflowError as error:
+            raise invalid(f"a number is out of range: {error}") from error
 
 
-def _fetching(make_desk: MakeDesk) -> Callable[[Request], Any]:
+def _fetching(make_desk: MakeDesk, room: Room) -> Callable[[Request], Any]:
     """Contents that a run names which the caller may read. Of others nothing comes."""
 
     async def handle(request: Request) -> Response:
-        desk, body = make_desk(request), await _body(request)
-        pieces = await run_in_threadpool(_pieces, desk, body, _kind(request))
+        async with room.body(request, _LARGEST) as body:
+            pieces = await run_in_threadpool(_pieces, make_desk(request), body, _kind(request))
         return StreamingResponse(pieces, media_type=_BYTES)
 
     return handle
@@ -167,13 +171,3 @@ def _told(desk: Desk) -> Any:
 def _kind(request: Request) -> str:
     asked = request.headers.get("content-type", "").partition(";")[0].strip()
     return MESSAGEPACK if asked == MESSAGEPACK else JSON
-
-
-async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > _LARGEST:
-            raise invalid(f"the request is larger than {_LARGEST} bytes")
-    return b"".join(parts)

@@ -13,6 +13,7 @@ from mlproj.model.access import Kind, Level
 from mlproj.model.digest import Digest
 from mlproj.model.record import BlobReference
 from mlproj.model.run import Run
+from mlproj.server import limits
 from mlproj.server.desk import Desk
 from mlproj.server.failures import DENIED, NO_ENDPOINT, Failure, invalid
 from mlproj.server.held import held_by
@@ -100,6 +101,7 @@ class View:
         Raises Failure where it is another's."""
         found = self.store.reception.experiment_named(name)
         if found is None:
+            limits.experiment_name(name)
             # Who makes it by way of tracking has the rights to it.
             found = self.desk.tracking.experiments.create(name).experiment_id
         hint = "name another with `--experiment-name`, or be let in by who manages it: `mlproj users grant`"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from mlproj.errors import StoreError
+from mlproj.model.additions import refuse_odd
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.entries import UNDER, AmendmentDocument, read_amendment
 from mlproj.model.index import index_of
@@ -59,6 +60,7 @@ def bring_run(place: Place, run: Run, payload: bytes, amendments: Sequence[bytes
             raise ValueError(f"an amendment is of run `{document.run_id}`")
         if document.kind in _UNTOLD:
             continue
+        refuse_odd(document.kind, document.content)
         link = append(connection, kind=EntryKind.AMENDMENT, run_id=run.run_id, time=time, payload=content)
         _act(connection, document)
         added.append(

@@ -13,6 +13,7 @@ from mlproj.far_ports import Reception
 from mlproj.files import locked
 from mlproj.housekeeping_ports import Housekeeper
 from mlproj.lineage_ports import Contents
+from mlproj.model.additions import refuse_odd
 from mlproj.model.entries import UNDER, AmendmentDocument
 from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
@@ -173,12 +174,13 @@ class FolderStore(FolderReader):
                 raise StoreError(f"a {kind} is added to the run `{run_id}` by logging it")
             if kind in _BROUGHT_ALONE:
                 raise StoreError(f"the run `{run_id}` stays under its experiment: it is here already")
-            self._amend(run_id, kind, content)
             try:
+                refuse_odd(kind, content)
+                self._amend(run_id, kind, content)
                 run = reading.read_run(self._connection, run_id, self._machine)
                 amended = index_of(run)
                 tuple(blobs_added(run.amendments))  # what they name has to have a name
-            except (KeyError, ValueError) as error:
+            except (KeyError, ValueError, OverflowError) as error:
                 raise StoreError(f"the run `{run_id}` cannot be amended with that {kind}: {error}") from error
             writing.rewrite(self._connection, run_id, amended)
             if kind == "metrics":

@@ -62,19 +62,20 @@ class StoredRights:
 
     def made(self, user: str, kind: Kind, thing: str) -> None:
         with self._database.writing() as connection:
-            connection.execute(delete(permissions).where(_of(kind, thing)))
+            drop_rights(connection, kind, thing)
             _put(connection, user, kind, thing, Level.MANAGE)
 
-    def renamed(self, kind: Kind, old: str, new: str) -> None:
-        if old == new:
-            return
-        with self._database.writing() as connection:
-            connection.execute(delete(permissions).where(_of(kind, new)))
-            connection.execute(update(permissions).where(_of(kind, old)).values(thing=new))
 
-    def gone(self, kind: Kind, thing: str) -> None:
-        with self._database.writing() as connection:
-            connection.execute(delete(permissions).where(_of(kind, thing)))
+def move_rights(connection: Connection, kind: Kind, old: str, new: str) -> None:
+    """The rights go with a thing that is renamed, in the transaction that does so: whoever gives something
+    else one of the names meanwhile neither gets them, nor has theirs taken for them."""
+    drop_rights(connection, kind, new)
+    connection.execute(update(permissions).where(_of(kind, old)).values(thing=new))
+
+
+def drop_rights(connection: Connection, kind: Kind, thing: str) -> None:
+    """Nobody has a right to what is gone, or to what comes to have its name."""
+    connection.execute(delete(permissions).where(_of(kind, thing)))
 
 
 def _put(connection: Connection, user: str, kind: Kind, thing: str, level: Level) -> None:

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mlproj import wiring
 from mlproj.access_ports import Users
 from mlproj.errors import AlreadyThere, NotFound, UsageError
 from mlproj.model.access import Deed, Kind, Level, Permission
 from mlproj.model.digest import Digest
+from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_served_store, open_store
 from mlproj.store.users import open_users
 from tests.databases import KINDS, new_uri
 
 
-def _at_a_server(kind: str, path: Path) -> Users:
-    return open_users(open_served_store(new_uri(kind), path / "beside", create=True))
+def _at_a_server(kind: str, path: Path) -> FolderStore:
+    return open_served_store(new_uri(kind), path / "beside", create=True)
 
 
-USERS: dict[str, Callable[[Path], Users]] = {
-    "folder": lambda path: open_users(open_store(path / ".mlproj", create=True)),
+STORES: dict[str, Callable[[Path], FolderStore]] = {
+    "folder": lambda path: open_store(path / ".mlproj", create=True),
     **{kind: partial(_at_a_server, kind) for kind in KINDS},
 }
 PASSWORD = "a long password"
 
 
-@pytest.fixture(params=USERS)
-def users(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Users]:
-    users = USERS[request.param](tmp_path)
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FolderStore]:
+    store = STORES[request.param](tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def users(store: FolderStore) -> Iterator[Users]:
+    users = open_users(store)
     yield users
     users.close()
 
@@ -151,20 +161,25 @@ def test_a_later_word_of_rights_counts(users: Users) -> None:
         users.rights.grant("nobody", Kind.MODEL, "wine", Level.READ)
 
 
-def test_rights_are_to_a_thing_and_not_to_its_name(users: Users) -> None:
+def test_rights_are_to_a_thing_and_not_to_its_name(users: Users, store: FolderStore) -> None:
+    """They go with it in the moment in which it is renamed: somebody may give another the name right then."""
     for name in ("ada", "bob"):
         users.accounts.add(name, password=None)
-    users.rights.grant("bob", Kind.MODEL, "wine", Level.MANAGE)
-    users.rights.made("ada", Kind.MODEL, "wine")
-    assert users.rights.levels("bob", Kind.MODEL) == {}
-    users.rights.grant("bob", Kind.MODEL, "port", Level.MANAGE)
-    users.rights.renamed(Kind.MODEL, "wine", "port")
-    assert users.rights.levels("ada", Kind.MODEL) == {"port": Level.MANAGE}
-    assert users.rights.levels("bob", Kind.MODEL) == {}
-    users.rights.renamed(Kind.MODEL, "port", "port")
-    assert users.rights.level("ada", Kind.MODEL, "port") is Level.MANAGE
-    users.rights.gone(Kind.MODEL, "port")
-    assert users.rights.all() == []
+    with contextlib.closing(wiring.tracking_of(store)) as tracking:
+        users.rights.grant("bob", Kind.MODEL, "wine", Level.MANAGE)
+        tracking.registry.create("wine")
+        assert users.rights.levels("bob", Kind.MODEL) == {}
+        users.rights.grant("bob", Kind.MODEL, "wine", Level.MANAGE)
+        users.rights.made("ada", Kind.MODEL, "wine")
+        assert users.rights.levels("bob", Kind.MODEL) == {}
+        users.rights.grant("bob", Kind.MODEL, "port", Level.MANAGE)
+        tracking.registry.rename("wine", "port")
+        assert users.rights.levels("ada", Kind.MODEL) == {"port": Level.MANAGE}
+        assert users.rights.levels("bob", Kind.MODEL) == {}
+        tracking.registry.rename("port", "port")
+        assert users.rights.level("ada", Kind.MODEL, "port") is Level.MANAGE
+        tracking.registry.delete("port")
+        assert users.rights.all() == []
 
 
 def test_deeds_are_read_the_newest_first(users: Users) -> None:

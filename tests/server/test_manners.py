@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -12,12 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mlproj.server.access import Application
+from mlproj.server.access import Application, Message, Receive, Scope, Send
 from mlproj.server.app import create_app
 from mlproj.server.callers import CALLER, Anybody
 from mlproj.server.hosting.around import Place, surrounded
+from mlproj.server.hosting.gate import Gate
 from mlproj.server.hosting.log import Log, shown_path
 from mlproj.server.hosting.rates import Ledger
+from mlproj.server.hosting.readiness import Probed
 from mlproj.server.hosting.rules import Rate, Rules
 from mlproj.server.hosting.worker import Entrance, Opened
 from mlproj.store.folder import FolderStore
@@ -96,6 +99,9 @@ def test_hosts_are_those_that_are_named(store: FolderStore) -> None:
         ("http://localhost:8888", "localhost", 200),
         ("https://127.0.0.1", "localhost", 200),
         ("http://tracking.internal:5000", "tracking.internal:5000", 200),
+        # Whatever runs on a colleague's machine has no say at a server elsewhere.
+        ("http://localhost:8888", "tracking.internal:5000", 403),
+        ("http://127.0.0.1:8888", "10.1.2.3", 403),
         ("http://evil.example", "localhost", 403),
         ("http://localhost.evil.example", "localhost", 403),
         ("null", "localhost", 403),
@@ -109,6 +115,34 @@ def test_pages_of_others_may_not_call(caller: Caller, origin: str, host: str, st
     assert caller("GET", "experiments/get-by-name", experiment_name="made by a page")[0] == (
         200 if status == 200 else 404
     )
+
+
+def test_a_page_that_anybody_between_can_make_is_not_ours() -> None:
+    async def told(origin: bytes, scheme: str) -> int:
+        statuses = list[int]()
+
+        async def send(message: Message) -> None:
+            statuses.append(message.get("status", 0))
+
+        async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        headers = [(b"host", b"tracking.internal"), (b"origin", origin)]
+        gate = Gate(inner, Rules(), "tracking.internal")
+        await gate({"headers": headers, "scheme": scheme}, receive, send)
+        return statuses[0]
+
+    for origin, scheme, status in (
+        (b"https://tracking.internal", "https", 200),
+        (b"http://tracking.internal", "https", 403),
+        # Behind a proxy it is not known that a page was encrypted.
+        (b"https://tracking.internal", "http", 200),
+        (b"http://tracking.internal", "http", 200),
+    ):
+        assert asyncio.run(told(origin, scheme)) == status, (origin, scheme)
 
 
 def test_pages_that_are_named_may_call_and_see_answers(store: FolderStore) -> None:
@@ -129,6 +163,7 @@ def test_pages_that_are_named_may_call_and_see_answers(store: FolderStore) -> No
 def test_answers_say_what_browsers_may_do_with_them(store: FolderStore, caller: Caller) -> None:
     _, _, headers = caller.whole("GET", VERSION)
     assert headers["x-frame-options"] == "SAMEORIGIN" and headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
     with ruled(store, Rules(frame=None)) as other:
         assert other.whole("GET", VERSION)[2]["x-frame-options"] is None
     with ruled(store, Rules(checked=False)) as other:
@@ -292,6 +327,28 @@ def test_it_is_not_ready_without_its_database(
         assert str(store.root).encode() not in content
         assert caller.raw("GET", "/health")[0] == 200
     assert [event["check"] for event in logged(capfd, "not ready")] == ["database"]
+
+
+def test_asking_if_it_is_ready_without_end_asks_the_database_now_and_then() -> None:
+    asked, answers = list[int](), list[Message]()
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        """What nobody asks for here."""
+
+    async def ask() -> None:
+        probed = Probed(nothing, {"database": lambda: asked.append(1)}, Log(as_json=True))
+        for _ in range(5):
+            await asyncio.gather(*(probed({"path": "/ready"}, receive, send) for _ in range(20)))
+
+    asyncio.run(ask())
+    assert len([each for each in answers if each.get("status") == 200]) == 100
+    assert len(asked) < 5
 
 
 def logged(capfd: pytest.CaptureFixture[str], event: str = "request") -> list[dict[str, Any]]:

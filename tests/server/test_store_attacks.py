@@ -15,7 +15,7 @@ from mlproj.model.bundle import ATTACHED
 from mlproj.model.digest import Digest, folder_manifest
 from mlproj.model.entries import AmendmentDocument
 from mlproj.model.record import blobs_of, encode, seal_document
-from mlproj.model.run import Output, Run
+from mlproj.model.run import Amendment, Imported, Output, Run
 from mlproj.model.source import OmittedFile
 from mlproj.server.held import HeldBlobs
 from mlproj.store_wire import BEGIN, SEAL, Begin, Seal, encoded
@@ -134,6 +134,61 @@ def test_a_run_has_no_id_that_leads_out_of_its_folder(place: Place, run_id: str)
     place.bob.blobs.send([reference.digest for reference in blobs_of(done)])
     with pytest.raises(StoreError):
         place.store.bring(done, seal_document(done), [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("status", {"status": "POISON"}),
+        ("status", {"ended": "9" * 30}),
+        ("status", {"ended": "-1"}),
+        ("output", {"path": "a", "state": "written", "size": "9" * 30}),
+        ("output", {"path": "a", "state": "POISON", "size": "1"}),
+        ("output", {"path": "a"}),
+        ("metrics", {"points": '{"key":"a","step":9223372036854775808,"timestamp":1,"value":1}'}),
+        ("metrics", {}),
+        ("param", {"key": "a"}),
+        ("tag", {"key": "a\0b", "value": "c"}),
+        ("tag", {"key": "a", "value": "b" * (17 << 20)}),
+        ("experiment", {"experiment": ADA, "name": "another", "was": "of ada"}),
+        ("a\nb", {}),
+        ("", {}),
+    ],
+)
+def test_no_addition_keeps_a_run_from_being_searched(
+    place: Place, kind: str, content: dict[str, str]
+) -> None:
+    """It could not be taken back: whoever may write one run would hide all that is beside it."""
+    run_id = place.store.find("hers").run_id
+    before = place.store.head()
+    with pytest.raises(StoreError, match="cannot be amended"):
+        place.reader.amend(run_id, kind, content)
+    run, done = his(place)
+    place.bob.blobs.send([reference.digest for reference in blobs_of(done)])
+    added = encode(AmendmentDocument(run_id=run.run_id, kind=kind, content=content))
+    with pytest.raises(StoreError, match="cannot be recorded"):
+        place.bob.bring(done, seal_document(done), [added])
+    assert place.store.head() == before
+
+
+def test_what_a_store_says_of_a_run_its_runner_does_not(place: Place) -> None:
+    run, done = his(place)
+    poison = Amendment(sequence=1, time="", kind="status", content={"status": "POISON"})
+    elsewhere = Imported(origin="nowhere", document=HERS, status="POISON")
+    told = {"amendments": (poison,), "imported": elsewhere, "deleted": True, "record": HERS, "sequence": 1}
+    headers = {"Authorization": "Bearer bob", "Content-Type": "application/msgpack"}
+    place.bob.blobs.send([reference.digest for reference in blobs_of(done)])
+    with calling(place.uri) as caller:
+        for path, body in (
+            (BEGIN.path, Begin(run=replace(run, **told))),
+            (SEAL.path, Seal(run=replace(done, **told))),
+        ):
+            status, content = caller.raw("POST", f"/api/{path}", encoded(body), headers)
+            assert status == 200, content
+            found = caller.done("POST", "runs/search", experiment_ids=[BOB])["runs"]
+            assert "POISON" not in str(found) and run.run_id in str(found)
+    known = place.store.find(run.run_id)
+    assert (known.amendments, known.imported, known.deleted) == ((), None, False)
 
 
 def test_whoever_may_write_and_not_manage_deletes_nothing(place: Place) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 
 from mlproj.access_ports import Users
@@ -32,12 +33,12 @@ from mlproj.server.access import (
 )
 from mlproj.server.auth import links
 from mlproj.server.auth.credentials import ByToken, shown, token
-from mlproj.server.auth.gate import Gate
+from mlproj.server.auth.gate import Gate, Slow
 from mlproj.server.auth.known import KnownCaller
 from mlproj.server.auth.run_grant import RunGrant
 from mlproj.server.auth.trail import Trail
 from mlproj.server.callers import CALLER
-from mlproj.server.failures import Failure, told
+from mlproj.server.failures import TOO_MANY, Failure, told
 from mlproj.server.permitted.view import permitted
 
 FREE = frozenset({"/health", "/ready", "/version"})
@@ -46,6 +47,9 @@ FREE = frozenset({"/health", "/ready", "/version"})
 _RUN = re.compile(r"/t/(?P<token>[^/]*)(?P<rest>/.*)?", re.DOTALL)
 _REMOVES = re.compile(r"/delete(?:[-/]|$)|/abort/|/store/(?:runs/hide|garbage/)")
 _OF_RIGHTS = ("/mlflow/users/", "/permissions/")
+_CHECKERS = CapacityLimiter(2)
+"""Threads for looking at passwords: whoever sends many wrong ones keeps nobody else from working."""
+_MOST_WAITING = 500
 _ASK = (b"www-authenticate", b'Basic realm="mlproj", charset="UTF-8"')
 
 
@@ -80,7 +84,7 @@ class Entrance:
             await self._inner(scope, receive, send)
             return
         try:
-            scope, caller = await run_in_threadpool(self._admitted, scope)
+            scope, caller = await self._let_in(scope)
         except Failure as failure:
             await run_in_threadpool(self._write_refusal, scope, failure)
             await Refusal(failure, (_ASK,) if failure.status == 401 else ())(scope, receive, send)
@@ -90,7 +94,15 @@ class Entrance:
             return
         await self._inner(scope, receive, _Witness(self._trail, scope, caller, send))
 
-    def _admitted(self, scope: Scope) -> tuple[Scope, KnownCaller]:
+    async def _let_in(self, scope: Scope) -> tuple[Scope, KnownCaller]:
+        try:
+            return await run_in_threadpool(self._admitted, scope, quick=True)
+        except Slow:
+            if _CHECKERS.statistics().tasks_waiting >= _MOST_WAITING:
+                raise Failure(TOO_MANY, "too many people are coming in: try again in a moment") from None
+            return await to_thread.run_sync(partial(self._admitted, scope), limiter=_CHECKERS)
+
+    def _admitted(self, scope: Scope, *, quick: bool = False) -> tuple[Scope, KnownCaller]:
         address, path = _address(scope), scope["path"]
         given = shown(scope["headers"])
         if found := _RUN.fullmatch(path):
@@ -101,7 +113,7 @@ class Entrance:
             identity, path = links.followed(scope["method"], path, self._gate.signer)
             scope = _rewritten(scope, path, "")
         else:
-            identity = self._gate.identity(given, address)
+            identity = self._gate.identity(given, address, quick=quick)
         confirmed = partial(self._gate.confirmed, address)
         caller = KnownCaller(identity, self._users, self._default, confirmed)
         admitted = {**scope, CALLER: caller, USERS: self._users, LINK: partial(links.signed, identity)}

@@ -33,6 +33,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes
 
 
+class Slow(Exception):
+    """That this is a password which has to be looked at, which takes its time."""
+
+
 class Gate:
     """Lets in who is known. May be used from several threads."""
 
@@ -41,13 +45,14 @@ class Gate:
         self._passwords = Passwords()
         self._slowing = Slowing()
 
-    def identity(self, shown: Shown | None, address: str) -> Identity:
-        """Raises Failure where nothing is shown, or nothing that is good."""
+    def identity(self, shown: Shown | None, address: str, *, quick: bool = False) -> Identity:
+        """Raises Failure where nothing is shown, or nothing that is good. Where it has to be `quick`, raises
+        Slow instead where that is not known yet."""
         match shown:
             case None:
                 raise Failure(UNKNOWN_CALLER, "You are not authenticated: this server asks who you are")
             case ByPassword():
-                return self._by_password(shown, address)
+                return self._by_password(shown, address, quick=quick)
             case ByToken():
                 return self._by_token(shown, address)
 
@@ -83,10 +88,12 @@ class Gate:
             # Who they are is known already: a client that hears otherwise asks for it anew.
             raise invalid("Current password does not match.") from failure
 
-    def _by_password(self, shown: ByPassword, address: str) -> Identity:
+    def _by_password(self, shown: ByPassword, address: str, *, quick: bool = False) -> Identity:
         self._refuse_hurry(shown.name, address)
         known = self._users.accounts.known(shown.name)
         kept = None if known is None or known.user.disabled else known.password
+        if quick and not self._passwords.remembers(shown.password, kept):
+            raise Slow
         if not self._passwords.is_right(shown.password, kept):
             self._slowing.failed(shown.name, address)
             raise _unknown()

@@ -49,6 +49,10 @@ class Passwords:
             self._remember(mark)
         return right
 
+    def remembers(self, password: str, kept: str | None) -> bool:
+        """Whether that is known to be right without a slow look."""
+        return kept is not None and self._remembers(self._mark(password, kept))
+
     def _mark(self, password: str, kept: str | None) -> bytes:
         content = f"{kept}\0{password}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, content, hashlib.sha256)

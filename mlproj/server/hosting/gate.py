@@ -27,7 +27,8 @@ class Gate:
         self._hosts = rules.hosts
         self._origins = rules.origins or ()
         self._own = own.lower()
-        self._headers = [(b"x-content-type-options", b"nosniff")]
+        # No cache on the way keeps what is for one caller, whatever let them in.
+        self._headers = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
         if rules.frame is not None:
             self._headers.append((b"x-frame-options", rules.frame.encode()))
 
@@ -55,7 +56,7 @@ class Gate:
                 origin = value
         if not self._is_own_host(host):
             return Failure(DENIED, _WRONG_HOST)
-        if origin is not None and not self._is_welcome(origin, host):
+        if origin is not None and not self._is_welcome(origin, host, scope["scheme"]):
             return Failure(DENIED, _FOREIGN)
         return None
 
@@ -67,13 +68,20 @@ class Gate:
             return name in LOOPBACK or name == self._own or _is_near(name)
         return matches(self._hosts, value.decode("ascii").lower(), name)
 
-    def _is_welcome(self, value: bytes, host: bytes) -> bool:
-        scheme, _, rest = value.partition(b"://")
-        name = host_name(rest) if scheme in (b"http", b"https") else None
+    def _is_welcome(self, value: bytes, host: bytes, scheme: str) -> bool:
+        """Pages of the caller's own machine are those of ours only where it is called by that name: whatever
+        runs there, all that a browser keeps for this server would be at its disposal."""
+        told, _, rest = value.partition(b"://")
+        name = host_name(rest) if told in (b"http", b"https") else None
         if name is None:
             return False
         whole = value.decode("ascii").lower()
-        return name in LOOPBACK or rest.lower() == host.lower() or matches(self._origins, whole)
+        if matches(self._origins, whole):
+            return True
+        if name in LOOPBACK:
+            return host_name(host) in LOOPBACK
+        # Anybody between can make a page of our name that is not encrypted.
+        return rest.lower() == host.lower() and not (scheme == "https" and told == b"http")
 
 
 def matches(patterns: Sequence[str], *names: str) -> bool:

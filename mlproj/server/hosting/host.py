@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import resource
 import socket
 from collections.abc import Callable, Sequence
 
@@ -17,6 +18,8 @@ from mlproj.server.hosting.rates import Ledger
 from mlproj.server.hosting.rules import Rules
 from mlproj.server.hosting.worker import Around, Entrance, Extend, Job, Open, Opened, load, work_of
 from mlproj.server.hosting.workers import Workers
+
+_CONNECTIONS = 65_536
 
 
 class Hosting(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,7 @@ def serve(hosting: Hosting, open_store: Open, extend: Extend, entrance: Entrance
     """Serves what `open_store` opens and `extend` adds to until a signal ends it. Raises UsageError
     where nobody can listen there, and StoreError where the store cannot be used."""
     log = Log(as_json=hosting.log_json)
+    _allow_connections()
     if hosting.certificate is not None:
         hosting.certificate.context()
     listeners = listening(hosting.host, hosting.port)
@@ -67,6 +71,15 @@ def serve(hosting: Hosting, open_store: Open, extend: Extend, entrance: Entrance
         )
         workers.run(lambda: log.event("serving", at=_told(hosting, listeners), workers=hosting.workers))
         log.event("ended")
+
+
+def _allow_connections() -> None:
+    """Has this process hold as many as the machine lets it: each takes a descriptor, and many systems begin
+    with a thousand of them."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS if most == resource.RLIM_INFINITY else min(_CONNECTIONS, most)
+    if few != resource.RLIM_INFINITY and few < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _around(hosting: Hosting, log: Log, entrance: Entrance | None) -> Around:

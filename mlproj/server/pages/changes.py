@@ -65,7 +65,8 @@ _ELSEWHERE: Mapping[str, Callable[[Mapping[str, str]], str]] = {
 def _act(route: Route, name: str, visit: Visit) -> Answer:
     form = dict(without_token(visit.form))
     back = form.pop(BACK, "/")
-    if not back.startswith("/") or back.startswith(("//", "/\\")):
+    # Browsers leave out some characters before they look where an address leads.
+    if not back.startswith("/") or back.startswith(("//", "/\\")) or not back.isprintable():
         raise invalid("a form leads back to a page of this server")
     # An empty field is one that nobody filled in.
     form = {key: value for key, value in form.items() if value or key not in _OPTIONAL}

@@ -41,11 +41,9 @@ class PermittedRegistry:
     def rename(self, name: str, new: str, *, by: By = NOBODY) -> RegisteredModel:
         self._rights.registered(Level.EDIT, name)
         try:
-            renamed = self._inner.rename(name, new, by=by)
+            return self._inner.rename(name, new, by=by)
         except AlreadyThere as error:
             raise self._taken(new, error) from error
-        self._rights.caller.users.rights.renamed(Kind.MODEL, name, new)
-        return renamed
 
     def describe(self, name: str, description: str) -> RegisteredModel:
         self._rights.registered(Level.EDIT, name)
@@ -54,7 +52,6 @@ class PermittedRegistry:
     def delete(self, name: str, *, by: By = NOBODY) -> None:
         self._rights.registered(Level.MANAGE, name)
         self._inner.delete(name, by=by)
-        self._rights.caller.users.rights.gone(Kind.MODEL, name)
 
     def history(self, name: str) -> Sequence[RecordedChange]:
         self._rights.registered(Level.READ, name)

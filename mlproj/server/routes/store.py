@@ -17,13 +17,15 @@ from mlproj.model.entries import read_amendment
 from mlproj.model.index import index_of
 from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
 from mlproj.model.registry import RunModels, Standing
-from mlproj.model.run import Amendment, Run
+from mlproj.model.run import Amendment, Run, Status
+from mlproj.server.failures import invalid
 from mlproj.server.routes import store_contents, store_garbage, store_uploads
 from mlproj.server.store_view import View
 from mlproj.store_ports import Listed
 from mlproj.store_wire import Question
 
 _AT_ONCE = 200
+_CONDITIONS = 200
 _NAMING = (ATTACHED, ATTESTED)
 """Kinds of amendments that name content."""
 
@@ -36,16 +38,17 @@ class StoreRoute(msgspec.Struct, frozen=True):
 
 
 def begin(view: View, asked: wire.Begin) -> wire.Begun:
-    view.enter(index_of(asked.run).experiment)
-    view.caller.note("run", asked.run.run_id, changes=True)
-    experiment_id = view.store.reception.open(asked.run)
+    run = _bare(asked.run)
+    view.enter(index_of(run).experiment)
+    view.caller.note("run", run.run_id, changes=True)
+    experiment_id = view.store.reception.open(run)
     users = view.desk.users
-    token = users.run_token(asked.run.run_id, view.caller.name) if asked.logs and users is not None else None
+    token = users.run_token(run.run_id, view.caller.name) if asked.logs and users is not None else None
     return wire.Begun(experiment_id=experiment_id, token=token)
 
 
 def seal(view: View, asked: wire.Seal) -> Run:
-    run, reception = asked.run, view.store.reception
+    run, reception = _bare(asked.run), view.store.reception
     if run.outcome is None:
         raise StoreError(f"run `{run.run_id}` cannot be recorded: a run without an outcome cannot be sealed")
     view.write(run.run_id)
@@ -62,6 +65,14 @@ def seal(view: View, asked: wire.Seal) -> Run:
     return sealed
 
 
+def _bare(run: Run) -> Run:
+    """What a runner tells of its run, without what a store alone says of one."""
+    status = Status.RUNNING if run.outcome is None else run.outcome.status
+    return replace(
+        run, status=status, deleted=False, record=None, sequence=None, amendments=(), imported=None
+    )
+
+
 def _is_same(begun: Run, run: Run) -> bool:
     """Whether a run is what it was begun as, as far as that says whose it is."""
     return (
@@ -75,10 +86,12 @@ def alive(view: View, asked: wire.Alive) -> None:
         view.write(asked.run_id)
         view.store.reception.hear(asked.run_id)
     if asked.lease is not None:
+        view.send()
         view.store.reception.keep(asked.lease)
 
 
 def has_source(view: View, asked: wire.Source) -> bool:
+    view.send()
     known = asked.source.snapshot in view.knows((asked.source.snapshot,), ())
     return view.store.reception.keep(asked.lease, asked.source if known else None)
 
@@ -88,6 +101,8 @@ def find(view: View, asked: wire.Reference) -> Run:
 
 
 def search(view: View, asked: wire.Search) -> tuple[Run, ...]:
+    if len(asked.query.conditions) > _CONDITIONS:
+        raise invalid(f"at most {_CONDITIONS} conditions are asked for at once")
     return view.store.search(replace(asked.query, within=view.within))
 
 
@@ -182,6 +197,8 @@ def entries(view: View, asked: wire.Chain) -> tuple[Entry, ...]:
 
 
 def head(view: View, asked: wire.Asked) -> tuple[int, str]:
+    """As the whole chain, whose length it tells."""
+    view.refuse_others("the whole chain")
     return view.store.head()
 
 

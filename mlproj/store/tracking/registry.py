@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, s
 from sqlalchemy.exc import IntegrityError
 
 from mlproj.errors import AlreadyThere, UsageError
+from mlproj.model import access
 from mlproj.model.registry import NOBODY, PROMPT_TAG, Act, By, Change, RecordedChange, RegisteredModel
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page, Pairs
@@ -36,6 +37,7 @@ from mlproj.store.tracking_tables import (
     registered_model_tags,
     registered_models,
 )
+from mlproj.store.users_rights import drop_rights, move_rights
 
 _COLUMNS = Columns(
     attributes={
@@ -66,6 +68,7 @@ class StoredRegistry(StoredVersions):
                 raise _taken(name) from error
             (number,) = made.inserted_primary_key or (None,)
             put_pairs(connection, registered_model_tags, {"model": number}, tags)
+            drop_rights(connection, access.Kind.MODEL, name)
             self._record(connection, by, Change(model=name, act=Act.CREATED))
             return _one(connection, name)
 
@@ -84,6 +87,7 @@ class StoredRegistry(StoredVersions):
             of_model = update(model_versions).where(model_versions.c.model == model.id)
             connection.execute(of_model.values(updated_ms=now))
             if new != name:
+                move_rights(connection, access.Kind.MODEL, name, new)
                 change = Change(model=name, act=Act.RENAMED, before=name, after=new)
                 self._record(connection, by, change)
             return _one(connection, new)
@@ -108,6 +112,7 @@ class StoredRegistry(StoredVersions):
             ):
                 connection.execute(delete(table).where(table.c.model == model.id))
             connection.execute(delete(registered_models).where(registered_models.c.id == model.id))
+            drop_rights(connection, access.Kind.MODEL, name)
             self._record(connection, by, Change(model=name, act=Act.DELETED))
 
     def history(self, name: str) -> Sequence[RecordedChange]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -141,6 +145,25 @@ def test_a_token_is_good_whoever_guesses_beside_it(server: Guarded) -> None:
     assert server.by(bearer(token)).raw("GET", SEARCH)[0] == 200
     wrong = f"{token[:-4]}abcd"
     assert server.by(bearer(wrong)).raw("GET", SEARCH)[0] == 429
+
+
+def test_passwords_that_are_looked_at_keep_nobody_else_from_work(server: Guarded) -> None:
+    """However many come in at once: whoever has a token is answered while nearly all of them wait."""
+    token = server.users.tokens.create("ada", label="ci")[1]
+    working = server.by(bearer(token))
+    assert working.raw("GET", SEARCH)[0] == 200
+    where = ("127.0.0.1", urlsplit(server.uri).port or 0)
+    with contextlib.ExitStack() as held:
+        waiting = [held.enter_context(socket.create_connection(where, timeout=60)) for _ in range(60)]
+        for number, connection in enumerate(waiting):
+            told = basic(f"user{number}", "a guess")["Authorization"]
+            asked = f"GET {SEARCH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {told}\r\n\r\n"
+            connection.sendall(asked.encode())
+        select.select(waiting, [], [], 60)
+        assert working.raw("GET", SEARCH)[0] == 200
+        answered, _, _ = select.select(waiting, [], [], 0)
+        assert len(answered) < 40
+        assert {connection.recv(12)[-3:] for connection in waiting} == {b"401", b"429"}
 
 
 def test_one_who_has_many_addresses_is_one() -> None:
@@ -323,4 +346,19 @@ def test_a_token_to_read_with_sends_nothing_that_would_be_kept(server: Guarded, 
         store.blobs.send([digest])
     with pytest.raises(StoreError, match="lets you read"):
         store.contents.add_folder(folder_manifest([(b"a", digest)]))
+    lease = {"lease": "0" * 32}
+    assert server.by(bearer(token))("POST", "/api/2.0/mlproj/store/runs/alive", **lease)[0] == 403
     assert digest not in server.store.blobs
+
+
+def test_numbers_and_conditions_have_bounds(server: Guarded) -> None:
+    ada, below = server.caller("ada"), "/api/2.0/mlproj/store"
+    condition = {"field": "tags.a", "operator": "=", "value": "b"}
+    for path, fields in (
+        ("contents/like", {"project": "a", "entry_point": "b", "most": 10**19}),
+        ("runs/search", {"query": {"limit": 10**30}}),
+        ("runs/search", {"query": {"conditions": [condition] * 3000}}),
+    ):
+        assert ada.refused("POST", f"{below}/{path}", **fields)[0] == 400, path
+    # How long the chain is counts what others do.
+    assert ada("POST", f"{below}/chain/head")[0] == 403

@@ -103,7 +103,13 @@ def test_a_form_from_elsewhere_changes_nothing(
     assert tracking.runs.get(run_id).lifecycle is Lifecycle.ACTIVE
 
 
-@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example/", "/\\evil.example", "evil"])
+@pytest.mark.parametrize(
+    "back",
+    [
+        *("https://evil.example/", "//evil.example/", "/\\evil.example", "evil"),
+        *("/\t/evil.example", "/\n/evil.example", "/a\r\nSet-Cookie: a=b", "/\0"),
+    ],
+)
 def test_no_form_leads_to_another_site(scenery: Scene, visitor: Caller, back: str) -> None:
     token, headers = opened(visitor, "/")
     fields = {"token": token, "back": back, "name": "another"}

@@ -32,6 +32,7 @@ TAKEN = {
 OF_USERS = "/2.0/mlflow/users/"
 """Where users are managed; elsewhere whoever manages a thing may name anybody, to let them in."""
 OF_MANAGERS = (
+    "chain/head",
     "faults",
     "registry",
     "size",
