@@ -61,6 +61,7 @@ def _environment() -> Environment:
         counted=counted,
         duration=duration,
         json=_json,
+        lasted=_lasted,
         markdown=markdown,
         number=number,
         part=_part,
@@ -96,6 +97,13 @@ def _query(*pairs: tuple[str, str | int], **named: str | int) -> str:
 def _span(started: int | None, ended: int | None) -> str:
     """How long something took, from milliseconds to milliseconds."""
     return "" if started is None or ended is None or ended < started else duration((ended - started) / 1000)
+
+
+def _lasted(milliseconds: float | None) -> str:
+    """A length of time that may be a short one."""
+    if milliseconds is None:
+        return ""
+    return f"{milliseconds:.3g} ms" if milliseconds < 999.5 else duration(milliseconds / 1000)
 
 
 def _time(moment: int | str | None) -> Markup | str:

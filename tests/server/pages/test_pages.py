@@ -18,7 +18,7 @@ from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun, RunStatus
 from mlproj.server.access import Receive, Scope, Send
 from mlproj.server.app import create_app
 from mlproj.server.pages.adding import add
-from mlproj.server.pages.run import VERDICT
+from mlproj.server.pages.verdicts import VERDICT
 from mlproj.server.pages.visit import Verbs
 from mlproj.services.reproduce import VERDICT as kept
 from mlproj.store.folder import FolderStore
@@ -131,7 +131,7 @@ def test_rules_hold_a_version_back_and_history_tells(
 ) -> None:
     token, headers = opened(visitor, "/models/elastic")
     named = {"token": token, "name": "elastic", "back": "/models/elastic"}
-    rules = {**named, "rules": "rules:\n  reproduced: true\n", "why": "as <agreed>"}
+    rules = {**named, "rules": "rules: {reproduced: true}\n", "why": "as <agreed>"}
     assert post(visitor, "/change/models/rules", rules, headers) == (303, "/models/elastic")
     moved = {**named, "version": "1", "stage": "Production"}
     status, content, _ = visitor.whole(
