@@ -15,7 +15,7 @@ DEEPEST = 6
 
 _MOST_OF_ONE = 10
 """So many of the runs that one began are shown below it where it is one among others."""
-_MOST = 500
+_MOST = 200
 """So many are looked for in a generation."""
 _BELOW = Key(kind=Kind.TAG, name=PARENT)
 
@@ -64,8 +64,8 @@ def among(
         seen |= {run.run_id for run in generation}
         for run in generation:
             below.setdefault(parent_of(run), []).append(run)
-    most = _MOST_OF_ONE if len(tops) > 1 else _MOST
-    members = tuple(member for run in tops for member in _members(run, below, most))
+    shown = _MOST_OF_ONE if len(tops) > 1 else _MOST
+    members = tuple(member for run in tops for member in _members(run, below, shown))
     return Family(members=members, cut=cut)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -65,6 +66,7 @@ def _environment() -> Environment:
         markdown=markdown,
         number=number,
         part=_part,
+        shell=shlex.quote,
         short=lambda digest: "" if digest is None else digest.removeprefix("sha256:")[:12],
         size=size,
         span=_span,
@@ -80,8 +82,8 @@ def _markdown() -> MarkdownIt:
 
 
 def _json(value: Any) -> str:
-    """For an attribute, where it is escaped as any text."""
-    return json.dumps(value, allow_nan=False)
+    """For an attribute or a line of Python, where it is escaped as any text."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def _part(text: str | int) -> str:

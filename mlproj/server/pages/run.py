@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mlproj.errors import NotFound, StoreError
+from mlproj.errors import Altered, NotFound, StoreError
 from mlproj.model.registry import ModelVersion
 from mlproj.model.run import STREAMS, Output, Run, ShownParameter
 from mlproj.model.search import Comparison, Key, Kind, Operator, Search
@@ -47,8 +47,11 @@ def show(visit: Visit) -> Answer:
     run = visit.seen(visit.path["run_id"])
     if run is None:
         return meant(visit, visit.path["run_id"])
-    record = visit.record(run.run_id)
-    values = {**_live(visit, run), "record": record}
+    try:
+        record, altered = visit.record(run.run_id), None
+    except Altered as error:
+        record, altered = None, error.message
+    values = {**_live(visit, run), "record": record, "altered": altered}
     if visit.one("part") == "live":
         return Shown(template="run_live.html", values=values)
     tags, models = dict(run.tags), _models(visit, run)
