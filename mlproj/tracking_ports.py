@@ -134,8 +134,10 @@ class TrackedRuns(Protocol):
         page: Page,
         *,
         lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
+        on_top: bool = False,
     ) -> tuple[Sequence[TrackedRun], str | None]:
-        """The runs of these experiments that fit, the one that started last first where nothing is said."""
+        """The runs of these experiments that fit, the one that started last first where nothing is said. With
+        `on_top`, those alone that were begun below none that could be found here."""
         ...
 
     def datasets(self, experiment_ids: Sequence[str]) -> Sequence[tuple[str, str, str, str | None]]:

@@ -1,22 +1,27 @@
-"""What the page takes with 10,000 runs and a million points: from the server, and in a browser."""
+"""What the page takes with 10,000 runs, a third below others, and a million points: from the server, and in a
+browser."""
 
 from __future__ import annotations
 
 import contextlib
+import html
 import math
 import os
+import re
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from mlproj.model.tracking import Batch, Metric, NewRun, RunStatus
+from mlproj.model.tracking import PARENT, Batch, Metric, NewRun, RunStatus
 from mlproj.store.database import FILE
 from mlproj.store.opening import open_store
 from mlproj.store.tracking.opening import open_tracking
@@ -29,26 +34,47 @@ RUNS, POINTS, BATCH = 10_000, 1_000_000, 1000
 ANSWERED, SHOWN = 0.3, 1.5
 """Seconds that the server, and a browser with it, may take."""
 
+_NUMBER = "(SELECT number FROM runs WHERE run_id = ?)"
+_COPIED_POINTS = (
+    "INSERT INTO metric_points (run, key, step, timestamp, value, nan) "
+    f"SELECT {_NUMBER}, key, step, timestamp, value, nan FROM metric_points WHERE run = {_NUMBER}"
+)
+
 
 def page(bench: Bench) -> Rows:
-    """The table of runs, filtered and sorted, and a run with a long curve."""
+    """The table of runs, nested, filtered and sorted, a run with a long curve, and three such compared."""
     store = bench.arena.folder / "page"
-    run_id = _fill(store)
-    runs, run = "/experiments/0", f"/runs/{run_id}"
-    looks = {
-        f"the page of {RUNS:,} runs": (runs, "tbody tr"),
-        "the same, filtered and sorted": (
-            f"{runs}?filter=metrics.loss+%3C+0.5&sort=metrics.rmse",
-            "tbody tr",
-        ),
-        f"the page of a run with {POINTS:,} points": (run, "path.js-line"),
-    }
+    long = _fill(store)
+    runs, run = "/experiments/0", f"/runs/{long[0]}"
+    those = "&".join(f"run={run_id}" for run_id in long)
     with _ui(bench, store) as site:
+        looks = {
+            f"the page of {RUNS:,} runs, with those below them": (runs, "tbody .level-1"),
+            "the same, each by itself": (f"{runs}?nested=no", "tbody tr"),
+            "the same, sorted by a metric": (f"{runs}?sort=metrics.rmse", "tbody tr"),
+            "its last page": (_last(site, f"{runs}?limit=200&sort=metrics.rmse"), "tbody tr"),
+            "the same, filtered and sorted": (
+                f"{runs}?filter=metrics.loss+%3C+0.5&sort=metrics.rmse",
+                "tbody tr",
+            ),
+            f"the page of a run with {POINTS:,} points": (run, "path.js-line"),
+            "three such runs compared": (f"/compare?{those}", "[data-curve] path.js-line"),
+        }
         for what, (path, _) in looks.items():
             yield _row(f"{what}, from the server", _taken(bench, partial(_asked, site, path)), ANSWERED)
-        curve = partial(_asked, site, f"/curves?run={run_id}&key=loss")
-        yield _row("its curve, from the server", _taken(bench, curve), ANSWERED)
+        curves = partial(_asked, site, f"/curves?{those}&key=loss")
+        yield _row("their curves, from the server", _taken(bench, curves), ANSWERED)
         yield from _in_browser(bench, site, looks)
+
+
+def _last(site: str, path: str) -> str:
+    """The last of the pages that begin there."""
+    while True:
+        with urllib.request.urlopen(f"{site}{path}") as answer:
+            following = re.search(r'rel="next" href="([^"]+)"', answer.read().decode())
+        if following is None:
+            return path
+        path = html.unescape(following[1])
 
 
 def _in_browser(bench: Bench, site: str, looks: dict[str, tuple[str, str]]) -> Rows:
@@ -90,8 +116,8 @@ def _asked(site: str, path: str) -> None:
         answer.read()
 
 
-def _fill(root: Path) -> str:
-    """Makes the store; the id of the run with all the points."""
+def _fill(root: Path) -> tuple[str, ...]:
+    """Makes the store; the ids of the runs with all the points."""
     store = open_store(root, create=True)
     tracking = open_tracking(store)
     run_id = tracking.runs.create(NewRun(experiment_id="0", name="long", user="ada", started=1)).run_id
@@ -108,7 +134,21 @@ def _fill(root: Path) -> str:
     tracking.runs.update(run_id, status=RunStatus.FINISHED, ended=POINTS)
     tracking.close()
     store.close()
-    return run_id
+    return (run_id, *_deepen(root / FILE, run_id))
+
+
+def _deepen(database: Path, run_id: str) -> list[str]:
+    """Puts a third of the runs below others, and the points of the run into two more; these two."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        ids = [found for (found,) in connection.execute("SELECT run_id FROM runs ORDER BY number")]
+        others, count = ids[-2:], RUNS // 3
+        below = ((each, PARENT, ids[-1 - place % 500]) for place, each in enumerate(ids[1:count]))
+        connection.executemany("INSERT INTO tags (run_id, key, value) VALUES (?, ?, ?)", below)
+        for other in others:
+            connection.execute(_COPIED_POINTS, (other, run_id))
+            counted = "UPDATE latest_metrics SET count = ? WHERE run_id = ? AND key = 'loss'"
+            connection.execute(counted, (POINTS, other))
+    return others
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ import pytest
 
 from mlproj.model.search import AllOf, AnyOf, Comparison, Key, Kind, Operator, Order, Search
 from mlproj.model.tracking import (
+    PARENT,
+    Batch,
     Lifecycle,
     Page,
     TrackedRun,
@@ -97,3 +99,33 @@ def test_only_what_is_asked_for_is_searched(three: tuple[Served, dict[str, str]]
     assert len(served.runs.search(("0", "x"), Search(), ALL, lifecycle=None)[0]) == 3
     assert served.runs.search((), Search(), ALL) == ([], None)
     assert served.runs.search(("7",), Search(), ALL) == ([], None)
+
+
+def test_those_on_top_are_begun_below_none_that_is_found(served: Served) -> None:
+    """Whatever deletes, moves or misnames the one above, each run is found once: with it, or on top."""
+    names: dict[str, str] = {}
+    for number, name in enumerate(("top", "below", "deeper", "alone", "odd")):
+        names[name] = served.run(name=name, started=START + number)
+    above = {
+        "below": names["top"],
+        "deeper": names["below"],
+        "odd": names["odd"],
+        "alone": "no such run",
+    }
+    for name, parent in above.items():
+        served.runs.log(names[name], Batch(tags=((PARENT, parent),)))
+
+    def on_top(*experiment_ids: str, lifecycle: Lifecycle = Lifecycle.ACTIVE) -> list[str]:
+        found, _ = served.runs.search(
+            experiment_ids, Search(), Page(limit=10), lifecycle=lifecycle, on_top=True
+        )
+        return [run.name for run in found]
+
+    assert on_top("0") == ["odd", "alone", "top"]
+    elsewhere = served.experiments.create("elsewhere").experiment_id
+    served.runs.move(names["top"], elsewhere)
+    assert on_top("0") == ["odd", "alone", "below"]
+    assert on_top("0", elsewhere) == ["odd", "alone", "top"]
+    served.runs.set_lifecycle(names["below"], Lifecycle.DELETED)
+    assert on_top("0") == ["odd", "alone", "deeper"]
+    assert on_top("0", lifecycle=Lifecycle.DELETED) == ["below"]

@@ -27,10 +27,12 @@ from mlproj.server.pages import (
     files,
     lineage,
     output,
+    registering,
     registry,
     run,
     runs,
     source,
+    traces,
 )
 from mlproj.server.pages.assets import asset
 from mlproj.server.pages.safety import FILE_HEADERS, HEADERS, check_form, keep_token, read_form, token_of
@@ -43,6 +45,8 @@ PAGES: tuple[Page, ...] = (
     *output.PAGES,
     *files.PAGES,
     *source.PAGES,
+    *traces.PAGES,
+    *registering.PAGES,
     *curves.PAGES,
     *compare.PAGES,
     *lineage.PAGES,

@@ -40,6 +40,11 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, str]
     tags: Mapping[str, str]
 
+    @property
+    def own(self) -> Mapping[str, float]:
+        """Metrics that are not of the machine."""
+        return {key: value for key, value in self.metrics.items() if not key.startswith(OF_THE_MACHINE)}
+
     def value(self, column: Column) -> str | float | None:
         kinds: Mapping[str, Mapping[str, str | float]] = {
             "metrics": self.metrics,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,12 +47,23 @@ def show(visit: Visit) -> Answer:
         "only": visit.one("only") == "1",
         "params": _lines([row.params for row in rows]),
         "metrics": shown,
-        "charts": [line.key for line in shown if sum(cell is not None for cell in line.cells) > 1][:_CHARTS],
+        "charts": _curves(visit, runs)[:_CHARTS],
         "axes": [axis["name"] for axis in axes],
         "data": {"runs": [{"run": run.run_id, "name": run.name} for run in runs], "axes": axes},
         "difference": _difference(visit, runs),
     }
     return Shown(template="compare.html", values=values)
+
+
+def _curves(visit: Visit, runs: Sequence[TrackedRun]) -> Sequence[str]:
+    """The metrics of which a run has several points, those that most of the runs have first."""
+    found = Counter(
+        each.latest.key
+        for run in runs
+        for each in visit.desk.tracking.runs.summaries(run.run_id)
+        if each.count > 1 and not each.latest.key.startswith(OF_THE_MACHINE)
+    )
+    return [key for key, _ in sorted(found.items(), key=lambda each: (-each[1], each[0]))]
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Sequence[Line]:

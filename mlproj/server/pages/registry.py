@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from mlproj.errors import NotFound
+import re
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from mlproj.errors import NotFound, UsageError
 from mlproj.model.access import Kind as Thing
 from mlproj.model.access import Level
 from mlproj.model.registry import Stage
 from mlproj.model.search import Comparison, Key, Kind, Operator, Search
+from mlproj.model.tracking import LoggedModel
 from mlproj.model.tracking import Page as Part
 from mlproj.server import limits, places
 from mlproj.server.pages.files import listed
+from mlproj.server.pages.meant import names_of_runs
 from mlproj.server.pages.model_files import model_card
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
+from mlproj.spec.filters import read_search
+from mlproj.spec.searchable import Subject
 
 _AT_ONCE = 100
+_OF_RUN = re.compile(r"runs:/([0-9a-f]{32})/(.+)")
 _MOST_VERSIONS = 500
 
 
@@ -57,11 +66,25 @@ def show_version(visit: Visit) -> Answer:
     values = {
         "version": version,
         "run": run,
+        "files": _files(visit, version.source),
         "stages": list(Stage),
         "checks": checks,
         **_rights(visit, version.name),
     }
     return Shown(template="version.html", values=values)
+
+
+def _files(visit: Visit, source: str) -> str | None:
+    """The page of the files that a version was made of, where they are a run's that is here."""
+    found = _OF_RUN.fullmatch(source)
+    run = None if found is None else visit.seen(found[1])
+    if found is None or run is None:
+        return None
+    record, path = visit.record(run.run_id), quote(found[2])
+    outputs = () if record is None or record.outcome is None else record.outcome.outputs
+    if any(each.path == found[2] and each.digest is not None for each in outputs):
+        return f"/runs/{run.run_id}/output/{path}"
+    return f"/runs/{run.run_id}/files/{path}"
 
 
 def show_logged(visit: Visit) -> Answer:
@@ -73,6 +96,22 @@ def show_logged(visit: Visit) -> Answer:
     place = places.Place(kind="models", name=model.model_id)
     values = {"model": model, "files": listed(visit, place), "versions": versions}
     return Shown(template="logged_model.html", values={**values, "card": model_card(visit, place.stored)})
+
+
+def show_all_logged(visit: Visit) -> Answer:
+    """The models that were logged to an experiment, the newest first."""
+    experiment = visit.desk.tracking.experiments.get(visit.path["experiment_id"])
+    models: Sequence[LoggedModel] = ()
+    token, fault = None, None
+    try:
+        search = read_search(Subject.LOGGED_MODELS, visit.one("filter"))
+        part = Part(limit=_AT_ONCE, token=visit.one("page") or None)
+        models, token = visit.desk.tracking.models.search((experiment.experiment_id,), search, part)
+    except UsageError as error:
+        fault = error
+    runs = names_of_runs(visit, experiment.experiment_id, {model.source_run_id for model in models})
+    values = {"experiment": experiment, "models": models, "runs": runs, "next": token, "fault": fault}
+    return Shown(template="logged_models.html", values=values, status=400 if fault else 200)
 
 
 def _compared(name: str, operator: Operator, value: str) -> Comparison:
@@ -88,6 +127,7 @@ def _rights(visit: Visit, name: str) -> dict[str, bool]:
 
 
 PAGES = (
+    Page(path="/experiments/{experiment_id}/models", act=show_all_logged),
     Page(path="/models", act=show_models),
     Page(path="/models/{name}", act=show_model),
     Page(path="/models/{name}/versions/{version}", act=show_version),

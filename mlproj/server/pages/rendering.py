@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -61,9 +62,11 @@ def _environment() -> Environment:
         counted=counted,
         duration=duration,
         json=_json,
+        lasted=_lasted,
         markdown=markdown,
         number=number,
         part=_part,
+        shell=shlex.quote,
         short=lambda digest: "" if digest is None else digest.removeprefix("sha256:")[:12],
         size=size,
         span=_span,
@@ -79,8 +82,8 @@ def _markdown() -> MarkdownIt:
 
 
 def _json(value: Any) -> str:
-    """For an attribute, where it is escaped as any text."""
-    return json.dumps(value, allow_nan=False)
+    """For an attribute or a line of Python, where it is escaped as any text."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def _part(text: str | int) -> str:
@@ -96,6 +99,13 @@ def _query(*pairs: tuple[str, str | int], **named: str | int) -> str:
 def _span(started: int | None, ended: int | None) -> str:
     """How long something took, from milliseconds to milliseconds."""
     return "" if started is None or ended is None or ended < started else duration((ended - started) / 1000)
+
+
+def _lasted(milliseconds: float | None) -> str:
+    """A length of time that may be a short one."""
+    if milliseconds is None:
+        return ""
+    return f"{milliseconds:.3g} ms" if milliseconds < 999.5 else duration(milliseconds / 1000)
 
 
 def _time(moment: int | str | None) -> Markup | str:

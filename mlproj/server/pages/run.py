@@ -7,22 +7,24 @@ from typing import Any
 
 import msgspec
 
-from mlproj.errors import NotFound, StoreError
+from mlproj.errors import Altered, NotFound, StoreError
 from mlproj.model.registry import ModelVersion
 from mlproj.model.run import STREAMS, Output, Run, ShownParameter
 from mlproj.model.search import Comparison, Key, Kind, Operator, Search
-from mlproj.model.tracking import PARENT, LoggedModel, MetricSummary, RunStatus, TrackedRun
+from mlproj.model.tracking import LoggedModel, MetricSummary, RunStatus, TrackedRun
 from mlproj.model.tracking import Page as Part
 from mlproj.server import places
 from mlproj.server.pages import output
-from mlproj.server.pages.columns import OF_CLIENTS, OF_THE_MACHINE
+from mlproj.server.pages.columns import OF_CLIENTS, OF_THE_MACHINE, details
 from mlproj.server.pages.experiments import NOTE
+from mlproj.server.pages.family import among, ancestors
 from mlproj.server.pages.files import LOGGED, listed
+from mlproj.server.pages.meant import meant
+from mlproj.server.pages.registering import candidates
+from mlproj.server.pages.runs import experiments_of
+from mlproj.server.pages.traces import of_run
+from mlproj.server.pages.verdicts import clean, verdicts
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
-from mlproj.store_ports import Condition, RunQuery
-
-VERDICT = "reproduction"
-"""The kind of the amendment in which a run's record keeps to which other run it is a reproduction."""
 
 MODELS = "models/"
 """Begins, on the record, the paths of the files of logged models."""
@@ -30,16 +32,6 @@ MODELS = "models/"
 _MOST = 50
 _CHARTS = 12
 """So many curves are drawn at first."""
-
-
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of doing a run again: the run that did, the one it is of, and the grade if one was given."""
-
-    run_id: str
-    name: str
-    of: str
-    grade: str | None
-    time: str
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,28 +44,35 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def show(visit: Visit) -> Answer:
-    run = visit.run(visit.path["run_id"])
-    record = visit.record(run.run_id)
-    values = {**_live(visit, run), "record": record}
+    run = visit.seen(visit.path["run_id"])
+    if run is None:
+        return meant(visit, visit.path["run_id"])
+    try:
+        record, altered = visit.record(run.run_id), None
+    except Altered as error:
+        record, altered = None, error.message
+    values = {**_live(visit, run), "record": record, "altered": altered}
     if visit.one("part") == "live":
         return Shown(template="run_live.html", values=values)
-    tags = dict(run.tags)
+    tags, models = dict(run.tags), _models(visit, run)
+    files = listed(visit, places.Place(kind="runs", name=run.run_id))
     values |= {
         "experiment": visit.desk.tracking.experiments.get(run.experiment_id),
         "note": tags.get(NOTE, ""),
         "tags": tuple((key, value) for key, value in run.tags if not key.startswith(OF_CLIENTS)),
         "client_tags": tuple((key, value) for key, value in run.tags if key.startswith(OF_CLIENTS)),
         "parameters": _parameters(run, record),
-        "files": listed(visit, places.Place(kind="runs", name=run.run_id)),
+        "files": files,
         "outputs": _outputs(record),
         "logs": () if record is None else _logs(visit, record),
         "printed": record is not None and record.job is not None,
-        "models": _models(visit, run),
+        "models": models,
         "versions": _versions(visit, run),
-        "parent": _seen(visit, tags.get(PARENT)),
-        "children": _children(visit, run),
-        "verdicts": () if record is None else _verdicts(visit, record),
-        "clean": None if record is None else _clean(visit, record),
+        **_relatives(visit, run),
+        "traces": of_run(visit, run),
+        "candidates": candidates(visit, run, record, models, files),
+        "verdicts": () if record is None else verdicts(visit, record),
+        "clean": None if record is None else clean(visit, record),
     }
     return Shown(template="run.html", values=values)
 
@@ -147,60 +146,16 @@ def _versions(visit: Visit, run: TrackedRun) -> Sequence[ModelVersion]:
     return found
 
 
-def _children(visit: Visit, run: TrackedRun) -> Sequence[TrackedRun]:
-    key = Key(kind=Kind.TAG, name=PARENT)
-    where = Comparison(key=key, operator=Operator.EQUAL, values=(run.run_id,))
-    found, _ = visit.desk.tracking.runs.search((run.experiment_id,), Search(where=where), Part(limit=_MOST))
-    return found
-
-
-def _seen(visit: Visit, run_id: str | None) -> TrackedRun | None:
-    """A run that another names, where the caller may see it."""
-    try:
-        return None if run_id is None else visit.run(run_id)
-    except NotFound:
-        return None
-
-
-def _verdicts(visit: Visit, record: Run) -> Sequence[Verdict]:
-    """What is known of how this run was done again, and of what it is itself a reproduction."""
-    assert visit.desk.store is not None
-    query = RunQuery(
-        conditions=(Condition(field="reproduces", operator="=", value=record.run_id),), limit=_MOST
-    )
-    again = [each for each in visit.desk.store.search(query) if _seen(visit, each.run_id) is not None]
-    found = [verdict for each in (record, *again) for verdict in _told(each)]
-    return [verdict for verdict in found if _seen(visit, verdict.of) is not None]
-
-
-def _clean(visit: Visit, record: Run) -> Run | None:
-    """The last run of the commit that this one's source was changed from, as it had been committed: the two
-    compared are the patch. None where the source is as its commit, or nobody ran that."""
-    assert visit.desk.store is not None
-    source = None if record.job is None else record.job.source
-    if source is None or source.commit is None or not source.dirty:
-        return None
-    of_commit = Condition(field="commit", operator="=", value=source.commit)
-    as_committed = Condition(field="dirty", operator="=", value="false")
-    found = visit.desk.store.search(RunQuery(conditions=(of_commit, as_committed), limit=_MOST))
-    return next((each for each in found if _seen(visit, each.run_id) is not None), None)
-
-
-def _told(run: Run) -> Sequence[Verdict]:
-    graded = [
-        Verdict(
-            run_id=run.run_id,
-            name=run.name,
-            of=item.content.get("of", ""),
-            grade=item.content.get("verdict"),
-            time=item.time,
-        )
-        for item in run.amendments
-        if item.kind == VERDICT
-    ]
-    if graded or run.reproduces is None:
-        return graded
-    return [Verdict(run_id=run.run_id, name=run.name, of=run.reproduces, grade=None, time=run.created)]
+def _relatives(visit: Visit, run: TrackedRun) -> Mapping[str, Any]:
+    """The runs that began it, the first one first, and those that it began, in whatever experiment."""
+    experiments = experiments_of(visit)
+    below = among(visit, [each.experiment_id for each in experiments], (run,))
+    return {
+        "ancestors": ancestors(visit, run),
+        "below": tuple((member, details(member.run)) for member in below.members[1:]),
+        "below_cut": below.cut,
+        "names": {each.experiment_id: each.name for each in experiments},
+    }
 
 
 PAGES = (Page(path="/runs/{run_id}", act=show),)

@@ -77,6 +77,13 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         """A run that the caller may see. Raises NotFound."""
         return self.desk.tracking.runs.get(run_id)
 
+    def seen(self, run_id: str | None) -> TrackedRun | None:
+        """A run that something names, where the caller may see it."""
+        try:
+            return None if run_id is None else self.run(run_id)
+        except NotFound:
+            return None
+
     def record(self, run_id: str) -> Run | None:
         """What the store holds of it beside what was logged; None where this server keeps no whole runs.
 

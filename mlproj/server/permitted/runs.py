@@ -117,8 +117,10 @@ class PermittedRuns:
         page: Page,
         *,
         lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
+        on_top: bool = False,
     ) -> tuple[Sequence[TrackedRun], str | None]:
-        return self._inner.search(self._rights.readable(experiment_ids), search, page, lifecycle=lifecycle)
+        own = self._rights.readable(experiment_ids)
+        return self._inner.search(own, search, page, lifecycle=lifecycle, on_top=on_top)
 
     def datasets(self, experiment_ids: Sequence[str]) -> Sequence[tuple[str, str, str, str | None]]:
         return self._inner.datasets(self._rights.readable(experiment_ids))

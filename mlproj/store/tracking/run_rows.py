@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, case, false, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+)
 
 from mlproj.errors import UsageError
 from mlproj.model.absent import no_run
 from mlproj.model.run import Status
 from mlproj.model.search import AllOf, AnyOf, Comparison, Expression, Key, Kind, Order, Search
-from mlproj.model.tracking import Lifecycle, Metric, ModelOutput, Pairs, RunStatus, TrackedRun
+from mlproj.model.tracking import PARENT, Lifecycle, Metric, ModelOutput, Pairs, RunStatus, TrackedRun
 from mlproj.store.tables import experiments, latest_metrics, params, runs, tags
 from mlproj.store.tracking.datasets import inputs_of, models_of
 from mlproj.store.tracking.metrics import latest_metric
@@ -157,6 +168,23 @@ def run_columns(root_uri: str) -> Columns:
         },
         last=(Last(_STARTED, descending=True), Last(runs.c.run_id)),
     )
+
+
+def listed(
+    table: FromClause, experiment_numbers: Sequence[int], lifecycle: Lifecycle | None
+) -> Sequence[ColumnElement[bool]]:
+    """What holds of the rows of `table`, of runs, that are of these experiments and in that state."""
+    own = (table.c.experiment_id.in_(experiment_numbers), table.c.forgotten == false())
+    return own if lifecycle is None else (*own, table.c.deleted == (lifecycle is Lifecycle.DELETED))
+
+
+def on_top_of(experiment_numbers: Sequence[int], lifecycle: Lifecycle | None) -> ColumnElement[bool]:
+    """That a run was begun below none of those that are `listed`."""
+    above = runs.alias()
+    begun_below = above.c.run_id == _TAGS[PARENT]
+    others = above.c.run_id != runs.c.run_id
+    there = exists().where(begun_below, others, *listed(above, experiment_numbers, lifecycle))
+    return ~there.correlate(runs)
 
 
 def with_names(search: Search) -> Search:

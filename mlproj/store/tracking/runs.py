@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, false, update
+from sqlalchemy import Connection, update
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.logged import LoggedModelUse
@@ -48,6 +48,8 @@ from mlproj.store.tracking.run_rows import (
     RUNS,
     any_run,
     experiment_of_run,
+    listed,
+    on_top_of,
     run_columns,
     run_row,
     tracked,
@@ -217,11 +219,12 @@ class StoredRuns:
         page: Page,
         *,
         lifecycle: Lifecycle | None = Lifecycle.ACTIVE,
+        on_top: bool = False,
     ) -> tuple[Sequence[TrackedRun], str | None]:
         numbers = experiment_numbers(experiment_ids)
-        statement = RUNS.where(runs.c.experiment_id.in_(numbers), runs.c.forgotten == false())
-        if lifecycle is not None:
-            statement = statement.where(runs.c.deleted == (lifecycle is Lifecycle.DELETED))
+        statement = RUNS.where(*listed(runs, numbers, lifecycle))
+        if on_top:
+            statement = statement.where(on_top_of(numbers, lifecycle))
         with self._database.reading() as connection:
             rows, token = found(connection, statement, with_names(search), self._columns, page)
             return tracked(connection, rows, self._root_uri), token

@@ -51,4 +51,5 @@ def searched() -> Mapping[str, ColumnElement[Any]]:
 
 
 def _set(key: str) -> ColumnElement[Any]:
-    return select(tags.c.value).where(tags.c.run_id == runs.c.run_id, tags.c.key == key).scalar_subquery()
+    of_run = select(tags.c.value).where(tags.c.run_id == runs.c.run_id, tags.c.key == key)
+    return of_run.correlate(runs).scalar_subquery()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -13,12 +14,36 @@ from mlproj import server_wiring, wiring
 from mlproj.server.access import Grant, Guard
 from mlproj.server.app import create_app
 from mlproj.store.folder import FolderStore
+from mlproj.store.opening import open_store
 from mlproj.tracking_ports import Tracking
 from tests.conftest import need
 from tests.server.calling import Caller, calling, served
 from tests.server.conftest import files_of
 from tests.server.pages.scenery import Scene, scene
 from tests.server.pages.watching import Watched
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Scene]:
+    """A store with the scenery, to be copied: that takes a twentieth of the time."""
+    root = tmp_path_factory.mktemp("scenery") / "store"
+    store = open_store(root, create=True)
+    tracking = wiring.tracking_of(store)
+    made = scene(store, tracking, files_of(store))
+    tracking.close()
+    store.close()
+    return root, made
+
+
+@pytest.fixture
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FolderStore]:
+    """A store of one's own: one with the scenery where the test asks for that."""
+    root = tmp_path / "store"
+    if "scenery" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("built")[0], root)
+    store = open_store(root, create=True)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -29,8 +54,9 @@ def tracking(store: FolderStore) -> Iterator[Tracking]:
 
 
 @pytest.fixture
-def scenery(store: FolderStore, tracking: Tracking) -> Scene:
-    return scene(store, tracking, files_of(store))
+def scenery(store: FolderStore, built: tuple[Path, Scene]) -> Scene:
+    """What is in the store."""
+    return built[1]
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import os
 import re
+import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlencode
 
@@ -13,12 +15,11 @@ import pytest
 from msgspec.structs import replace
 
 from mlproj import server_wiring
-from mlproj.model.registry import Stage
 from mlproj.model.tracking import Batch, Lifecycle, Metric, NewRun, RunStatus
 from mlproj.server.access import Receive, Scope, Send
 from mlproj.server.app import create_app
-from mlproj.server.pages.adding import add
-from mlproj.server.pages.run import VERDICT
+from mlproj.server.pages.adding import PAGES, add
+from mlproj.server.pages.verdicts import VERDICT
 from mlproj.server.pages.visit import Verbs
 from mlproj.services.reproduce import VERDICT as kept
 from mlproj.store.folder import FolderStore
@@ -103,6 +104,14 @@ def test_a_form_from_elsewhere_changes_nothing(
     assert tracking.runs.get(run_id).lifecycle is Lifecycle.ACTIVE
 
 
+def test_whatever_changes_something_wants_the_token_of_a_page(scenery: Scene, visitor: Caller) -> None:
+    _, headers = opened(visitor, "/")
+    changes = [page.path for page in PAGES if page.method != "GET"]
+    assert len(changes) > 20
+    for path in changes:
+        assert post(visitor, path, {"name": "elastic", "run_id": scenery.logged[0]}, headers) == (403, None)
+
+
 @pytest.mark.parametrize(
     "back",
     [
@@ -122,37 +131,6 @@ def test_forms_have_the_limits_of_the_api(scenery: Scene, visitor: Caller) -> No
     status, content, _ = visitor.whole("POST", "/change/registered-models/create", urlencode(fields), headers)
     assert status == 400
     assert b"Names cannot contain" in content
-
-
-def test_a_renamed_model_is_gone_on_with_by_its_new_name(scenery: Scene, visitor: Caller) -> None:
-    token, headers = opened(visitor, "/models/elastic")
-    fields = {"token": token, "back": "/models/elastic", "name": "elastic", "new_name": "süß & 50%"}
-    status, where = post(visitor, "/change/registered-models/rename", fields, headers)
-    assert (status, where) == (303, "/models/s%C3%BC%C3%9F%20%26%2050%25")
-    assert visitor.raw("GET", where or "")[0] == 200
-
-
-def test_rules_hold_a_version_back_and_history_tells(
-    scenery: Scene, visitor: Caller, tracking: Tracking
-) -> None:
-    token, headers = opened(visitor, "/models/elastic")
-    named = {"token": token, "name": "elastic", "back": "/models/elastic"}
-    rules = {**named, "rules": "rules:\n  reproduced: true\n", "why": "as <agreed>"}
-    assert post(visitor, "/change/models/rules", rules, headers) == (303, "/models/elastic")
-    moved = {**named, "version": "1", "stage": "Production"}
-    status, content, _ = visitor.whole(
-        "POST", "/change/model-versions/transition-stage", urlencode(moved), headers
-    )
-    assert status == 409 and "1 of 1 rules do not hold" in html.unescape(content.decode())
-    _, content, _ = visitor.whole("GET", "/models/elastic/versions/1", headers=HTML)
-    assert "<strong>Held back:</strong>" in content.decode()
-    _, content, _ = visitor.whole("GET", "/models/elastic", headers=HTML)
-    page = content.decode()
-    assert "promotion refused" in page and "as &lt;agreed&gt;" in page and "reproduced: true" in page
-    assert post(visitor, "/change/models/rules", {**rules, "rules": ""}, headers)[0] == 303
-    assert tracking.registry.rules("elastic") is None
-    assert post(visitor, "/change/model-versions/transition-stage", moved, headers)[0] == 303
-    assert tracking.registry.version("elastic", 1).stage is Stage.PRODUCTION
 
 
 def test_people_see_a_page_where_nothing_is_and_programs_an_answer(visitor: Caller) -> None:
@@ -313,3 +291,14 @@ def test_what_was_changed_since_the_commit_is_shown_beside_a_run_of_it(
     assert link is not None
     _, content = visitor.raw("GET", html.unescape(link[1].decode()).partition("#")[0])
     assert b">-one\n</span>" in content and b">+two\n</span>" in content
+
+
+def test_a_run_whose_record_was_altered_is_shown_with_that(
+    scenery: Scene, visitor: Caller, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "store" / "store.db") as connection:
+        altered = "UPDATE entries SET payload = CAST(payload || ' ' AS BLOB) WHERE run_id = ?"
+        connection.execute(altered, (scenery.recorded[0],))
+    status, content = visitor.raw("GET", f"/runs/{scenery.recorded[0]}")
+    assert status == 200 and b"cannot be trusted" in content and b"mlproj verify" in content
+    assert b"alpha" in content

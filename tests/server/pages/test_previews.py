@@ -8,6 +8,7 @@ from mlproj.server.pages.model_files import read_card
 from mlproj.server.pages.output import readable
 from mlproj.server.pages.previews import media_type, preview
 from mlproj.server.pages.rendering import markdown
+from tests.server.pages.scenery import MLMODEL
 
 
 @pytest.mark.parametrize(
@@ -60,20 +61,6 @@ def test_markdown_is_laid_out_and_has_no_html() -> None:
     assert "<strong>b</strong> <code>c</code> &lt;b&gt;x&lt;/b&gt;" in laid_out
     assert "<img" not in laid_out and 'href="javascript' not in laid_out
     assert '<a href="https://good.example" rel="noopener noreferrer nofollow">g</a>' in laid_out
-
-
-MLMODEL = """\
-artifact_path: model
-flavors:
-  python_function: {loader_module: mlflow.sklearn, python_version: 3.11.7}
-  sklearn: {pickled_model: model.pkl, sklearn_version: 1.7.2}
-mlflow_version: 3.1.0
-run_id: abc
-signature:
-  inputs: '[{"type": "double", "name": "age"}, {"type": "long", "name": "sex", "required": false}]'
-  outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]'
-  params: null
-"""
 
 
 def test_a_model_says_what_it_takes() -> None:

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from mlproj import server_wiring
 from mlproj.model.access import Kind, Level
-from mlproj.model.tracking import Batch, Metric, NewRun
+from mlproj.model.tracking import PARENT, Batch, Metric, NewRun
 from mlproj.server.app import create_app
 from mlproj.server.pages.adding import PAGES
 from mlproj.store.folder import FolderStore
@@ -44,6 +45,19 @@ def theirs(store: FolderStore, tracking: Tracking, scenery: Scene) -> dict[str, 
     files_of(store).write(f"runs/{run_id}/artifacts/{word}.txt", iter([SECRET]))
     model_id = tracking.models.create(experiment_id, name=word, source_run_id=run_id).model_id
     files_of(store).write(f"models/{model_id}/artifacts/{word}.txt", iter([SECRET]))
+    trace_id = f"tr-{word}"
+    info = {
+        "trace_id": trace_id,
+        "trace_location": {"mlflow_experiment": {"experiment_id": experiment_id}},
+        "request_preview": word,
+        "trace_metadata": {"mlflow.sourceRun": run_id},
+    }
+    span = {"span_id": "1", "name": word}
+    tracking.traces.add(trace_id, experiment_id, msgspec.json.encode(info), msgspec.json.encode([span]))
+    below = NewRun(
+        experiment_id=experiment_id, name=word, user=word, started=1, tags=((PARENT, scenery.logged[0]),)
+    )
+    tracking.runs.create(below)
     tracking.registry.create(word, description=word)
     tracking.registry.create_version(word, source=f"runs:/{run_id}/{word}", run_id=run_id)
     recorded = begun(store.blobs, name=word)
@@ -55,6 +69,7 @@ def theirs(store: FolderStore, tracking: Tracking, scenery: Scene) -> dict[str, 
         "run_id": run_id,
         "recorded": recorded.run_id,
         "model_id": model_id,
+        "trace_id": trace_id,
         "name": word,
         "version": "1",
         "path": f"{word}.txt",
@@ -67,6 +82,7 @@ NOWHERE = {
     "run_id": "0" * 32,
     "recorded": "1" * 32,
     "model_id": "m-" + "0" * 32,
+    "trace_id": "tr-beryllium",
     "name": "beryllium",
     "version": "1",
     "path": "beryllium.txt",
@@ -106,6 +122,9 @@ def test_lists_leave_out_what_is_not_theirs(visitor: Caller, scenery: Scene) -> 
         "/runs?limit=200",
         "/models",
         f"/experiments/{scenery.experiment_id}",
+        f"/experiments/{scenery.experiment_id}/traces",
+        f"/experiments/{scenery.experiment_id}/models",
+        f"/runs/{scenery.logged[0]}",
         "/?name=z",
     ):
         status, content = seen(visitor, path)
@@ -123,6 +142,7 @@ def addresses(ids: dict[str, str]) -> list[str]:
             filled = re.sub(r"{(\w+)(?::\w+)?}", r"{\1}", path).format_map(values)
             found.append(filled)
         found += [
+            f"/runs/{run_id[:8]}",
             f"/curves?run={run_id}&key=loss",
             f"/compare?run={run_id}&run={ids['recorded']}&run={ids['run_id']}",
             f"/lineage?of=runs:/{run_id}",
@@ -135,8 +155,10 @@ def told(content: bytes, ids: dict[str, str]) -> bytes:
     """An answer without what differs by the question."""
     for name, value in sorted(ids.items(), key=lambda item: -len(item[1])):
         if len(value) > 1:
-            content = content.replace(value.encode(), name.encode()).replace(
-                quote(value).encode(), name.encode()
+            content = (
+                content.replace(value.encode(), name.encode())
+                .replace(value[:8].encode(), name.encode())
+                .replace(quote(value).encode(), name.encode())
             )
     return re.sub(rb"\bid=\w+", b"id=", content)
 

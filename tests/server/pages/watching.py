@@ -7,7 +7,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Dialog, Page, Request
 
-_AXE = Axe()
+_AXE = Axe().axe_script
 _OVERFLOWING = """() => {
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= width) return [];
@@ -16,7 +16,15 @@ _OVERFLOWING = """() => {
     .map((each) => each.outerHTML.slice(0, 150));
   return wider.length ? wider : ["something"];
 }"""
+_PATIENCE = 30
 _GRAVE = ("serious", "critical")
+_DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+_OPENED = """() => {
+  for (const each of document.querySelectorAll("details")) each.open = true;
+  const taking = "a, button, input, select, summary, textarea, [tabindex]";
+  for (const each of document.querySelectorAll(taking)) each.focus();
+  document.activeElement.blur();
+}"""
 
 
 class Watched:
@@ -30,14 +38,36 @@ class Watched:
         self.faults: list[str] = []
         self.expected: str | None = None
         self._site = site
+        self._asking: set[Request] = set()
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("request", self._asked)
+        page.on("requestfinished", lambda request: self._asking.discard(request))
+        page.on("requestfailed", lambda request: self._asking.discard(request))
         page.on("dialog", self._dialog)
 
-    def barriers(self) -> list[str]:
-        """What axe-core finds that keeps somebody out, of serious degree or worse."""
-        found: dict[str, Any] = _AXE.run(self.page).response
+    def settle(self) -> None:
+        """Waits until the page has all that it asks for, and is drawn."""
+        self.page.wait_for_load_state("load")
+        self.page.evaluate(_DRAWN)
+        while self._asking:
+            self.page.wait_for_timeout(10)
+        self.page.evaluate(_DRAWN)
+
+    def touch(self) -> None:
+        """Opens whatever can be opened, and puts the focus on each thing that takes it."""
+        self.page.evaluate(_OPENED)
+        self.settle()
+
+    def barriers(self, *rules: str) -> list[str]:
+        """What axe-core finds that keeps somebody out, of serious degree or worse; by these rules alone where
+        any are named."""
+        options: dict[str, Any] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": list(rules)}
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(_AXE)
+        found: dict[str, Any] = self.page.evaluate("(options) => axe.run(options)", options)
         return [
             f"{self.page.url}: {each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}"
             for each in found["violations"]
@@ -47,6 +77,12 @@ class Watched:
     def overflowing(self) -> list[str]:
         """What is wider than the window and does not scroll by itself, where the page is."""
         found: list[str] = self.page.evaluate(_OVERFLOWING)
+        for _ in range(_PATIENCE if found else 0):
+            # Charts take some time to follow the window.
+            self.page.wait_for_timeout(100)
+            found = self.page.evaluate(_OVERFLOWING)
+            if not found:
+                break
         return [f"{self.page.url}: {element}" for element in found]
 
     def _said(self, message: ConsoleMessage) -> None:
@@ -55,6 +91,7 @@ class Watched:
             self.faults.append(f"console on {self.page.url}: {message.text}")
 
     def _asked(self, request: Request) -> None:
+        self._asking.add(request)
         if not request.url.startswith((f"{self._site}/", "data:", "blob:")):
             self.faults.append(f"a request to {request.url}")
 

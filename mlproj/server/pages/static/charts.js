@@ -125,11 +125,15 @@
       const [x, y] = [named(form.elements.x.value), named(form.elements.y.value)];
       const plot = across.querySelector("[data-scatter]");
       plot.setAttribute("aria-label", `${y.name} by ${x.name} of ${runs.length} runs`);
-      return draw(plot, [{
-        x: x.values, y: y.values, text: runs.map((run) => plain(run.name)), type: "scatter", mode: "markers",
-        marker: { size: 10, color: colourOf(0), symbol: runs.map((run, at) => MARKS[at % MARKS.length]) },
-        hovertemplate: "%{text}: %{x}, %{y}<extra></extra>",
-      }], { xaxis: { title: { text: plain(x.name) } }, yaxis: { title: { text: plain(y.name) } } });
+      const apart = runs.length <= 20;
+      const dot = (run, at) => ({
+        x: [x.values[at]], y: [y.values[at]], name: plain(run.name), text: [plain(run.name)],
+        marker: { size: 11, color: colourOf(at), symbol: MARKS[at % MARKS.length] },
+      });
+      const all = { x: x.values, y: y.values, text: runs.map((run) => plain(run.name)), marker: { size: 9, color: colourOf(0) } };
+      const traces = apart ? runs.map(dot) : [all];
+      const look = { type: "scatter", mode: "markers", hovertemplate: "%{text}: %{x}, %{y}<extra></extra>" };
+      return draw(plot, traces.map((trace) => ({ ...look, ...trace })), { showlegend: apart, xaxis: { title: { text: plain(x.name) } }, yaxis: { title: { text: plain(y.name) } } });
     };
     const parallel = () => {
       const shown = axes.slice(0, 12);
