@@ -36,6 +36,7 @@ from mlproj.store.tracking_tables import (
     registered_model_tags,
     registered_models,
 )
+from mlproj.store.webhooks.announcing import announce_created, announce_tag, follow
 
 _COLUMNS = Columns(
     attributes={
@@ -66,6 +67,7 @@ class StoredRegistry(StoredVersions):
                 raise _taken(name) from error
             (number,) = made.inserted_primary_key or (None,)
             put_pairs(connection, registered_model_tags, {"model": number}, tags)
+            announce_created(connection, self._database.now(), name, tags, description)
             self._record(connection, by, Change(model=name, act=Act.CREATED))
             return _one(connection, name)
 
@@ -84,6 +86,7 @@ class StoredRegistry(StoredVersions):
             of_model = update(model_versions).where(model_versions.c.model == model.id)
             connection.execute(of_model.values(updated_ms=now))
             if new != name:
+                follow(connection, name, new)
                 change = Change(model=name, act=Act.RENAMED, before=name, after=new)
                 self._record(connection, by, change)
             return _one(connection, new)
@@ -151,10 +154,13 @@ class StoredRegistry(StoredVersions):
         with self._database.writing() as connection:
             model = model_row(connection, name)
             put_pairs(connection, registered_model_tags, {"model": model.id}, ((key, value),))
+            announce_tag(connection, self._database.now(), model.id, name, {"key": key, "value": value})
 
     def delete_tag(self, name: str, key: str) -> None:
         with self._database.writing() as connection:
-            drop_pair(connection, registered_model_tags, {"model": model_row(connection, name).id}, key)
+            model = model_row(connection, name)
+            drop_pair(connection, registered_model_tags, {"model": model.id}, key)
+            announce_tag(connection, self._database.now(), model.id, name, {"key": key})
 
 
 def _refuse_nameless(name: str) -> None:
