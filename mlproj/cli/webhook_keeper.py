@@ -45,7 +45,7 @@ class Keeper(Protocol):
 @contextlib.contextmanager
 def keeper(store: str | None, *, private: bool = False, create: bool = False) -> Iterator[Keeper]:
     """Of the store that is named, else of the one here; `private` where its webhooks may lead to this
-    machine and its network."""
+    machine and its network, which of a server's is said where that is started."""
     environ = dict(os.environ)
     uri = wiring.far_address(store, environ)
     kept: Keeper
@@ -53,8 +53,6 @@ def keeper(store: str | None, *, private: bool = False, create: bool = False) ->
         opened = wiring.store_here(store) if create else wiring.existing_store(store)
         kept = NearKeeper(opened, private=private)
     else:
-        if private:
-            raise UsageError("where a server may send to is said where it is started")
         if token := environ.get(STORE_TOKEN):
             environ = {**environ, "MLFLOW_TRACKING_TOKEN": token}
         kept = wiring.registrar_at(uri, environ)

@@ -28,6 +28,7 @@ from mlproj.model.webhooks import CROSSED, EVENTS
 from mlproj.server.wire.values import Empty
 from mlproj.server.wire.webhooks import (
     AddWebhook,
+    ChangeWebhook,
     Deliveries,
     ListDeliveries,
     NamedWebhook,
@@ -51,6 +52,10 @@ _LONGEST_NAME = 63
 
 WebhookArgument = Annotated[
     str, typer.Argument(metavar="WEBHOOK", help="Its name, its id, or how that begins.")
+]
+SecretOption = Annotated[
+    bool,
+    typer.Option("--secret-from-stdin", help="Sign what is sent by a secret: asked for, or a line read."),
 ]
 PrivateOption = Annotated[
     bool,
@@ -83,10 +88,7 @@ def add(
         str | None, typer.Option("--name", metavar="NAME", help="What it is called; else as its host.")
     ] = None,
     description: Annotated[str, typer.Option("--description", metavar="TEXT")] = "",
-    secret_from_stdin: Annotated[
-        bool,
-        typer.Option("--secret-from-stdin", help="Sign what is sent by a secret: asked for, or a line read."),
-    ] = False,
+    secret_from_stdin: SecretOption = False,
     allow_private: PrivateOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -166,6 +168,37 @@ def test(
         answer = result.error_message or f"answered {result.response_status}"
         say(f"{found.name} {'took it' if result.success else 'did not take it'}: {answer}")
     return 0 if result.success else RUN_FAILED
+
+
+@app.command()
+def change(
+    webhook: WebhookArgument,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Another address.")] = None,
+    on: Annotated[
+        list[str] | None, typer.Option("--on", metavar="EVENT", help="Repeatable: these, and no others.")
+    ] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--paused", help="Whether it hears of anything.")
+    ] = None,
+    secret_from_stdin: SecretOption = False,
+    allow_private: PrivateOption = False,
+    store: StoreOption = None,
+) -> int:
+    """Change a webhook; what is not named stays. One that is paused never hears of what happens meanwhile."""
+    secret = read_secret("secret") if secret_from_stdin else None
+    status = None if active is None else "ACTIVE" if active else "DISABLED"
+    with keeper(store, private=allow_private) as kept:
+        found = named(kept, webhook)
+        asked = ChangeWebhook(
+            webhook_id=found.webhook_id,
+            url=url,
+            events=tuple(dict.fromkeys(on)) if on else None,
+            secret=secret,
+            status=status,
+        )
+        kept.ask("PATCH", f"{HOOKS}/{found.webhook_id}", asked, OneOfOurs)
+    say(f"changed the webhook {found.name}")
+    return 0
 
 
 @app.command()

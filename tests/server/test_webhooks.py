@@ -216,6 +216,9 @@ def test_commands_keep_those_of_a_server(server: Hosted, caller: Caller, receive
     assert "took it" in told("test", "far") and len(receiver.heard()) == 1
     assert "far" in told("list") and "nothing was sent" in told("deliveries", "far")
     assert "a server sends what is due itself" in told("deliver", code=5)
+    told("change", "far", "--paused")
+    (paused,) = caller.done("GET", OURS)["webhooks"]
+    assert (paused["status"], paused["when"]) == ("DISABLED", "rmse > 0.5")
     told("rm", made["webhook"])
     assert not caller.done("GET", OURS).get("webhooks")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -169,7 +170,8 @@ def _told(condition: Condition, row: Any) -> dict[str, Any]:
 def _value(condition: Condition, row: Any) -> dict[str, Any]:
     return {
         "metric": condition.metric,
-        "value": row.value,
+        # JSON has no infinite numbers: MLflow writes them so.
+        "value": row.value if math.isfinite(row.value) else f"{'-' if row.value < 0 else ''}Infinity",
         "step": row.step,
         "comparison": condition.comparison.value,
         "threshold": condition.threshold,

@@ -48,7 +48,7 @@ class StoredWebhooks:
     def add(self, new: NewWebhook) -> Webhook:
         condition = new.condition
         metric = None if condition is None else condition.metric
-        storable(new.name, new.url, new.description, new.model, metric)
+        storable(new.name, new.url, new.description, new.secret, new.model, metric)
         webhook_id, now = str(uuid.uuid4()), self._database.now_ms()
         row = {
             "id": webhook_id,
@@ -114,9 +114,10 @@ class StoredWebhooks:
     def remove(self, webhook_id: str) -> None:
         with self._database.writing() as connection:
             row_of(connection, webhook_id)
+            # First what whoever sends holds first, too.
+            connection.execute(delete(webhooks).where(webhooks.c.id == webhook_id))
             for table in (webhook_deliveries, webhook_crossings, webhook_events):
                 connection.execute(delete(table).where(table.c.webhook == webhook_id))
-            connection.execute(delete(webhooks).where(webhooks.c.id == webhook_id))
 
     def outgoing(self, webhook_id: str, body: str, delivery_id: str) -> Outgoing:
         with self._database.reading() as connection:

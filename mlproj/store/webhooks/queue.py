@@ -98,8 +98,12 @@ class StoredQueue:
         self._held(ours, holder=None, held_until_ms=None)
 
     def prune(self) -> None:
+        there = select(webhooks.c.id)
+        with self._database.reading() as connection:
+            # Most stores have none, and some cannot be written to.
+            if connection.execute(there.limit(1)).first() is None:
+                return
         with self._database.writing() as connection:
-            there = select(webhooks.c.id)
             for table in (webhook_deliveries, webhook_events, webhook_crossings):
                 connection.execute(delete(table).where(table.c.webhook.not_in(there)))
             for webhook_id in connection.execute(there).scalars().all():
