@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlproj.access_ports import Users
 from mlproj.model.access import Level
+from mlproj.model.moment import now
 from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Tracking
 from mlproj.wiring import current_folder, observer, open_store, part, tracking_of
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from mlproj.server.access import Application
     from mlproj.server.auth.entrance import Entrance, OpenEntrance
     from mlproj.server.described import Described
+    from mlproj.services.telling import Telling
 
 
 def users_of(store: RunStore) -> Users:
@@ -54,6 +57,21 @@ def open_entrance_for(store: RunStore, app: Application) -> OpenEntrance:
     """The door of a server that asks nobody, but for the tokens of runs, which stand in the path."""
     entrance: OpenEntrance = part("server.auth.entrance:OpenEntrance")(users_of(store), app)
     return entrance
+
+
+def telling_of(store: RunStore, environ: Mapping[str, str], *, private: bool = False) -> Telling:
+    """Whom what happens in a store on this machine is told to; `private` addresses too where a person said
+    so. Raises UsageError for variables that say nothing."""
+    rules = part("spec.webhook_rules:read_rules")(environ, private=private)
+    key = environ.get(part("spec.webhook_rules:KEY_VARIABLE"))
+    told: Telling = part("services.telling:Telling")(
+        part("store.webhooks.opening:open_webhooks")(store, key),
+        # What sends is loaded when something is sent: most servers have no webhooks.
+        cache(lambda: part("remote.webhooks.sending:GuardedSender")(rules)),
+        rules,
+        now,
+    )
+    return told
 
 
 def add_pages(app: Described, environ: Mapping[str, str]) -> None:

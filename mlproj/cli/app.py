@@ -46,6 +46,7 @@ COMMANDS: dict[str, str] = {
     "server": "Keep one history for several people, as a tracking server",
     "users": "Say who may use a server over the store, and what they may do",
     "tokens": "Make tokens for programs that use a server over the store",
+    "webhooks": "Tell other programs of what happens in the store",
     "audit": "List what was done at a server over the store, and by whom",
     "attest": "Sign what was recorded of a run, or where the chain ends",
     "key": "Make keys to sign with, and look at them",

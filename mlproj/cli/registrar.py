@@ -85,6 +85,17 @@ def _here(store: str | None, create: bool) -> Registrar:
     return NearRegistrar(opened)
 
 
+def answered(route: Route, desk: Desk, asked: msgspec.Struct, kind: type[T]) -> T:
+    """What a route answers in this process. Raises MlprojError."""
+    act: Callable[[Desk, Any], Any] = route.act
+    try:
+        answer = again.act(act, desk, asked)
+    except Failure as failure:
+        raise _KINDS.get(failure.code, StoreError)(failure.message) from failure
+    assert isinstance(answer, kind)
+    return answer
+
+
 class NearRegistrar:
     """Of a store that this process has open."""
 
@@ -103,13 +114,7 @@ class NearRegistrar:
         )
 
     def ask(self, method: str, path: str, asked: msgspec.Struct, kind: type[T]) -> T:
-        act: Callable[[Desk, Any], Any] = _ROUTES[method, path].act
-        try:
-            answer = again.act(act, self._desk, asked)
-        except Failure as failure:
-            raise _KINDS.get(failure.code, StoreError)(failure.message) from failure
-        assert isinstance(answer, kind)
-        return answer
+        return answered(_ROUTES[method, path], self._desk, asked, kind)
 
     def origin(self, uri: str) -> Origin:
         uri = self._by_id(uri)

@@ -36,6 +36,7 @@ from mlproj.cli.server_options import (
     ServeArtifactsOption,
     SslCertfileOption,
     SslKeyfileOption,
+    WebhookAllowPrivateOption,
     WorkersOption,
     XFrameOptionsOption,
 )
@@ -83,6 +84,7 @@ def server(
     max_request: MaxRequestOption = None,
     log_format: LogFormatOption = "text",
     expose_prometheus: ExposePrometheusOption = None,
+    webhook_allow_private: WebhookAllowPrivateOption = False,
     grace: GraceOption = 10.0,
 ) -> int:
     """Keep one history for several people and their jobs, as a tracking server for MLflow's clients.
@@ -121,16 +123,22 @@ def server(
     )
     entrance = partial(_entrance, default_permission if asked else None)
     pages = partial(server_wiring.add_pages, environ=os.environ)
-    serve(hosting, partial(_opened, backend_store_uri, artifacts_destination), pages, entrance)
+    opened = partial(_opened, backend_store_uri, artifacts_destination, webhook_allow_private)
+    serve(hosting, opened, pages, entrance)
     return 0
 
 
 @contextlib.contextmanager
-def _opened(backend_uri: str | None, destination: str | None) -> Iterator[Opened]:
+def _opened(backend_uri: str | None, destination: str | None, private: bool) -> Iterator[Opened]:
     """The store that is served, for one process."""
     store = wiring.open_served(backend_uri, destination, os.environ, wiring.current_folder())
-    with contextlib.closing(store), contextlib.closing(wiring.tracking_of(store)) as tracking:
-        yield Opened(store=store, tracking=tracking, artifacts=wiring.artifacts_of(store))
+    with (
+        contextlib.closing(store),
+        contextlib.closing(wiring.tracking_of(store)) as tracking,
+        contextlib.closing(server_wiring.telling_of(store, os.environ, private=private)) as telling,
+    ):
+        artifacts = wiring.artifacts_of(store)
+        yield Opened(store=store, tracking=tracking, artifacts=artifacts, telling=telling)
 
 
 @contextlib.contextmanager

@@ -191,6 +191,14 @@ ExposePrometheusOption = Annotated[
         help="Tell figures at `/metrics`, and keep them in this folder.",
     ),
 ]
+WebhookAllowPrivateOption = Annotated[
+    bool,
+    typer.Option(
+        "--webhook-allow-private",
+        envvar=["MLPROJ_SERVER_WEBHOOK_ALLOW_PRIVATE", "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS"],
+        help="Send webhooks to addresses of this machine and its network, too, and HTTP to this machine.",
+    ),
+]
 GraceOption = Annotated[
     float,
     typer.Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from mlproj import server_wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
+from mlproj.cli.secrets import read_secret
 from mlproj.cli.sheet import Section, print_sheet
 from mlproj.cli.terminal import say
 from mlproj.errors import UsageError
@@ -46,7 +46,7 @@ def add(
 
     A store that is not there yet is made: the first user is there before the server."""
     users, _ = server_wiring.users_at(store, create=True)
-    users.accounts.add(name, password=None if no_password else _password(), admin=admin)
+    users.accounts.add(name, password=None if no_password else read_secret("password"), admin=admin)
     say(f"added the user {name}")
     return 0
 
@@ -77,7 +77,7 @@ def passwd(name: NameArgument, store: StoreOption = None) -> int:
     """Give a user another password, which is asked for, or read from standard input."""
     users, _ = server_wiring.users_at(store)
     users.accounts.get(name)
-    users.accounts.change(name, password=_password())
+    users.accounts.change(name, password=read_secret("password"))
     say(f"the password of {name} is another one now")
     return 0
 
@@ -145,18 +145,6 @@ def _thing(tracking: Tracking, experiment: str | None, model: str | None) -> tup
     if experiment is not None:
         return Kind.EXPERIMENT, tracking.experiments.named(experiment).experiment_id
     return Kind.MODEL, tracking.registry.get(model or "").name
-
-
-def _password() -> str:
-    """A password that a person types twice, or the first line of standard input. It is never an argument,
-    which others on the machine could see. Raises UsageError where there is none."""
-    if sys.stdin.isatty():
-        typed: str = typer.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
-        return typed
-    line = sys.stdin.readline().rstrip("\r\n")
-    if not line:
-        raise UsageError("there is no password", hint="type one, or send it to standard input")
-    return line
 
 
 def _state(user: User) -> str:

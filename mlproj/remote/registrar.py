@@ -55,7 +55,7 @@ class FarRegistrar:
             if not where.startswith(_OURS):
                 raise
             raise StoreError(
-                "the server keeps no history and no rules of models",
+                "the server keeps no history and no rules of models, and no webhooks of ours",
                 hint="a server that `mlproj server` started does",
             ) from error
         return read_answer(answer, kind)

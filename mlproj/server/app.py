@@ -46,11 +46,13 @@ from mlproj.server.routes import (
     uploads,
     users,
     versions,
+    webhooks,
 )
 from mlproj.server.store_app import add_store_routes
 from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Tracking
 from mlproj.version import __version__
+from mlproj.webhook_ports import Webhooks
 
 SPOKEN = "3.17.2"
 """The version of MLflow whose protocol this is; clients choose by it what they send."""
@@ -70,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
     *assessments.ROUTES,
     *users.ROUTES,
     *permissions.ROUTES,
+    *webhooks.ROUTES,
 )
 
 Streamed = Callable[[Desk, Request], Awaitable[Response]]
@@ -112,17 +115,19 @@ def create_app(
     *,
     proxied: bool = False,
     store: RunStore | None = None,
+    hooks: Webhooks | None = None,
     user: str = "",
     unexpected: Callable[[Exception], None] = lambda error: None,
 ) -> Described:
     """The application over one store. With `proxied`, clients are told to send artifacts through it; with
-    `store`, it also keeps whole runs. `user` is who calls, where nobody has to say that.
+    `store`, it also keeps whole runs; `hooks` are those whom it tells of what happens. `user` is who calls,
+    where nobody has to say that.
 
     `unexpected` hears of bugs, which clients only learn the kind of.
     """
     app = Described("mlproj tracking", __version__)
     app.add_schemas(_schemas)
-    maker = _Maker(tracking, files, proxied, store, user)
+    maker = _Maker(tracking, files, proxied, store, hooks, user)
     # Pages are added to an application by whoever wants them, and work at the same desk.
     app.state.desk = maker.desk
     for route in ROUTES:
@@ -174,12 +179,19 @@ class _Maker:
     """Makes handlers that take the request alone."""
 
     def __init__(
-        self, tracking: Tracking, files: Artifacts, proxied: bool, store: RunStore | None, user: str
+        self,
+        tracking: Tracking,
+        files: Artifacts,
+        proxied: bool,
+        store: RunStore | None,
+        hooks: Webhooks | None,
+        user: str,
     ) -> None:
         self._tracking = tracking
         self._files = files
         self._proxied = proxied
         self._store = store
+        self._hooks = hooks
         self._user = user
         self.room = Room()
 
@@ -196,6 +208,7 @@ class _Maker:
             store=self._store,
             caller=scope.get(CALLER, _ANYBODY),
             users=scope.get(USERS),
+            webhooks=self._hooks,
             user=self._user,
         )
 

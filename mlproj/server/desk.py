@@ -20,6 +20,7 @@ from mlproj.server.callers import Anybody, Caller
 from mlproj.server.failures import DENIED, Failure
 from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Tracking
+from mlproj.webhook_ports import Webhooks
 
 Thing = TypeVar("Thing", Experiment, TrackedRun, LoggedModel)
 
@@ -32,8 +33,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     `link` tells of a method and a path by which address the caller can make that request, with what lets it
     in, and `address` where it reaches the server without that. `store` holds whole runs, where the server is
     one for those too. `tracking` and `artifacts` show and change no more than the caller may; what is done
-    through `store` has to ask `caller` itself. `users` are those of the server's store. Where nobody has to
-    say who they are, `user` is who is taken for it.
+    through `store` has to ask `caller` itself. `users` and `webhooks` are those of the server's store. Where
+    nobody has to say who they are, `user` is who is taken for it.
     """
 
     tracking: Tracking
@@ -45,6 +46,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     store: RunStore | None = None
     caller: Caller = Anybody()
     users: Users | None = None
+    webhooks: Webhooks | None = None
     user: str = ""
 
     def by(self, why: str | None = None) -> By:

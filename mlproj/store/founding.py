@@ -17,6 +17,8 @@ MOVED = "moved-to"
 ARRIVING = f"{FILE}.arriving"
 """A copy's database before it is put in place."""
 WORKSPACES = ("runs", "models", "traces")
+KEY_OF_WEBHOOKS = "webhooks.key"
+"""What the secrets of webhooks are encrypted by. No copy of a store has it, as whoever has both can sign."""
 """The folders of what has files that can still change: runs, logged models, traces."""
 _MOST_MOVES = 40
 
@@ -24,7 +26,7 @@ _MOST_MOVES = 40
 def make_folder(root: Path) -> None:
     """An empty store's folder, which git leaves alone. Raises StoreError where other files are in it."""
     # As an interrupted copy leaves them, or a store whose database is elsewhere.
-    ours = {".gitignore", "locks", "blobs", "uploads", *WORKSPACES, ARRIVING}
+    ours = {".gitignore", "locks", "blobs", "uploads", *WORKSPACES, ARRIVING, KEY_OF_WEBHOOKS}
     strange = root.is_dir() and any(entry.name not in ours for entry in root.iterdir())
     if strange and not (root / FILE).exists():  # which somebody else may have made meanwhile
         inside = root / FOLDER

@@ -20,7 +20,15 @@ from mlproj.model.moment import now
 from mlproj.store.copying import copy_store
 from mlproj.store.database import FILE, open_readonly
 from mlproj.store.failures import explained, not_writable
-from mlproj.store.founding import WORKSPACES, alone_with, followed, is_vacant, leave_word, refuse_network
+from mlproj.store.founding import (
+    KEY_OF_WEBHOOKS,
+    WORKSPACES,
+    alone_with,
+    followed,
+    is_vacant,
+    leave_word,
+    refuse_network,
+)
 from mlproj.store.opening import open_store
 
 _ARRIVING = ".restoring-"
@@ -148,15 +156,15 @@ def _carry(root: Path, target: Path, report: Report) -> Copied:
                 f"{len(copied.altered)} contents of `{root}` are not what was recorded, so it stays there",
                 hint="`mlproj verify` tells which",
             )
-        for before in root.glob(f"{FILE}.before-*"):
-            shutil.copy2(before, target)
+        for beside in (*root.glob(f"{FILE}.before-*"), *root.glob(KEY_OF_WEBHOOKS)):
+            shutil.copy2(beside, target)
         with explained(root):
             leave_word(root, target)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
     # The database goes first: without its journal it would lack what came last, and still count.
-    for file in sorted(root.glob(f"{FILE}*")):
+    for file in (*sorted(root.glob(f"{FILE}*")), *root.glob(KEY_OF_WEBHOOKS)):
         file.unlink()
     for folder in ("blobs", *WORKSPACES):
         shutil.rmtree(root / folder, ignore_errors=True)

@@ -58,7 +58,16 @@ def guarded(folder: Path, *, default: Level = Level.NONE) -> Iterator[Guarded]:
             users.accounts.add(name, password=password, admin=name == "root")
         tracking = wiring.tracking_of(store)
         held.callback(tracking.close)
-        app = create_app(tracking, files_of(store), proxied=True, store=store, unexpected=bugs.append)
+        telling = server_wiring.telling_of(store, {}, private=True)
+        held.callback(telling.close)
+        app = create_app(
+            tracking,
+            files_of(store),
+            proxied=True,
+            store=store,
+            hooks=telling.webhooks,
+            unexpected=bugs.append,
+        )
         entrance = server_wiring.entrance_for(store, app, default=default, unexpected=bugs.append)
         held.callback(entrance.close)
         uri = held.enter_context(served(entrance))

@@ -47,7 +47,7 @@ _UNKNOWN = {
     "issues": "issues",
     "jobs": "jobs",
 }
-"""Tables of what a store of ours has no place for."""
+"""Tables of what is not brought in."""
 
 
 class DatabaseHistory:

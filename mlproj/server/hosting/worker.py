@@ -7,17 +7,20 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from mlproj.artifact_ports import Artifacts
+from mlproj.errors import MlprojError
 from mlproj.server.access import Application, Receive, Scope, Send
 from mlproj.server.hosting.listeners import Certificate
 from mlproj.server.hosting.log import Log
 from mlproj.server.hosting.workers import Post, Work
 from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Tracking
+from mlproj.webhook_ports import Webhooks
 
 if TYPE_CHECKING:
     from mlproj.server.described import Described
@@ -27,12 +30,26 @@ _HEAVY = ("serving", "app", "sessions", "hosting.around", "pages.adding")
 """Modules that take long to load: once for all workers, before they are made."""
 
 
+class Telling(Protocol):
+    """Webhooks, with what sends to them once it is started, which the process is not forked after."""
+
+    @property
+    def webhooks(self) -> Webhooks: ...
+
+    def start(
+        self, *, trouble: Callable[[MlprojError], None], unexpected: Callable[[Exception], None]
+    ) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """What a server serves, opened by the process that does."""
 
     store: RunStore
     tracking: Tracking
     artifacts: Artifacts
+    telling: Telling | None = None
 
 
 Open = Callable[[], AbstractContextManager[Opened]]
@@ -90,6 +107,7 @@ def _serve(job: Job, post: Post) -> None:
             opened.artifacts,
             proxied=job.proxied,
             store=opened.store,
+            hooks=opened.telling and opened.telling.webhooks,
             unexpected=job.log.bug,
         )
         job.extend(app)
@@ -102,7 +120,13 @@ def _serve(job: Job, post: Post) -> None:
             begun=post.ready,
         )
         signal.signal(signal.SIGTERM, lambda *_: serving.end())
+        if opened.telling is not None:
+            opened.telling.start(trouble=partial(_tell, job.log), unexpected=job.log.bug)
         serving.run()
+
+
+def _tell(log: Log, error: MlprojError) -> None:
+    log.trouble("webhooks wait", why=error.message, hint=error.hint)
 
 
 def _part(name: str) -> Any:

@@ -12,11 +12,12 @@ from sqlalchemy import BigInteger, Column, Double, Float, Integer, LargeBinary, 
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-from mlproj.store import server_tables, tracking_tables
+from mlproj.store import server_tables, tracking_tables, webhook_tables
 from mlproj.store.tables import metadata
 
 VERSIONS = "alembic_version"
-assert {server_tables.users.name, tracking_tables.traces.name} <= set(metadata.tables)
+_OF_OTHERS = {server_tables.users.name, tracking_tables.traces.name, webhook_tables.webhooks.name}
+assert set(metadata.tables) >= _OF_OTHERS
 
 _LONGEST_KEY = 700
 """Characters: with a run's id beside it, a key of MariaDB has no room for more."""

@@ -38,6 +38,7 @@ from mlproj.store.tracking_tables import (
     registered_models,
 )
 from mlproj.store.users_rights import drop_rights, move_rights
+from mlproj.store.webhooks.announcing import announce_created, announce_tag, follow
 
 _COLUMNS = Columns(
     attributes={
@@ -69,6 +70,7 @@ class StoredRegistry(StoredVersions):
             (number,) = made.inserted_primary_key or (None,)
             put_pairs(connection, registered_model_tags, {"model": number}, tags)
             drop_rights(connection, access.Kind.MODEL, name)
+            announce_created(connection, self._database.now(), name, tags, description)
             self._record(connection, by, Change(model=name, act=Act.CREATED))
             return _one(connection, name)
 
@@ -88,6 +90,7 @@ class StoredRegistry(StoredVersions):
             connection.execute(of_model.values(updated_ms=now))
             if new != name:
                 move_rights(connection, access.Kind.MODEL, name, new)
+                follow(connection, name, new)
                 change = Change(model=name, act=Act.RENAMED, before=name, after=new)
                 self._record(connection, by, change)
             return _one(connection, new)
@@ -156,10 +159,13 @@ class StoredRegistry(StoredVersions):
         with self._database.writing() as connection:
             model = model_row(connection, name)
             put_pairs(connection, registered_model_tags, {"model": model.id}, ((key, value),))
+            announce_tag(connection, self._database.now(), model.id, name, {"key": key, "value": value})
 
     def delete_tag(self, name: str, key: str) -> None:
         with self._database.writing() as connection:
-            drop_pair(connection, registered_model_tags, {"model": model_row(connection, name).id}, key)
+            model = model_row(connection, name)
+            drop_pair(connection, registered_model_tags, {"model": model.id}, key)
+            announce_tag(connection, self._database.now(), model.id, name, {"key": key})
 
 
 def _refuse_nameless(name: str) -> None:

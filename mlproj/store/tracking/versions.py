@@ -37,6 +37,12 @@ from mlproj.store.tracking_tables import (
     registered_model_tags,
     registered_models,
 )
+from mlproj.store.webhooks.announcing import (
+    announce_alias,
+    announce_transition,
+    announce_version,
+    announce_version_tag,
+)
 
 LATEST = "latest"
 """The alias that the newest version has without being given it."""
@@ -113,6 +119,8 @@ class StoredVersions:
                 run_id=run_id,
                 model_id=model_id,
             )
+            told = replace(change, source=source)
+            announce_version(connection, self._database.now(), told, tags, description)
             self._record(connection, by, change)
             return one_version(connection, name, number)
 
@@ -225,8 +233,11 @@ class StoredVersions:
         raise verdict.refusal
 
     def _record(self, connection: Connection, by: By, *changes: Change) -> None:
-        said = (replace(change, who=by.who, why=by.why) for change in changes)
-        record(connection, self._database.now(), *said)
+        said = [replace(change, who=by.who, why=by.why) for change in changes]
+        now = self._database.now()
+        for change in said:
+            announce_transition(connection, now, change)
+        record(connection, now, *said)
 
     def delete_version(self, name: str, version: int, *, by: By = NOBODY) -> None:
         storable(by.who, by.why)
@@ -246,10 +257,13 @@ class StoredVersions:
         with self._database.writing() as connection:
             row = version_row(connection, name, version)
             put_pairs(connection, model_version_tags, _named(row), ((key, value),))
+            self._announce_tag(connection, row, {"key": key, "value": value})
 
     def delete_version_tag(self, name: str, version: int, key: str) -> None:
         with self._database.writing() as connection:
-            drop_pair(connection, model_version_tags, _named(version_row(connection, name, version)), key)
+            row = version_row(connection, name, version)
+            drop_pair(connection, model_version_tags, _named(row), key)
+            self._announce_tag(connection, row, {"key": key})
 
     def latest(self, name: str, stages: Sequence[Stage]) -> Sequence[ModelVersion]:
         with self._database.reading() as connection:
@@ -283,6 +297,7 @@ class StoredVersions:
             else:
                 moved = update(registered_model_aliases).where(same).values(version=version)
                 connection.execute(moved)
+            announce_alias(connection, self._database.now(), row.model, name, alias, version)
             if before != version:
                 said = None if before is None else str(before)
                 change = Change(
@@ -299,8 +314,10 @@ class StoredVersions:
         storable(by.who, by.why)
         with self._database.writing() as connection:
             aliases = registered_model_aliases.c
-            same = and_(aliases.model == model_row(connection, name).id, aliases.alias == alias)
+            model = model_row(connection, name)
+            same = and_(aliases.model == model.id, aliases.alias == alias)
             version = connection.execute(select(aliases.version).where(same)).scalar()
+            announce_alias(connection, self._database.now(), model.id, name, alias, None)
             if version is not None:
                 connection.execute(delete(registered_model_aliases).where(same))
                 change = Change(
@@ -324,6 +341,10 @@ class StoredVersions:
             if number is None:
                 raise NotFound(f"Registered model alias {alias} not found.")
             return one_version(connection, name, number)
+
+    def _announce_tag(self, connection: Connection, row: Row[Any], pair: dict[str, str]) -> None:
+        version = {"name": row.name, "version": str(row.version)}
+        announce_version_tag(connection, self._database.now(), row.model, version, pair)
 
     def _change(self, connection: Connection, row: Row[Any], **values: Any) -> None:
         same = and_(model_versions.c.model == row.model, model_versions.c.version == row.version)

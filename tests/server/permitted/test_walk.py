@@ -42,6 +42,12 @@ OF_MANAGERS = (
     "garbage/find",
     "garbage/remove",
 )
+OF_WEBHOOKS = (
+    ("post", "get", ""),
+    ("get", "patch", "delete", "/{webhook_id}"),
+    ("post", "/{webhook_id}/test"),
+)
+"""Methods, and what of the path is below that of webhooks: theirs who manage the server."""
 OF_WHOLE_RUNS = ("runs/begin", "runs/seal", "runs/bring", "leases/source", "blobs/begin", "blobs/end")
 REFUSED = {
     # A name that they have themselves.
@@ -60,6 +66,14 @@ REFUSED = {
     **dict.fromkeys((f"post {STORE}{path}" for path in OF_WHOLE_RUNS), 400),
     f"put {STORE}blobs/send": 400,
     f"put {STORE}blobs/parts/{{digest}}/{{upload}}/{{number}}": 400,
+    **{
+        f"{method} /api/2.0/{whose}/webhooks{below}": 403
+        for whose in ("mlflow", "mlproj")
+        for *methods, below in OF_WEBHOOKS
+        for method in methods
+    },
+    "get /api/2.0/mlproj/webhooks/deliveries": 403,
+    "post /api/2.0/mlproj/webhooks/deliveries/retry": 403,
 }
 """What is refused to everybody of what is asked here."""
 SOUND = {*range(200, 500), NO_STORE}

@@ -106,3 +106,58 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model"], ["registered_models.id"]),
         sa.PrimaryKeyConstraint("model"),
     )
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=True),
+        sa.Column("active", sa.Boolean(), server_default="1", nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("updated_ms", sa.BigInteger(), nullable=False),
+        sa.Column("experiment_id", _WHOLE, nullable=True),
+        sa.Column("model", sa.String(length=256), nullable=True),
+        sa.Column("metric", sa.String(length=250), nullable=True),
+        sa.Column("comparison", sa.String(length=2), nullable=True),
+        sa.Column("threshold", sa.Double(), nullable=True),
+        sa.Column("seen", _WHOLE, nullable=False),
+        sa.Column("holder", sa.String(length=64), nullable=True),
+        sa.Column("held_until_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "webhook_events",
+        sa.Column("webhook", sa.String(length=64), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("position", _WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("webhook", "event"),
+    )
+    op.create_index("webhook_events_by_event", "webhook_events", ["event"], unique=False)
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("number", _WHOLE, nullable=False),
+        sa.Column("webhook", sa.String(length=64), nullable=False),
+        sa.Column("delivery_id", sa.String(length=64), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempts", _WHOLE, server_default="0", nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("tried_ms", sa.BigInteger(), nullable=True),
+        sa.Column("next_ms", sa.BigInteger(), nullable=True),
+        sa.Column("status", _WHOLE, nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("number"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "webhook_deliveries_by_webhook", "webhook_deliveries", ["webhook", "state", "number"], unique=False
+    )
+    op.create_index("webhook_deliveries_due", "webhook_deliveries", ["state", "next_ms"], unique=False)
+    op.create_table(
+        "webhook_crossings",
+        sa.Column("webhook", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=320), nullable=False),
+        sa.PrimaryKeyConstraint("webhook", "subject"),
+    )
