@@ -132,8 +132,9 @@ def known_at(trigger: Trigger) -> Known:
 
 
 def has_content(state: InputState) -> bool:
-    """Whether its digest tells whether data changed; of what is elsewhere only what is told there does."""
-    return state.digest is not None and state.kind != "uri"
+    """Whether its digest tells whether data changed: of what a server has, what that tells of it does, which
+    is known without a download."""
+    return state.digest is not None and not state.remote
 
 
 def usual_name(project: str, entry_point: str) -> str:

@@ -53,8 +53,8 @@ def data_of(watch: Watch, tools: Tools, checkout: Checkout) -> tuple[InputState,
 
 def state_of(state: InputState) -> str:
     """What tells whether data changed: its digest, else what a server says of it; else nothing."""
-    if has_content(state) or not state.remote:
-        return str(state.digest or "")
+    if has_content(state):
+        return str(state.digest)
     return ", ".join(f"{key} {text}" for key, text in state.remote)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import http.server
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +290,30 @@ def test_a_store_at_a_server_is_watched_for(shop: Shop, tmp_path: Path) -> None:
         assert run.run_id == first.document["run"]["run_id"]
         unknown = shop("watch", ".", "--once", "--on-metric", "x > 1", "--of", "nothing", **at)
         assert unknown.code == 5 and "there is no experiment `nothing`" in unknown.stderr
+
+
+def test_data_at_a_server_is_known_by_what_that_tells(shop: Shop) -> None:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=shop.folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            table = f"table=http://127.0.0.1:{server.server_port}/data.csv"
+            assert [shop(*ONCE, "-P", table).code for _ in range(2)] == [0, 8]
+            os.utime(shop.folder / "data.csv", (1, 1))
+            changed = shop(*ONCE, "-P", table, "--json")
+            assert [cause["after"] for cause in _trigger(changed)["causes"]] == [
+                "Last-Modified Thu, 01 Jan 1970 00:00:01 GMT, Content-Length 2"
+            ]
+            assert shop(*ONCE, "-P", table).code == 8
+        finally:
+            server.shutdown()
+            thread.join()
+    gone = shop(*ONCE, "-P", table)
+    assert gone.code == 3 and "nobody answers there" in gone.stderr
 
 
 def test_data_that_is_being_written_is_waited_for(shop: Shop, tmp_path: Path) -> None:
