@@ -123,12 +123,15 @@ Cause = DataChange | ScheduleDue | MetricCrossed
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     """Why a watch started a run, and all that it saw then: of `inputs` names and states, as a DataChange has
-    them, and `measurements` of each metric that it looks at. `previous` is the watch's run before."""
+    them, and `measurements` of each metric that it looks at. `previous` is the watch's run before. What was
+    to become of the model is `register` (`NAME`, or `NAME:PATH`) and the stage `promote`."""
 
     watch: str
     time: str
     causes: tuple[Cause, ...]
     previous: str | None = None
+    register: str | None = None
+    promote: str | None = None
     inputs: tuple[tuple[str, str], ...] = ()
     measurements: tuple[Measurement, ...] = ()
 

@@ -40,6 +40,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     promote: Stage | None = None
     archive_existing: bool = False
 
+    @property
+    def told(self) -> tuple[str, str | None]:
+        """What of it is on the record: which model, and the stage."""
+        promote = None if self.promote is None else self.promote.value
+        return (self.model if self.path is None else f"{self.model}:{self.path}"), promote
+
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """What is run when. With `on_data` it is looked whether the data changed, all of it or what `data` names;
@@ -75,9 +81,9 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stopped(self) -> Trigger | None:
         """The trigger of a run that was stopped, or whose machine is silent: nothing answers it yet."""
-        if self.latest is None or self.latest.job is None:
+        if self.latest is None or self.latest.status not in (Status.KILLED, Status.UNKNOWN):
             return None
-        return self.latest.job.trigger if self.latest.status in (Status.KILLED, Status.UNKNOWN) else None
+        return trigger_of(self.latest)
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,8 +110,13 @@ def past_of(store: RunStore, name: str) -> Past:
 
 def is_own(run: Run, name: str) -> bool:
     """Whether the watch of that name started the run."""
-    trigger = None if run.job is None else run.job.trigger
+    trigger = trigger_of(run)
     return trigger is not None and trigger.watch == name
+
+
+def trigger_of(run: Run) -> Trigger | None:
+    """Why a watch started the run, if one did."""
+    return None if run.job is None else run.job.trigger
 
 
 def known_from(run: Run | None) -> Known:

@@ -11,8 +11,8 @@ from datetime import tzinfo
 import msgspec
 from msgspec.structs import replace
 
-from mlproj.errors import DataError, MlprojError
-from mlproj.model.events import Report, silent
+from mlproj.errors import DataError, MlprojError, NotFound, StoreError, UsageError
+from mlproj.model.events import Note, Report, silent
 from mlproj.model.moment import seconds_of, timestamp
 from mlproj.model.provenance import InputState
 from mlproj.model.run import Run
@@ -33,6 +33,7 @@ from mlproj.services.watched import (
     past_of,
     refuse_odd,
     refuse_taken,
+    trigger_of,
     usual_name,
 )
 from mlproj.services.watching_data import changes, data_of, entry_of, state_of
@@ -126,7 +127,10 @@ class Watcher:
         )
         if not causes:
             return past, None
+        register, promote = (None, None) if self.watch.delivery is None else self.watch.delivery.told
         return past, Trigger(
+            register=register,
+            promote=promote,
             watch=self.watch.name,
             time=self._tools.now(),
             causes=causes,
@@ -149,6 +153,8 @@ class Watcher:
         listener.triggered(trigger)
         with listener.reporting() as report:
             run = self._carry_out(trigger, past, report)
+        if run is None:
+            return Round()
         with self._store() as store:
             return replace(self._deliver(run, store), trigger=trigger, run=run)
 
@@ -161,12 +167,21 @@ class Watcher:
         longest = poll if self._is_settled else min(poll, _SETTLING_S)
         return max(_LEAST_WAIT_S, min([longest, *(seconds for seconds in rest if seconds > 0)]))
 
-    def _carry_out(self, trigger: Trigger, past: Past, report: Report) -> Run:
+    def _carry_out(self, trigger: Trigger, past: Past, report: Report) -> Run | None:
+        """The run; None where another machine began it."""
         request = replace(self.watch.request, trigger=trigger)
         server = configured_server(request, silent)
         if server is None or is_same_server(server, self._tools.far):
             request = replace(request, run_id=next_id(self.watch.name, past))
-        return carry_out(request, self._tools, report)
+        try:
+            return carry_out(request, self._tools, report)
+        except StoreError:
+            with self._store() as store:
+                latest = past_of(store, self.watch.name).latest
+            if latest is None or latest.run_id != request.run_id or trigger_of(latest) == trigger:
+                raise
+            report(Note(message=f"another machine began the run: `{latest.name}` ({latest.run_id[:8]})"))
+            return None
 
     def _deliver(self, run: Run, store: RunStore) -> Round:
         """What is left to be done about the models of a run; asked once, unless the registry was away."""
@@ -175,7 +190,7 @@ class Watcher:
         try:
             delivered = deliver(run, self.watch.delivery, self._desk, store)
         except MlprojError as error:
-            self._is_delivered = isinstance(error, DataError)
+            self._is_delivered = isinstance(error, (DataError, NotFound, UsageError))
             return Round(failure=error)
         self._is_delivered = True
         return Round(delivered=delivered)

@@ -14,7 +14,7 @@ from mlproj.model.run import Run, Status
 from mlproj.ports import RunStore
 from mlproj.services.collect import ARTIFACTS
 from mlproj.services.models import ShownModel, models_of
-from mlproj.services.watched import Delivery
+from mlproj.services.watched import Delivery, trigger_of
 from mlproj.watch_ports import ModelDesk, Promotion
 
 _SETTLED = (Act.STAGE, Act.REFUSED, Act.VERSION_DELETED)
@@ -29,12 +29,15 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def deliver(run: Run, delivery: Delivery, desk: ModelDesk, store: RunStore) -> Delivered | None:
-    """Registers the model of a finished run, and promotes it; None where nothing is left to do.
+    """Registers the model of a finished run, and promotes it; None where nothing is left to do, and where
+    something else was to become of it when the run was started.
 
     Raises DataError where the run left no such model.
     """
-    trigger = None if run.job is None else run.job.trigger
+    trigger = trigger_of(run)
     if run.status is not Status.FINISHED or trigger is None:
+        return None
+    if (trigger.register, trigger.promote) != delivery.told:
         return None
     why = f"watch `{trigger.watch}`, run {run.run_id[:8]}: {trigger.told}"
     history = [each for each in desk.history(delivery.model) if each.change.version is not None]

@@ -10,24 +10,28 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from msgspec.structs import replace
 
 from mlproj import wiring
 from mlproj.cli.app import invoke
 from mlproj.cli.watch_desk import RegistryDesk
+from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
+from mlproj.model.events import Event, Note, silent
 from mlproj.model.record import RECORD_SCHEMA, read_document
 from mlproj.model.run import Run, Status
 from mlproj.model.tracking import Batch, Metric
+from mlproj.model.trigger import Trigger
 from mlproj.ports import RunQuery
 from mlproj.services.request import RunRequest
-from mlproj.services.watched import Watch
-from mlproj.services.watching import watching
+from mlproj.services.watched import Delivery, Watch
+from mlproj.services.watching import Listener, Round, Watcher, watching
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
 from tests.cli.conftest import Answer, Start
@@ -109,6 +113,33 @@ def shop(make_project: ProjectMaker, tmp_path: Path, capfd: pytest.CaptureFixtur
     return Shop(folder, tmp_path / "store", capfd)
 
 
+LISTENER = Listener(
+    triggered=lambda trigger: None,
+    reporting=lambda: contextlib.nullcontext(silent),
+    came=lambda came: None,
+    failed=lambda error: None,
+)
+
+
+@contextlib.contextmanager
+def _watching(
+    shop: Shop,
+    store: str | Path,
+    desk: RegistryDesk,
+    delivery: Delivery | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[Watcher]:
+    """The watch `mine` of the shop's data, in this process."""
+    tools = wiring.tools(environ, shop.folder, str(store))
+    request = RunRequest(
+        uri=str(shop.folder), caller=shop.folder, environ=environ, environment_manager="local"
+    )
+    wanted = Watch(name="mine", request=request, on_data=True, delivery=delivery)
+    with watching(wanted, tools, desk, datetime.timezone.utc) as watcher:
+        assert watcher is not None
+        yield watcher
+
+
 def _trigger(answer: Answer) -> Any:
     return answer.document["trigger"]
 
@@ -179,13 +210,26 @@ def test_a_killed_watch_goes_on_where_it_was(shop: Shop, start: Start) -> None:
     assert killed.status is Status.KILLED and _trigger(again)["previous"] == killed.run_id
     assert killed.job is not None and killed.job.trigger is not None
     assert [cause["after"] for cause in _trigger(again)["causes"]] == [Digest.of(b"slow\n")]
+    assert shop(*ONCE).code == 8
 
-    # what was trained on is not trained on again, and its model, which nobody registered, is registered now
-    late = shop(*ONCE, "--register", "wine", "--json")
+
+class _Away(RegistryDesk):
+    """A registry that cannot be reached."""
+
+    def history(self, name: str) -> NoReturn:
+        raise StoreError("the registry is away")
+
+
+def test_a_model_that_could_not_be_registered_is_registered_later(shop: Shop, tmp_path: Path) -> None:
+    with _watching(shop, tmp_path / "store", _Away(None), Delivery(model="wine")) as watcher:
+        came = watcher.round(LISTENER, once=True)
+        assert came.run is not None and came.failure is not None and came.failure.message.endswith("away")
+    # what was to become of it is on the record, and nothing else does
+    assert shop(*ONCE, "--name", "mine", "--register", "other").code == 8
+    late = shop(*ONCE, "--name", "mine", "--register", "wine", "--json")
     assert late.code == 0 and late.document["run"] is None
-    assert late.document["delivered"]["version"] == 1
-    assert shop(*ONCE, "--register", "wine").code == 8
-    assert len(shop.runs()) == 2
+    assert late.document["delivered"] == {"model": "wine", "version": 1, "promotion": None}
+    assert shop(*ONCE, "--name", "mine", "--register", "wine").code == 8
 
 
 def test_two_at_once_run_once(shop: Shop, start: Start) -> None:
@@ -317,18 +361,35 @@ def test_data_at_a_server_is_known_by_what_that_tells(shop: Shop) -> None:
 
 
 def test_data_that_is_being_written_is_waited_for(shop: Shop, tmp_path: Path) -> None:
-    environ = {**os.environ, "MLPROJ_ENV_MANAGER": "local"}
-    tools = wiring.tools(environ, shop.folder, str(tmp_path / "store"))
-    request = RunRequest(uri=str(shop.folder), caller=shop.folder, environ=environ)
-    wanted = Watch(name="mine", request=request, on_data=True)
-    with watching(wanted, tools, RegistryDesk(None), datetime.timezone.utc) as watcher, shop.store() as store:
-        assert watcher is not None
+    with _watching(shop, tmp_path / "store", RegistryDesk(None)) as watcher, shop.store() as store:
         found = []
         for text in ("1", "1\n2", "1\n2\n3", "1\n2\n3", "1\n2\n3"):
             shop.set_data(text)
             found.append(watcher.look(store, once=False)[1])
         assert [trigger is not None for trigger in found] == [False, False, False, True, True]
         assert watcher.look(store, once=True)[1] is not None
+
+
+def test_of_two_machines_one_begins_the_run(shop: Shop, tmp_path: Path) -> None:
+    with serving(tmp_path / "server") as (uri, store):
+        here, there = (
+            {"MLPROJ_STORE": uri, "MLPROJ_CACHE_DIR": str(tmp_path / name)} for name in ("here", "there")
+        )
+
+        def is_faster(_trigger: Trigger) -> None:
+            assert shop(*ONCE, "--name", "mine", **there).code == 0
+
+        told: list[Event] = []
+        listener = replace(
+            LISTENER, triggered=is_faster, reporting=lambda: contextlib.nullcontext(told.append)
+        )
+        with _watching(shop, uri, RegistryDesk(uri), environ={**os.environ, **here}) as watcher:
+            assert watcher.round(listener, once=True) == Round()
+            assert [event.message for event in told if isinstance(event, Note)] == [
+                f"another machine began the run: `{run.name}` ({run.run_id[:8]})"
+                for run in store.search(RunQuery())
+            ]
+            assert watcher.look(store, once=True)[1] is None
 
 
 @pytest.mark.parametrize(
