@@ -45,6 +45,9 @@ RUN_FAILED = 1
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What the system says where a disk is full, or its user may have no more of it."""
 
+NOTHING_TO_DO = 8
+"""Exit code of a check that found nothing to do."""
+
 LONGEST = 800
 """Characters of a message or a hint; of a longer one, the middle is left out. As printed it may be six times
 as long, since a character that would turn what follows is shown by its number."""

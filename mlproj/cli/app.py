@@ -22,6 +22,7 @@ from mlproj.version import __version__
 
 COMMANDS: dict[str, str] = {
     "run": "Run an entry point of a project, and record what ran",
+    "watch": "Run a project when its data, a schedule or a metric says so",
     "check": "Say what is wrong with a project's files, and where",
     "init": "Write an MLproject for the code in a folder",
     "runs": "List recorded runs",

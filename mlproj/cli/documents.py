@@ -94,6 +94,7 @@ def _job(job: Job | None, reads: Sequence[InputState] = ()) -> dict[str, Any]:
         "server": None if job.server is None else plain(job.server),
         "isolation": None if job.isolation is None else plain(job.isolation),
         "switches": list(job.switches),
+        "trigger": None if job.trigger is None else plain(job.trigger),
         "parameters": {
             item.name: {key: value for key, value in plain(item).items() if key != "name"}
             for item in job.parameters

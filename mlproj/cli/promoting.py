@@ -12,15 +12,16 @@ from mlproj import wiring
 from mlproj.cli.documents import print_document
 from mlproj.cli.options import JsonOption, StoreOption
 from mlproj.cli.pages.registry import checks_page, version_document
-from mlproj.cli.registrar import registrar
+from mlproj.cli.registrar import Registrar, registrar
 from mlproj.cli.registry_options import ArchiveOption, NameArgument, VersionArgument, WhyOption
 from mlproj.cli.registry_questions import OURS, read_reference, version_of
 from mlproj.cli.sheet import print_sheet
 from mlproj.cli.terminal import say
 from mlproj.errors import NotPromoted, UsageError
 from mlproj.model.registry import Stage
+from mlproj.model.rules import Check
 from mlproj.server.wire.promotion import AskedChecks, Checks, KeptRules, Promote, Promoted, SetRules
-from mlproj.server.wire.registry import NamedModel
+from mlproj.server.wire.registry import NamedModel, ToldVersion
 from mlproj.server.wire.values import Empty
 from mlproj.spec.rules import read_file
 
@@ -82,22 +83,13 @@ def promote(
     text = _read(further)
     with registrar(store) as kept:
         found = version_of(kept, read_reference(version))
-        asked = AskedChecks(name=found.name, version=found.version, rules=text)
-        checks = kept.ask("POST", f"{OURS}/checks", asked, Checks).checks
         refusal: NotPromoted | None = None
-        if not dry_run:
-            wanted = Promote(
-                name=found.name,
-                version=found.version,
-                rules=text,
-                archive_existing_versions=archive_existing,
-                why=why or None,
+        if dry_run:
+            checks = _checks(kept, found, text)
+        else:
+            found, checks, refusal = put_into_production(
+                kept, found, rules=text, archive_existing=archive_existing, why=why
             )
-            try:
-                moved = kept.ask("POST", f"{OURS}/promote", wanted, Promoted)
-                found, checks = moved.model_version, moved.checks
-            except NotPromoted as error:
-                refusal = error
     document = {"schema": "mlproj/promotion/1", **version_document(found), "checks": list(checks)}
     if as_json:
         promoted = refusal is None and not dry_run
@@ -111,6 +103,35 @@ def promote(
     if refusal is not None:
         raise refusal
     return 0 if all(check.holds for check in checks) else NotPromoted.exit_code
+
+
+def put_into_production(
+    kept: Registrar,
+    version: ToldVersion,
+    *,
+    rules: str | None = None,
+    archive_existing: bool = False,
+    why: str = "",
+) -> tuple[ToldVersion, tuple[Check, ...], NotPromoted | None]:
+    """The version as it is then, how each rule fares, and as an error that it was refused, if it was."""
+    checks = _checks(kept, version, rules)
+    wanted = Promote(
+        name=version.name,
+        version=version.version,
+        rules=rules,
+        archive_existing_versions=archive_existing,
+        why=why or None,
+    )
+    try:
+        moved = kept.ask("POST", f"{OURS}/promote", wanted, Promoted)
+    except NotPromoted as error:
+        return version, checks, error
+    return moved.model_version, moved.checks, None
+
+
+def _checks(kept: Registrar, version: ToldVersion, rules: str | None) -> tuple[Check, ...]:
+    asked = AskedChecks(name=version.name, version=version.version, rules=rules)
+    return kept.ask("POST", f"{OURS}/checks", asked, Checks).checks
 
 
 def _read(file: Path | None) -> str | None:

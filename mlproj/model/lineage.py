@@ -12,6 +12,7 @@ import msgspec
 from mlproj.model.digest import Digest
 from mlproj.model.run import EnvironmentState, Imported, Run
 from mlproj.model.source import SourceState
+from mlproj.model.trigger import Trigger
 
 
 class Role(str, Enum):
@@ -28,6 +29,10 @@ class Role(str, Enum):
     BEGAN = "began"
     """The run's script began the other run."""
     REGISTERED = "registered as"
+    TRIGGERED = "triggered"
+    """A metric of the run had a watch start the other run."""
+    PRECEDED = "came before"
+    """The run is the one that the watch started before."""
 
 
 class DataNode(msgspec.Struct, frozen=True, kw_only=True, tag="data", tag_field="kind"):
@@ -65,6 +70,7 @@ class RunNode(msgspec.Struct, frozen=True, kw_only=True, tag="run", tag_field="k
     record: Digest | None = None
     reproduces: str | None = None
     imported: Imported | None = None
+    trigger: Trigger | None = None
 
 
 class ModelNode(msgspec.Struct, frozen=True, kw_only=True, tag="model", tag_field="kind"):
@@ -154,6 +160,7 @@ def run_node(run: Run) -> RunNode:
         record=run.record,
         reproduces=run.reproduces,
         imported=run.imported,
+        trigger=None if job is None else job.trigger,
     )
 
 

@@ -15,6 +15,7 @@ from mlproj.model.moment import milliseconds
 from mlproj.model.plan import Plan
 from mlproj.model.provenance import Host, InputState, Tracing
 from mlproj.model.source import SourceState
+from mlproj.model.trigger import Trigger
 
 STREAMS = ("stdout", "stderr")
 LOGS = (*STREAMS, "times")
@@ -111,6 +112,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """That it was to see only what this record names, and what it saw beside that."""
     switches: tuple[str, ...] = ()
     """How it was looked at otherwise than runs are, as the command line says it: of SWITCHES."""
+    trigger: Trigger | None = None
+    """What had a watch start it."""
     mlproj_version: str
 
     def below(self, parent: str, *, experiment: str, user: str, server: ServerRun | None = None) -> Job:
@@ -124,6 +127,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             tags=(),
             parent=parent,
             server=server,
+            trigger=None,
         )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from mlproj.model.threshold import Threshold
+
 MLFLOWS = (
     "registered_model.created",
     "model_version.created",
@@ -37,26 +39,6 @@ OURS = (TRANSITIONED, *RUN_ENDS, CROSSED)
 EVENTS = (*MLFLOWS, *OURS)
 
 
-class Comparison(str, Enum):
-    """How a metric has to stand to a threshold."""
-
-    ABOVE = ">"
-    AT_LEAST = ">="
-    BELOW = "<"
-    AT_MOST = "<="
-
-
-class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """What the newest value of a metric has to come to."""
-
-    metric: str
-    comparison: Comparison
-    threshold: float
-
-    def __str__(self) -> str:
-        return f"{self.metric} {self.comparison.value} {self.threshold:g}"
-
-
 class NewWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """One that is to be. It hears of one experiment alone, or of one registered model, where it says so."""
 
@@ -68,7 +50,7 @@ class NewWebhook(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
     experiment_id: str | None = None
     model: str | None = None
-    condition: Condition | None = None
+    condition: Threshold | None = None
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +67,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
     experiment_id: str | None = None
     model: str | None = None
-    condition: Condition | None = None
+    condition: Threshold | None = None
 
 
 class WebhookChanges(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from mlproj.model.digest import Digest, readable
 from mlproj.model.index import inputs_of
 from mlproj.model.lineage import DataNode, DatasetNode, ModelNode, Role, RunNode
 from mlproj.model.run import Run
+from mlproj.model.trigger import MetricCrossed, Trigger
 from mlproj.services.lineage_graph import MOST_RUNS, Graph, by_run
 
 _NAMED = re.compile(r"(?:runs:/+|mlflow-artifacts:/+\d+/)([0-9a-f]{32})(?:/|$)")
@@ -129,3 +130,16 @@ def _before(graph: Graph, run: Run, node: str, *, runs: bool) -> Iterator[str]:
     if runs and parent is not None and (above := graph.add_run(parent)):
         graph.join(above, node, Role.BEGAN)
         yield above
+    if runs and run.job is not None and run.job.trigger is not None:
+        yield from _triggering(graph, run.job.trigger, node)
+
+
+def _triggering(graph: Graph, trigger: Trigger, node: str) -> Iterator[str]:
+    """The runs whose metrics had a watch start this one. The watch's run before it is told and not followed:
+    nothing of it came into this one, and there may be a long row of them."""
+    for cause in trigger.causes:
+        if isinstance(cause, MetricCrossed) and (measured := graph.add_run(cause.after.run_id)):
+            graph.join(measured, node, Role.TRIGGERED, (cause.condition,))
+            yield measured
+    if trigger.previous is not None and (before := graph.add_run(trigger.previous)):
+        graph.join(before, node, Role.PRECEDED)

@@ -158,6 +158,7 @@ def _job(
         parent=request.parent,
         isolation=request.isolation,
         switches=request.switches,
+        trigger=request.trigger,
         mlproj_version=__version__,
     )
 

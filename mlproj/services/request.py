@@ -20,6 +20,7 @@ from mlproj.model.environment import (
 from mlproj.model.events import Report
 from mlproj.model.run import SWITCHES
 from mlproj.model.source import Checkout
+from mlproj.model.trigger import Trigger
 from mlproj.ports import Endpoint, Environment, Executor, Observer, Source, Tracer
 from mlproj.settings import Limits
 from mlproj.store_ports import RunStore
@@ -46,6 +47,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     this one is a step of. `secrets` are names of variables whose values are shown to nobody. For a project
     with a container, `docker_arguments` are options of `docker run`, and `build_image` has an image made that
     holds the project. With `isolation` the run sees only what its record names.
+
+    `trigger` is why a watch starts the run.
 
     `trace` says how it is seen what the run reads (one of `services.tracing.WAYS`), and `strict_inputs` fails
     it where that is more than was declared.
@@ -82,6 +85,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     build_image: bool = False
     recorded: RecordedLock | None = None
     reproduces: str | None = None
+    trigger: Trigger | None = None
     brought: Mapping[str, Path] = msgspec.field(default_factory=dict)
     isolation: Isolation | None = None
     trace: str = "python"

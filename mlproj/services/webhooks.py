@@ -122,9 +122,9 @@ def _refuse_long(description: str, secret: str) -> None:
 def _refuse_scope(new: NewWebhook) -> None:
     condition = new.condition
     if condition is not None:
-        if not condition.metric or len(condition.metric) > _LONGEST_METRIC:
+        if not condition.key or len(condition.key) > _LONGEST_METRIC:
             raise UsageError(f"the name of a metric has {_LONGEST_METRIC} characters at most")
-        if not math.isfinite(condition.threshold):
+        if not math.isfinite(condition.number):
             raise UsageError("a threshold is a number")
     _refuse_unfit(new.events, new.experiment_id, new.model, condition is not None)
 

@@ -1,4 +1,4 @@
-"""What a metric has to come to, as people write it: `rmse > 0.5`."""
+"""Conditions on a metric as people write them for `--on-metric`: `rmse > 60`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import math
 import re
 
 from mlproj.errors import UsageError
-from mlproj.model.webhooks import Comparison, Condition
+from mlproj.model.threshold import Threshold
 
-_CONDITION = re.compile(r"\s*(?P<metric>[^<>=]+?)\s*(?P<comparison>[<>]=?)\s*(?P<threshold>[^\s<>=]+)\s*")
+_THRESHOLD = re.compile(
+    r"(?:metrics?\.)?(?P<key>`[^`]+`|\"[^\"]+\"|[^\s<>=!`\"]+)\s*"
+    r"(?P<operator>>=|<=|==|!=|=|>|<)\s*"
+    r"(?P<number>[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)"
+)
 
 
-def read_threshold(text: str) -> Condition:
-    """Raises UsageError."""
-    found = _CONDITION.fullmatch(text)
-    if found is not None:
-        try:
-            threshold = float(found["threshold"])
-        except ValueError:
-            threshold = math.nan
-        if math.isfinite(threshold):
-            comparison = Comparison(found["comparison"])
-            return Condition(metric=found["metric"], comparison=comparison, threshold=threshold)
-    raise UsageError(
-        f"`{text[:100]}` says of no metric what it has to come to",
-        hint="such as `rmse > 0.5`, with `>`, `>=`, `<` or `<=`",
-    )
+def read_threshold(text: str) -> Threshold:
+    """A key (in backticks or double quotes where it is no plain word, and after `metrics.` if one likes, as
+    in MLflow's filters), a comparison and a number. Raises UsageError for anything else."""
+    found = _THRESHOLD.fullmatch(text.strip())
+    number = math.inf if found is None else float(found["number"])
+    if found is None or math.isinf(number):
+        raise UsageError(
+            f"`{text}` is no condition on a metric",
+            hint="a metric, a comparison and a number, such as `rmse > 60`",
+        )
+    sign = "=" if found["operator"] == "==" else found["operator"]
+    key = found["key"]
+    return Threshold(key=key[1:-1] if key[0] in '`"' else key, operator=sign, number=number)

@@ -15,6 +15,7 @@ import pytest
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.moment import timestamp
 from mlproj.model.registry import By, Stage
+from mlproj.model.threshold import Threshold
 from mlproj.model.tracking import Batch, Metric, NewRun, Page, RunStatus
 from mlproj.model.webhooks import (
     CROSSED,
@@ -22,8 +23,6 @@ from mlproj.model.webhooks import (
     RUN_ENDS,
     TRANSITIONED,
     Answered,
-    Comparison,
-    Condition,
     Delivery,
     DeliveryState,
     NewWebhook,
@@ -117,8 +116,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def rmse(threshold: float) -> Condition:
-    return Condition(metric="rmse", comparison=Comparison.ABOVE, threshold=threshold)
+def rmse(number: float) -> Threshold:
+    return Threshold(key="rmse", operator=">", number=number)
 
 
 @on_each

@@ -10,6 +10,7 @@ from mlproj.model.logged import LOGGED, Logged
 from mlproj.model.plan import Plan
 from mlproj.model.provenance import InputState
 from mlproj.model.run import EnvironmentState, Job, Outcome
+from mlproj.model.trigger import Trigger
 
 _MOST_OMITTED = 20
 """So many files that a snapshot does not hold are shown one by one."""
@@ -42,6 +43,8 @@ def job_sections(job: Job, plan: Plan | None, outcome: Outcome | None = None) ->
         rows.append(("timeout", duration(plan.timeout)))
     if job.parent is not None:
         rows.append(("started by run", job.parent))
+    if job.trigger is not None:
+        rows += trigger_rows(job.trigger)
     if job.server is not None:
         rows.append(("at the server", f"{job.server.uri}, as run {job.server.run_id}"))
     parameters = tuple(
@@ -68,6 +71,15 @@ def job_sections(job: Job, plan: Plan | None, outcome: Outcome | None = None) ->
         Section(title="variables", rows=variables),
         Section(title="tags", rows=_tags(job, logged)),
     ]
+
+
+def trigger_rows(trigger: Trigger) -> Iterator[Row]:
+    """Which watch started a run, and why."""
+    yield ("watch", trigger.watch)
+    for cause in trigger.causes:
+        yield ("triggered by", cause.told)
+    if trigger.previous is not None:
+        yield ("run before it", trigger.previous)
 
 
 def _read(state: InputState) -> tuple[str, str, str, str, str]:

@@ -22,6 +22,8 @@ _UP = {
     Role.MADE_PART: "made in part by ",
     Role.BEGAN: "begun by ",
     Role.REGISTERED: "registered from ",
+    Role.TRIGGERED: "triggered by ",
+    Role.PRECEDED: "the watch's run before it: ",
 }
 _DOWN = {
     Role.READ: "read by ",
@@ -30,6 +32,8 @@ _DOWN = {
     Role.MADE_PART: "made part of ",
     Role.BEGAN: "began ",
     Role.REGISTERED: "registered as ",
+    Role.TRIGGERED: "triggered ",
+    Role.PRECEDED: "the watch's run after it: ",
 }
 
 
@@ -93,6 +97,8 @@ def run_facts(run: RunNode) -> Iterator[str]:
         yield f"imported from {run.imported.origin}"
     if run.reproduces is not None:
         yield f"reproduces run {run.reproduces[:8]}"
+    if run.trigger is not None:
+        yield f"watch `{run.trigger.watch}`: {run.trigger.told}"
     if run.source is not None:
         yield f"source: {_source(run.source)}"
     if run.command is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,17 +11,11 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, false, insert, o
 
 from mlproj.model.record import EntryKind
 from mlproj.model.run import Status
-from mlproj.model.webhooks import Comparison, Condition
+from mlproj.model.threshold import COMPARISONS, Threshold
 from mlproj.store.tables import entries, experiments, latest_metrics, runs
 from mlproj.store.tracking_tables import logged_model_metrics, model_versions, registered_models
 from mlproj.store.webhook_tables import webhook_crossings
 
-_COMPARED = {
-    Comparison.ABOVE: operator.gt,
-    Comparison.AT_LEAST: operator.ge,
-    Comparison.BELOW: operator.lt,
-    Comparison.AT_MOST: operator.le,
-}
 _POINT = logged_model_metrics.c
 _AT_ONCE = 500
 
@@ -32,7 +25,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     is how far the chain was looked through."""
 
     webhook_id: str
-    condition: Condition
+    condition: Threshold
     experiment_id: int | None
     model: str | None
     seen: int
@@ -150,12 +143,12 @@ def _older() -> ColumnElement[bool]:
     )
 
 
-def _meets(condition: Condition, key: Any, value: Any) -> tuple[ColumnElement[bool], ...]:
-    compared: ColumnElement[bool] = _COMPARED[condition.comparison](value, condition.threshold)
-    return (key == condition.metric, compared)
+def _meets(condition: Threshold, key: Any, value: Any) -> tuple[ColumnElement[bool], ...]:
+    compared: Any = COMPARISONS[condition.operator](value, condition.number)
+    return (key == condition.key, compared)
 
 
-def _told(condition: Condition, row: Any) -> dict[str, Any]:
+def _told(condition: Threshold, row: Any) -> dict[str, Any]:
     return {
         **_value(condition, row),
         "run_id": row.run_id,
@@ -167,12 +160,12 @@ def _told(condition: Condition, row: Any) -> dict[str, Any]:
     }
 
 
-def _value(condition: Condition, row: Any) -> dict[str, Any]:
+def _value(condition: Threshold, row: Any) -> dict[str, Any]:
     return {
-        "metric": condition.metric,
+        "metric": condition.key,
         # JSON has no infinite numbers: MLflow writes them so.
         "value": row.value if math.isfinite(row.value) else f"{'-' if row.value < 0 else ''}Infinity",
         "step": row.step,
-        "comparison": condition.comparison.value,
-        "threshold": condition.threshold,
+        "comparison": condition.operator,
+        "threshold": condition.number,
     }

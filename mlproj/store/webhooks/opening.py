@@ -47,7 +47,7 @@ class StoredWebhooks:
 
     def add(self, new: NewWebhook) -> Webhook:
         condition = new.condition
-        metric = None if condition is None else condition.metric
+        metric = None if condition is None else condition.key
         storable(new.name, new.url, new.description, new.secret, new.model, metric)
         webhook_id, now = str(uuid.uuid4()), self._database.now_ms()
         row = {
@@ -61,8 +61,8 @@ class StoredWebhooks:
             "updated_ms": now,
             "model": new.model,
             "metric": metric,
-            "comparison": None if condition is None else condition.comparison.value,
-            "threshold": None if condition is None else condition.threshold,
+            "comparison": None if condition is None else condition.operator,
+            "threshold": None if condition is None else condition.number,
         }
         with self._database.writing() as connection:
             row["experiment_id"] = _experiment(connection, new.experiment_id)

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from mlproj.errors import NotFound
-from mlproj.model.webhooks import Comparison, Condition, Webhook
+from mlproj.model.threshold import Threshold
+from mlproj.model.webhooks import Webhook
 from mlproj.store.webhook_tables import webhook_events, webhooks
 
 
@@ -46,10 +47,10 @@ def read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Webhook]:
     ]
 
 
-def condition_of(row: Row[Any]) -> Condition | None:
+def condition_of(row: Row[Any]) -> Threshold | None:
     if row.metric is None:
         return None
-    return Condition(metric=row.metric, comparison=Comparison(row.comparison), threshold=row.threshold)
+    return Threshold(key=row.metric, operator=row.comparison, number=row.threshold)
 
 
 def put_events(connection: Connection, webhook_id: str, events: Sequence[str]) -> None:
