@@ -54,7 +54,9 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.comparison.value} {self.threshold:g}"
+        short = f"{self.threshold:g}"
+        number = short if float(short) == self.threshold else repr(self.threshold)
+        return f"{self.metric} {self.comparison.value} {number}"
 
 
 class NewWebhook(msgspec.Struct, frozen=True, kw_only=True):
