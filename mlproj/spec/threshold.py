@@ -22,7 +22,7 @@ def read_threshold(text: str) -> Threshold:
     number = math.inf if found is None else float(found["number"])
     if found is None or math.isinf(number):
         raise UsageError(
-            f"`{text}` is no condition on a metric",
+            f"`{text[:100]}` is no condition on a metric",
             hint="a metric, a comparison and a number, such as `rmse > 60`",
         )
     sign = "=" if found["operator"] == "==" else found["operator"]

@@ -242,6 +242,9 @@ def test_they_are_for_those_who_manage_the_server(tmp_path: Path) -> None:
         ):
             fields = {"name": "w", "url": receiver.uri, "events": ["run.finished"]} if path == OURS else {}
             assert ada.refused(method, path, **fields) == (403, "PERMISSION_DENIED")
+        run = root.done("POST", "runs/create", experiment_id="0")["run"]["info"]["run_id"]
+        script = server.by({}, f"/t/{server.users.run_token(run, 'root')}")
+        assert script.refused("GET", OURS) == (403, "PERMISSION_DENIED")
         root.done("DELETE", f"{OURS}/{made['webhook_id']}")
         wait_until(lambda: len([deed for deed in server.users.audit.all() if deed.kind == "webhook"]) >= 4)
         deeds = [(deed.user, deed.action, deed.thing) for deed in server.users.audit.all()]
