@@ -247,6 +247,11 @@ def open_served(
     or the URI of a database, else that which commands would use in `directory`. `destination`, a folder or a
     URL, is where its contents are to lie. Raises StoreError."""
     chosen = part("store.served:chosen")(backend_uri, destination, directory)
+    if chosen.file is not None:
+        placed: RunStore = part("store.opening:open_store_by_file")(
+            Path(chosen.file), Path(chosen.folder), create=create, destination=chosen.contents
+        )
+        return placed
     if chosen.database is None:
         return open_store(environ, directory, chosen.folder, create=create, destination=chosen.contents)
     opened: RunStore = part("store.opening:open_served_store")(

@@ -14,7 +14,7 @@ BackendStoreUriOption = Annotated[
     typer.Option(
         metavar="URI",
         envvar=["MLPROJ_SERVER_BACKEND_STORE_URI", "MLFLOW_BACKEND_STORE_URI"],
-        help="A store's folder, or `sqlite:///…/store.db`; else the store as every command finds it.",
+        help="A store's folder, `sqlite:///…`, `postgresql://…` or `mysql://…`; else as commands find it.",
     ),
 ]
 ArtifactsDestinationOption = Annotated[

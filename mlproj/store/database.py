@@ -31,6 +31,11 @@ _PATIENCE = 30.0
 _BRIEFLY_MS = 1000
 
 
+def database_file(root: Path) -> Path:
+    """Where the database of the store at `root` lies, with its journal: a link may lead there."""
+    return Path(os.path.realpath(root / FILE))
+
+
 def open_writable(root: Path, *, create: bool) -> sqlite3.Connection:
     """The database of the store at `root`, made or migrated if need be. Raises StoreError."""
     path = root / FILE
@@ -54,7 +59,7 @@ def open_writable(root: Path, *, create: bool) -> sqlite3.Connection:
 def open_readonly(root: Path) -> sqlite3.Connection:
     """The database of a store that cannot be written to; of an older one, a copy that is brought up to date
     and gone with the connection. Raises StoreError."""
-    path = root / FILE
+    path = database_file(root)
     if not path.exists():
         raise StoreError(f"there is no store at `{root}`")
     connection = _connect_readonly(path)
@@ -84,7 +89,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 def journal_size(root: Path) -> int:
     """Bytes that the journal takes: so many at most the database may grow by once it is written back."""
     try:
-        return os.stat(root / f"{FILE}-wal").st_size
+        return os.stat(f"{database_file(root)}-wal").st_size
     except OSError:
         return 0
 
@@ -175,7 +180,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, root: Path) -> None:
 
 
 def _connect_readonly(path: Path) -> sqlite3.Connection:
-    journal, index = path.with_name(f"{FILE}-wal"), path.with_name(f"{FILE}-shm")
+    journal, index = Path(f"{path}-wal"), Path(f"{path}-shm")
     if not journal.exists() or not journal.stat().st_size:
         # Then nobody is writing, and only so can SQLite read where it may make no files.
         return _connect(f"{path.as_uri()}?mode=ro&immutable=1")

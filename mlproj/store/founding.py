@@ -10,16 +10,16 @@ from pathlib import Path
 from mlproj.errors import StoreError
 from mlproj.files import locked, locked_now, read_regular, write_atomically
 from mlproj.store.database import FILE
-from mlproj.store.locating import FOLDER, network_file_system
+from mlproj.store.locating import DESTINATIONS, FOLDER, network_file_system
 
 MOVED = "moved-to"
 """The file that says where a store went."""
 ARRIVING = f"{FILE}.arriving"
 """A copy's database before it is put in place."""
 WORKSPACES = ("runs", "models", "traces")
+"""The folders of what has files that can still change: runs, logged models, traces."""
 KEY_OF_WEBHOOKS = "webhooks.key"
 """What the secrets of webhooks are encrypted by. No copy of a store has it, as whoever has both can sign."""
-"""The folders of what has files that can still change: runs, logged models, traces."""
 _MOST_MOVES = 40
 
 
@@ -38,6 +38,32 @@ def make_folder(root: Path) -> None:
     root.chmod(0o700)
     (root / ".gitignore").write_text("*\n")
     (root / "blobs").mkdir(mode=0o700, exist_ok=True)  # by which, beside the database, a store is known
+
+
+def place_database(root: Path, file: Path, *, create: bool) -> None:
+    """Has the database of the store at `root` be that file, to which SQLite follows a link, with its journal.
+    Raises StoreError where the store has another, or there is none and `create` does not say to make it."""
+    link = root / FILE
+    if link.is_symlink() and Path(os.path.realpath(link)) == Path(os.path.realpath(file)):
+        return
+    if link.is_symlink() or link.exists():
+        raise StoreError(
+            f"the store `{root}` has another database than `{file}`: `{os.path.realpath(link)}`",
+            hint="name another folder for what goes with that one, with `--artifacts-destination`",
+        )
+    if not create:
+        raise StoreError(f"there is no store at `{root}` with the database `{file}`")
+    if file.exists() and file.stat().st_size:
+        raise StoreError(
+            f"`{file}` holds something already, and what goes with it is not in `{root}`",
+            hint="name the folder where that is with `--artifacts-destination`, or, for other commands, in"
+            f" the variable `{DESTINATIONS[0]}`; or a new file",
+        )
+    refuse_network(file)
+    make_folder(root)
+    # SQLite would make it readable for others.
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    link.symlink_to(file)
 
 
 def refuse_network(root: Path) -> None:

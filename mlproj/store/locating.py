@@ -33,9 +33,9 @@ def address(explicit: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def database(explicit: str | None, environ: Mapping[str, str]) -> str | None:
-    """The URI of the database at a server that is the store's, where the one that is named has one."""
+    """The URI of the database that is the store's, where the one that is named is named by that."""
     chosen = explicit or environ.get("MLPROJ_STORE") or ""
-    return chosen if _AT_A_SERVER.match(chosen) else None
+    return chosen if _AT_A_SERVER.match(chosen) or chosen.startswith("sqlite:") else None
 
 
 def locate(explicit: str | None, environ: Mapping[str, str], directory: Path) -> Path:

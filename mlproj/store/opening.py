@@ -16,7 +16,7 @@ from mlproj.store.database import FILE, open_readonly, open_writable
 from mlproj.store.destination import choose, destination_of
 from mlproj.store.failures import explained
 from mlproj.store.folder import FolderStore
-from mlproj.store.founding import followed, in_use, make_folder, refuse_network
+from mlproj.store.founding import followed, in_use, make_folder, place_database, refuse_network
 from mlproj.store.locating import DESTINATIONS, owned
 from mlproj.store.machine import this_machine
 from mlproj.store.room import has_room
@@ -39,6 +39,17 @@ def open_store(
         if destination is not None:
             choose(connection, root, destination, os.environ)
         return _store(root, connection, held, writable=writable, clock=clock)
+
+
+def open_store_by_file(
+    file: Path, root: Path, *, create: bool, destination: str | None = None
+) -> FolderStore:
+    """The store in the folder `root` whose database is the `file` elsewhere, both made if need be and
+    `create` says so; otherwise as `open_store`."""
+    root = Path(os.path.abspath(root))
+    with explained(root):
+        place_database(root, file, create=create)
+    return open_store(root, create=create, destination=destination)
 
 
 def open_served_store(

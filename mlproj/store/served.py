@@ -16,16 +16,17 @@ from mlproj.model.redaction import without_credentials
 from mlproj.store.database import FILE
 
 BESIDE = "mlproj-server"
-"""The folder of what goes with a database at a server, where nobody names another."""
+"""The folder of what goes with a database that is elsewhere, where nobody names another."""
 
 _SQLITE = "sqlite:///"
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """A store in `folder` (None for the one that every command uses); with `database`, the URI of a server's,
-    that is elsewhere, and with `contents`, a folder or a URL, so are they."""
+    or `file`, one of SQLite's, that is elsewhere, and with `contents`, a folder or a URL, so are they."""
 
     folder: str | None
+    file: str | None = None
     database: str | None = None
     contents: str | None = None
 
@@ -35,18 +36,20 @@ def chosen(backend_uri: str | None, destination: str | None, directory: Path) ->
     folder: str | None
     scheme = re.match(r"([\w+.\-]+)://", backend_uri or "")
     if backend_uri is not None and scheme is not None and scheme[1] != "file":
-        if not scheme[1].startswith("sqlite"):
-            beside, contents = _beside(destination)
-            folder = os.path.abspath(directory / beside)
-            return Chosen(folder=folder, database=backend_uri, contents=contents)
-        folder = _of_sqlite(backend_uri, directory)
-    else:
-        folder = None if backend_uri is None else os.path.abspath(directory / _folder(backend_uri))
+        file = _of_sqlite(backend_uri, directory) if scheme[1].startswith("sqlite") else None
+        if file is not None and file.name == FILE:
+            return Chosen(folder=str(file.parent), contents=destination)
+        beside, contents = _beside(destination)
+        folder = os.path.abspath(directory / beside)
+        if file is not None:
+            return Chosen(folder=folder, file=str(file), contents=contents)
+        return Chosen(folder=folder, database=backend_uri, contents=contents)
+    folder = None if backend_uri is None else os.path.abspath(directory / _folder(backend_uri))
     return Chosen(folder=folder, contents=destination)
 
 
 def _beside(destination: str | None) -> tuple[str, str | None]:
-    """The folder of what goes with a database at a server, and where contents are that are not in it."""
+    """The folder of what goes with a database elsewhere, and where contents are that are not in it."""
     if destination is None:
         return BESIDE, None
     if "://" in destination and urlsplit(destination).scheme != "file":
@@ -64,21 +67,20 @@ def _folder(place: str) -> str:
     return unquote(split.path)
 
 
-def _of_sqlite(uri: str, directory: Path) -> str:
-    """The folder of the store whose database the URI names. Raises StoreError where it is another's."""
-    path = directory / uri.partition("?")[0].removeprefix(_SQLITE)
+def _of_sqlite(uri: str, directory: Path) -> Path:
+    """The file that the URI names. Raises StoreError where it is MLflow's, or none."""
+    named = uri.partition("?")[0].removeprefix(_SQLITE)
+    path = Path(os.path.abspath(directory / named))
+    if not uri.startswith(_SQLITE) or not named or path.is_dir():
+        raise StoreError(
+            f"`{uri}` names no file for a database", hint="such as `sqlite:///runs.db`, or a store's folder"
+        )
     if path.name != FILE and _is_of_mlflow(path):
         raise StoreError(
             f"`{path}` is a database of MLflow's",
             hint=f"`mlproj import-mlflow {uri}` brings over what it holds",
         )
-    if not uri.startswith(_SQLITE) or path.name != FILE:
-        raise StoreError(
-            f"`{uri}` is not the database of a store, which is `{FILE}` in the store's folder",
-            hint="name the folder, or leave `--backend-store-uri` out; what MLflow kept comes along with"
-            " `mlproj import-mlflow`",
-        )
-    return os.path.abspath(path.parent)
+    return path
 
 
 def _is_of_mlflow(path: Path) -> bool:

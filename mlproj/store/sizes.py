@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from mlproj.housekeeping_ports import StoreSize
-from mlproj.store.database import FILE
+from mlproj.store.database import FILE, database_file
 from mlproj.store.founding import WORKSPACES
 
 
@@ -34,4 +34,5 @@ def measure(root: Path) -> StoreSize:
 
 def measure_database(root: Path) -> int:
     """The bytes that the database takes with its journal and the copies made before migrations."""
-    return sum(size_of(path) for path in root.glob(f"{FILE}*"))
+    file = database_file(root)
+    return sum(size_of(path) for path in {*root.glob(f"{FILE}*"), *file.parent.glob(f"{file.name}*")})

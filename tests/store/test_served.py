@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from mlproj.errors import StoreError
+from mlproj.store.database import open_readonly
 from mlproj.store.opening import open_store
 from mlproj.store.served import BESIDE, Chosen, chosen
 from mlproj.wiring import artifacts_of, open_served, tracking_of
+from mlproj.wiring import open_store as open_store_named
 from tests.databases import KINDS, new_uri
 
 POSTGRESQL = "postgresql+psycopg2://ada@host/runs"
@@ -41,8 +43,8 @@ def test_a_store_is_chosen(
 @pytest.mark.parametrize(
     ("backend", "destination", "told"),
     [
-        ("sqlite:///runs/tracking.db", None, "is not the database of a store"),
-        ("sqlite://", None, "is not the database of a store"),
+        ("sqlite:///", None, "names no file"),
+        ("sqlite://", None, "names no file"),
         ("file://host/runs", None, "cannot be kept at"),
     ],
 )
@@ -74,6 +76,26 @@ def test_a_folder_is_opened_whoever_names_its_database(tmp_path: Path) -> None:
     open_store(tmp_path / "store", create=True).close()
     opened = open_served("sqlite:///store/store.db", None, os.environ, tmp_path)
     assert opened.root == tmp_path / "store"
+
+
+def test_a_file_of_any_name_is_a_database_with_the_folder_beside_it(tmp_path: Path) -> None:
+    store = open_served("sqlite:///runs.db", None, os.environ, tmp_path)
+    with contextlib.closing(store), contextlib.closing(tracking_of(store)) as tracking:
+        made = tracking.experiments.create("of a team").experiment_id
+    assert store.root == tmp_path / BESIDE and (tmp_path / "runs.db").stat().st_mode & 0o777 == 0o600
+    for name in ("sqlite:///runs.db", f"sqlite:///{tmp_path}/runs.db", str(tmp_path / BESIDE)):
+        found = open_store_named(os.environ, tmp_path, name, create=False)
+        with contextlib.closing(open_readonly(tmp_path / BESIDE)) as seen:
+            assert seen.execute("SELECT count(*) FROM experiments").fetchone() == (2,)
+        with contextlib.closing(found), contextlib.closing(tracking_of(found)) as tracking:
+            assert tracking.experiments.get(made).name == "of a team"
+    with pytest.raises(StoreError, match="has another database than"):
+        open_served("sqlite:///others.db", None, os.environ, tmp_path)
+    with pytest.raises(StoreError, match="holds something already"):
+        open_served("sqlite:///runs.db", "new", os.environ, tmp_path)
+    with pytest.raises(StoreError, match="there is no store"):
+        open_store_named(os.environ, tmp_path / "new", "sqlite:///others.db", create=False)
+    assert not (tmp_path / "others.db").exists() and not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)
