@@ -26,10 +26,6 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     deviation: float
     count: int
 
-    @property
-    def is_none(self) -> bool:
-        return self.lowest == self.highest
-
     def holds(self, value: float) -> bool:
         """Whether one more run of the same may well have come to `value`: it is in the interval in which a
         further one of normally distributed values lies in 99 of 100 cases (a prediction interval)."""

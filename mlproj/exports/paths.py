@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 LONGEST = 1024
 """Bytes of a path."""
@@ -39,14 +39,6 @@ def leads_out(path: bytes) -> bool:
 def folded(path: str) -> str:
     """What two paths have in common that some system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path).casefold())
-
-
-def clashes(paths: Iterable[str]) -> Iterator[str]:
-    """The paths that some system would take for one before them, or for a folder that another lies in."""
-    taken = Taken()
-    for path in paths:
-        if not taken.take(path):
-            yield path
 
 
 class Taken:

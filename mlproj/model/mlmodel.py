@@ -6,7 +6,7 @@ import msgspec
 
 from mlproj.model.digest import Json
 
-PYFUNC, SKLEARN = "python_function", "sklearn"
+SKLEARN = "sklearn"
 """The flavour that any model of MLflow's is asked by, and the one that a file of scikit-learn's has."""
 
 

@@ -89,21 +89,13 @@ def _with_git(
         shelf.note_deleted(listing.deleted)
 
     snapshot = take_snapshot(gathered.root, groups(), shelf, cache, report)
-    beyond = snapshot.omitted_manifest
-    state = SourceState(
-        uri=checkout.uri,
-        revision=checkout.revision,
+    state = replace(
+        _state(checkout, prefix, gathered, snapshot),
         remote=read_remote(tree, listing.branch),
         commit=listing.commit,
         branch=listing.branch,
-        subfolder=readable(prefix),
         dirty=bool(gathered.changes),
         changes=tuple(readable(path) for path in sorted(gathered.changes)[:_CHANGES]),
-        submodules=tuple(sorted(gathered.submodules, key=lambda submodule: submodule.path)),
-        snapshot=snapshot.digest,
-        files=len(snapshot.files),
-        omitted=_shown(snapshot.omitted),
-        omitted_manifest=None if beyond is None else Digest.of(beyond),
     )
     return state, snapshot
 
@@ -117,8 +109,13 @@ def _without_git(
     _gather_folder(gathered, b"", report)
     gathered.put_aside(shelf)
     snapshot = take_snapshot(gathered.root, [gathered.kept], shelf, cache, report)
+    return _state(checkout, prefix, gathered, snapshot), snapshot
+
+
+def _state(checkout: Checkout, prefix: str, gathered: _Gathered, snapshot: Snapshot) -> SourceState:
+    """What is known of a tree that no repository is asked about."""
     beyond = snapshot.omitted_manifest
-    state = SourceState(
+    return SourceState(
         uri=checkout.uri,
         revision=checkout.revision,
         subfolder=readable(prefix),
@@ -128,7 +125,6 @@ def _without_git(
         omitted=_shown(snapshot.omitted),
         omitted_manifest=None if beyond is None else Digest.of(beyond),
     )
-    return state, snapshot
 
 
 @dataclass(slots=True, kw_only=True)

@@ -28,41 +28,20 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     act: Callable[[Desk, Any], msgspec.Struct]
 
 
-def get(
-    path: str,
-    asked: type[Asked],
-    answer: type[Told],
-    act: Callable[[Desk, Asked], Told],
-    below: str = TRACKING,
-) -> Route:
-    return Route(method="GET", path=f"{below}/{path}", asked=asked, answer=answer, act=act)
+class _Method(msgspec.Struct, frozen=True):
+    """Makes routes of a method. `below` is what the path is below."""
+
+    name: str
+
+    def __call__(
+        self,
+        path: str,
+        asked: type[Asked],
+        answer: type[Told],
+        act: Callable[[Desk, Asked], Told],
+        below: str = TRACKING,
+    ) -> Route:
+        return Route(method=self.name, path=f"{below}/{path}", asked=asked, answer=answer, act=act)
 
 
-def post(
-    path: str,
-    asked: type[Asked],
-    answer: type[Told],
-    act: Callable[[Desk, Asked], Told],
-    below: str = TRACKING,
-) -> Route:
-    return Route(method="POST", path=f"{below}/{path}", asked=asked, answer=answer, act=act)
-
-
-def patch(
-    path: str,
-    asked: type[Asked],
-    answer: type[Told],
-    act: Callable[[Desk, Asked], Told],
-    below: str = TRACKING,
-) -> Route:
-    return Route(method="PATCH", path=f"{below}/{path}", asked=asked, answer=answer, act=act)
-
-
-def delete(
-    path: str,
-    asked: type[Asked],
-    answer: type[Told],
-    act: Callable[[Desk, Asked], Told],
-    below: str = TRACKING,
-) -> Route:
-    return Route(method="DELETE", path=f"{below}/{path}", asked=asked, answer=answer, act=act)
+get, post, patch, delete = map(_Method, ("GET", "POST", "PATCH", "DELETE"))

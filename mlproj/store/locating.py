@@ -11,7 +11,6 @@ from mlproj.errors import StoreError
 from mlproj.model.redaction import without_credentials
 
 FOLDER = ".mlproj"
-DATABASE = "store.db"
 DESTINATIONS = ("MLPROJ_SERVER_ARTIFACTS_DESTINATION", "MLFLOW_ARTIFACTS_DESTINATION")
 """The variables that say where the contents are that go with a database at a server."""
 

@@ -23,8 +23,6 @@ EnumValue = str | int
 Number = float | str
 """A number in an answer: JSON has none that are not finite, so they are text there."""
 
-Flag = Annotated[bool, Meta()]
-
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks. Fields without a default have to be given."""
