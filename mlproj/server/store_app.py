@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -21,7 +20,7 @@ from mlproj.server.desk import Desk
 from mlproj.server.failures import invalid
 from mlproj.server.routes.store import ROUTES, StoreRoute
 from mlproj.server.store_view import View
-from mlproj.server.streams import WRITERS, arriving
+from mlproj.server.streams import arriving, written
 from mlproj.server.wire.store import JSON, answer_of, read_question, stated
 from mlproj.store_wire import BELOW, FETCH, MESSAGEPACK, SEND, Blobs, Question, schema_of
 
@@ -126,8 +125,7 @@ def _pieces(desk: Desk, body: bytes, kind: str) -> Iterator[bytes]:
 def _sending(make_desk: MakeDesk) -> Callable[[Request], Any]:
     async def handle(request: Request) -> Response:
         desk = make_desk(request)
-        receive = partial(_receive, desk, arriving(request))
-        came = await to_thread.run_sync(receive, limiter=WRITERS)
+        came = await written(desk, request, partial(_receive, desk, arriving(request)))
         return Response(answer_of(len(came), MESSAGEPACK), media_type=MESSAGEPACK)
 
     return handle
