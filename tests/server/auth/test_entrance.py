@@ -370,6 +370,13 @@ def test_uploads_that_do_not_end_leave_room_for_those_of_others(server: Guarded,
         assert bob.raw("PUT", place, b"his") == (200, b"{}")
 
 
+def test_what_a_run_tells_of_its_models_has_a_bound(server: Guarded, run: str) -> None:
+    model = {"artifact_path": "a" * 600_000, "flavors": {}, "utc_time_created": "", "run_id": run}
+    told, ada = {"run_id": run, "model_json": json.dumps(model)}, server.caller("ada")
+    ada.done("POST", "runs/log-model", **told)
+    assert ada.refused("POST", "runs/log-model", **told) == (400, "INVALID_PARAMETER_VALUE")
+
+
 def test_numbers_and_conditions_have_bounds(server: Guarded) -> None:
     ada, below = server.caller("ada"), "/api/2.0/mlproj/store"
     condition = {"field": "tags.a", "operator": "=", "value": "b"}
