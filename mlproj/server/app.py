@@ -88,8 +88,9 @@ _STREAMED: tuple[tuple[str, str, Streamed], ...] = (
     ("DELETE", _FILE, streams.remove),
     ("PUT", uploads.PART, streams.upload_part),
 )
-_QUICK = 256 * 1024
-"""Bytes of a body that are read faster than another thread could be asked to."""
+_QUICK = 32 * 1024
+"""Bytes of a body that are read about as fast as another thread could be asked to: in whatever form they are,
+nobody else waits for long."""
 _ALL = Grant()
 _ANYBODY = Anybody()
 _JSON = "application/json"

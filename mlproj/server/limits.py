@@ -31,6 +31,8 @@ DATASET_PROFILE = 16_777_215
 INPUT_TAG_KEY = 255
 INPUT_TAG_VALUE = 500
 TRACE_TAG_VALUE = 8000
+MODEL_HISTORY = 1_000_000
+"""Of what one tag of a run tells of all its models, which each further one makes longer."""
 PARTS_OF_UPLOAD = 10_000
 
 _KEY = re.compile(r"[/\w.\- :]*")

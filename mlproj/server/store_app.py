@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -22,7 +21,7 @@ from mlproj.server.failures import invalid
 from mlproj.server.routes.store import ROUTES, StoreRoute
 from mlproj.server.routes.store_uploads import add
 from mlproj.server.store_view import View
-from mlproj.server.streams import WRITERS, arriving, part_number
+from mlproj.server.streams import arriving, part_number, written
 from mlproj.server.wire.store import JSON, answer_of, read_question, stated
 from mlproj.store_wire import BELOW, FETCH, MESSAGEPACK, PART, SEND, Blobs, Question, schema_of
 
@@ -129,8 +128,7 @@ def _pieces(desk: Desk, body: bytes, kind: str) -> Iterator[bytes]:
 def _sending(make_desk: MakeDesk) -> Callable[[Request], Any]:
     async def handle(request: Request) -> Response:
         desk = make_desk(request)
-        receive = partial(_receive, desk, arriving(request))
-        came = await to_thread.run_sync(receive, limiter=WRITERS)
+        came = await written(desk, request, partial(_receive, desk, arriving(request)))
         return Response(answer_of(len(came), MESSAGEPACK), media_type=MESSAGEPACK)
 
     return handle
@@ -152,8 +150,8 @@ def _adding(make_desk: MakeDesk) -> Callable[[Request], Any]:
     """A part of a content that is too large for one request."""
 
     async def handle(request: Request) -> Response:
-        receive = partial(_add_part, make_desk(request), request.path_params, arriving(request))
-        tag = await to_thread.run_sync(receive, limiter=WRITERS)
+        desk = make_desk(request)
+        tag = await written(desk, request, partial(_add_part, desk, request.path_params, arriving(request)))
         return Response(answer_of(tag, MESSAGEPACK), media_type=MESSAGEPACK)
 
     return handle

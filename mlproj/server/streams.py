@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
+from typing import TypeVar
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
@@ -24,8 +26,14 @@ PIECE = 1024 * 1024
 _JSON = "application/json"
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
-WRITERS = CapacityLimiter(16)
-"""Threads for uploads, which wait for their clients: however many do, there are others for everybody else."""
+_THREADS = CapacityLimiter(64)
+"""For uploads, which wait for their clients: however many do, there are others for everything else."""
+_OF_ONE = 16
+"""So many of them one caller has: who sends little by little leaves some to others."""
+_LIMITS: WeakValueDictionary[tuple[int, str], CapacityLimiter] = WeakValueDictionary()
+
+
+Done = TypeVar("Done")
 
 
 class Cut(Exception):
@@ -60,7 +68,7 @@ async def download(desk: Desk, request: Request) -> Response:
 async def upload(desk: Desk, request: Request) -> Response:
     place = _writable(desk, request)
     pieces = arriving(request)
-    await to_thread.run_sync(desk.artifacts.write, place.stored, pieces, limiter=WRITERS)
+    await written(desk, request, partial(desk.artifacts.write, place.stored, pieces))
     return Response(b"{}", media_type=_JSON)
 
 
@@ -70,7 +78,7 @@ async def upload_part(desk: Desk, request: Request) -> Response:
     number = part_number(told["part_number"])
     pieces = arriving(request)
     add = partial(desk.artifacts.uploads.add, place.stored, told["upload_id"], number)
-    tag = await to_thread.run_sync(add, pieces, limiter=WRITERS)
+    tag = await written(desk, request, partial(add, pieces))
     return Response(b"{}", media_type=_JSON, headers={"etag": f'"{tag}"'})
 
 
@@ -89,6 +97,15 @@ async def remove(desk: Desk, request: Request) -> Response:
 
 def _writable(desk: Desk, request: Request) -> places.Place:
     return desk.writable(places.place(request.path_params["artifact_path"]))
+
+
+async def written(desk: Desk, request: Request, write: Callable[[], Done]) -> Done:
+    """What comes of going through something that arrives, in a thread for that."""
+    client = "" if request.client is None else request.client.host
+    name = f"address {client}" if desk.caller.name is None else f"user {desk.caller.name}"
+    limit = _LIMITS.setdefault((id(asyncio.get_running_loop()), name), CapacityLimiter(_OF_ONE))
+    async with limit:
+        return await to_thread.run_sync(write, limiter=_THREADS)
 
 
 def arriving(request: Request) -> Iterator[bytes]:

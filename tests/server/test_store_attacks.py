@@ -15,7 +15,7 @@ from mlproj.model.bundle import ATTACHED
 from mlproj.model.digest import Digest, folder_manifest
 from mlproj.model.entries import AmendmentDocument
 from mlproj.model.record import blobs_of, encode, seal_document
-from mlproj.model.run import Amendment, Imported, Output, Run
+from mlproj.model.run import Amendment, Imported, MetricPoint, Output, Run
 from mlproj.model.source import OmittedFile
 from mlproj.server.held import HeldBlobs
 from mlproj.store_wire import BEGIN, SEAL, Begin, Seal, encoded
@@ -189,6 +189,14 @@ def test_what_a_store_says_of_a_run_its_runner_does_not(place: Place) -> None:
             assert "POISON" not in str(found) and run.run_id in str(found)
     known = place.store.find(run.run_id)
     assert (known.amendments, known.imported, known.deleted) == ((), None, False)
+
+
+def test_a_point_that_is_no_number_is_told(place: Place) -> None:
+    run, done = his(place)
+    assert done.outcome is not None
+    points = (MetricPoint(key="a", value="POISON"),)
+    with place.bob.begin(run), pytest.raises(StoreError, match="cannot be recorded"):
+        place.bob.seal(replace(done, outcome=replace(done.outcome, metrics=points)))
 
 
 def test_whoever_may_write_and_not_manage_deletes_nothing(place: Place) -> None:

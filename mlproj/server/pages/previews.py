@@ -13,6 +13,8 @@ import msgspec
 LARGEST = 512 * 1024
 """Bytes of a file that are read to be shown."""
 
+_LARGEST_SHOWN = 4 * LARGEST
+
 IMAGES = {
     ".apng": "image/apng",
     ".avif": "image/avif",
@@ -92,7 +94,14 @@ def _short(cell: str) -> str:
 
 
 def _indented(text: str) -> str:
+    """JSON laid out, unless that makes much more of it than there is."""
+    shown, size = [], 0
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        for part in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(text)):
+            shown.append(part)
+            size += len(part)
+            if size > _LARGEST_SHOWN:
+                return text
     except (ValueError, RecursionError):
         return text
+    return "".join(shown)

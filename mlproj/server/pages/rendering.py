@@ -26,6 +26,7 @@ _TAGS = {
     *("li", "ol", "p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 _LONGEST_NOTE = 50_000
+_MOST_LINKS = 2000
 
 
 def rendered(shown: Shown, visit: Visit) -> str:
@@ -37,7 +38,11 @@ def rendered(shown: Shown, visit: Visit) -> str:
 def markdown(text: str) -> Markup:
     """A note as its author laid it out. HTML in it is text, a picture its name, and a link leads nowhere
     but to an address of the web."""
-    html = _markdown().render(text[:_LONGEST_NOTE])
+    note = text[:_LONGEST_NOTE]
+    if note.count("[") > _MOST_LINKS:
+        # Each that may begin a link is followed to the note's end, which is the square of them.
+        return Markup("<pre>{}</pre>").format(note)
+    html = _markdown().render(note)
     clean = nh3.clean(
         html,
         tags=_TAGS,

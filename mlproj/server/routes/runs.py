@@ -196,6 +196,7 @@ def log_model(desk: Desk, asked: LogModel) -> Empty:
         raise invalid(f"Model json is missing mandatory fields: {sorted(missing)}")
     told = dict(desk.tracking.runs.get(run_id).tags).get(HISTORY_TAG, "")
     history = json.dumps([*_models_in(told), model])
+    limits.length("model_json", history, limits.MODEL_HISTORY)
     desk.tracking.runs.log(run_id, Batch(tags=((HISTORY_TAG, history),)))
     return _DONE
 

@@ -39,7 +39,7 @@ class StoreRoute(msgspec.Struct, frozen=True):
 
 def begin(view: View, asked: wire.Begin) -> wire.Begun:
     run = _bare(asked.run)
-    view.enter(index_of(run).experiment)
+    view.enter(_experiment(run))
     view.caller.note("run", run.run_id, changes=True)
     experiment_id = view.store.reception.open(run)
     users = view.desk.users
@@ -75,10 +75,15 @@ def _bare(run: Run) -> Run:
 
 def _is_same(begun: Run, run: Run) -> bool:
     """Whether a run is what it was begun as, as far as that says whose it is."""
-    return (
-        begun.run_id == run.run_id
-        and index_of(replace(begun, amendments=())).experiment == index_of(run).experiment
-    )
+    return begun.run_id == run.run_id and _experiment(replace(begun, amendments=())) == _experiment(run)
+
+
+def _experiment(run: Run) -> str:
+    """The experiment that a run says it is of. Raises StoreError for one that nobody could find again."""
+    try:
+        return index_of(run).experiment
+    except (ValueError, OverflowError) as error:
+        raise StoreError(f"run `{run.run_id}` cannot be recorded: {error}") from error
 
 
 def alive(view: View, asked: wire.Alive) -> None:
@@ -172,7 +177,7 @@ def bring(view: View, asked: wire.Bring) -> Run:
         run = read_document(asked.payload, name=asked.run.name)
         amendments = tuple(map(_amendment, asked.amendments))
         added = tuple(blobs_added(amendments))
-        experiment = index_of(replace(run, amendments=amendments)).experiment
+        experiment = _experiment(replace(run, amendments=amendments))
     except (KeyError, ValueError) as error:
         raise StoreError(f"run `{asked.run.run_id}` cannot be recorded: {error}") from error
     view.enter(experiment)

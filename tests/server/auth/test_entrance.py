@@ -23,9 +23,9 @@ from mlproj.server.auth.trail import REFUSALS
 from mlproj.store.folder import FolderStore
 from mlproj.store.tracking.opening import open_tracking
 from tests.remote.store.serving import far
-from tests.server.calling import API, calling, served, wait_until
+from tests.server.calling import API, ARTIFACTS, calling, served, wait_until
 from tests.server.conftest import files_of
-from tests.server.guarded import Guarded, basic, bearer, guarded
+from tests.server.guarded import PASSWORDS, Guarded, basic, bearer, guarded
 from tests.store.runs import begun, ended
 
 SEARCH = f"{API}/experiments/search?max_results=10"
@@ -349,6 +349,32 @@ def test_a_token_to_read_with_sends_nothing_that_would_be_kept(server: Guarded, 
     lease = {"lease": "0" * 32}
     assert server.by(bearer(token))("POST", "/api/2.0/mlproj/store/runs/alive", **lease)[0] == 403
     assert digest not in server.store.blobs
+
+
+def test_uploads_that_do_not_end_leave_room_for_those_of_others(server: Guarded, run: str) -> None:
+    bob = server.caller("bob")
+    experiment = bob.done("POST", "experiments/create", name="of bob")["experiment_id"]
+    his = bob.done("POST", "runs/create", experiment_id=experiment)["run"]["info"]["run_id"]
+    found = server.caller("ada").done("GET", "runs/get", run_id=run)["run"]["info"]
+    hers = f"{ARTIFACTS}/{found['experiment_id']}/{run}/artifacts"
+    told = basic("ada", PASSWORDS["ada"])["Authorization"]
+    with contextlib.ExitStack() as held:
+        for number in range(70):
+            uploading = socket.create_connection(("127.0.0.1", urlsplit(server.uri).port or 0), timeout=60)
+            held.enter_context(uploading)
+            head = f"PUT {hers}/{number} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {told}\r\n"
+            uploading.sendall(f"{head}Content-Length: 1000000\r\n\r\nx".encode())
+        # What is asked after them is answered after they have begun.
+        assert server.caller("ada").raw("GET", SEARCH)[0] == 200
+        place = f"{ARTIFACTS}/{experiment}/{his}/artifacts/file"
+        assert bob.raw("PUT", place, b"his") == (200, b"{}")
+
+
+def test_what_a_run_tells_of_its_models_has_a_bound(server: Guarded, run: str) -> None:
+    model = {"artifact_path": "a" * 600_000, "flavors": {}, "utc_time_created": "", "run_id": run}
+    told, ada = {"run_id": run, "model_json": json.dumps(model)}, server.caller("ada")
+    ada.done("POST", "runs/log-model", **told)
+    assert ada.refused("POST", "runs/log-model", **told) == (400, "INVALID_PARAMETER_VALUE")
 
 
 def test_numbers_and_conditions_have_bounds(server: Guarded) -> None:

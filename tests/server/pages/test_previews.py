@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from mlproj.server.pages.model_files import read_card
@@ -61,6 +63,17 @@ def test_markdown_is_laid_out_and_has_no_html() -> None:
     assert "<strong>b</strong> <code>c</code> &lt;b&gt;x&lt;/b&gt;" in laid_out
     assert "<img" not in laid_out and 'href="javascript' not in laid_out
     assert '<a href="https://good.example" rel="noopener noreferrer nofollow">g</a>' in laid_out
+
+
+def test_nothing_small_takes_long_to_look_at_or_becomes_large() -> None:
+    since = time.monotonic()
+    for text in ("![" * 25_000, "[" * 20_000 + "](x" * 10_000):
+        assert markdown(f"<b>{text}").startswith("<pre>&lt;b&gt;")
+    assert time.monotonic() - since < 2
+    deep = ",".join(["[" * 500 + "]" * 500] * 400)
+    shown = preview("a.json", f"[{deep}]".encode(), cut=False)
+    assert shown.text == f"[{deep}]"
+    assert preview("a.json", b'{"a":[1]}', cut=False).text == '{\n  "a": [\n    1\n  ]\n}'
 
 
 def test_a_model_says_what_it_takes() -> None:
