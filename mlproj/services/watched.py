@@ -25,8 +25,9 @@ from mlproj.model.trigger import WATCH_TAG, Measurement, Schedule, Threshold, Tr
 from mlproj.ports import Condition, RunQuery, RunStore
 from mlproj.services.request import RunRequest
 
-_MOST_RUNS = 100
-"""Anybody may give a run the tag of a watch: so many are looked through for those that it started."""
+_FEW_RUNS, _MOST_RUNS = 5, 100
+"""Anybody may give a run the tag of a watch: so many are looked through for those that it started, if the few
+do not tell."""
 
 _LONGEST_NAME = 100
 
@@ -99,13 +100,16 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 def past_of(store: RunStore, name: str) -> Past:
     """Hidden runs count. Raises StoreError."""
     tagged = Condition(field=f"tags.{WATCH_TAG}", operator="=", value=name)
-    runs = store.search(RunQuery(conditions=(tagged,), limit=_MOST_RUNS, deleted=True))
-    # One that came from another store is not the latest for that.
-    own = sorted((run for run in runs if is_own(run, name)), key=lambda run: run.created, reverse=True)
-    return Past(
-        latest=next(iter(own), None),
-        answered=next((run for run in own if run.status in (Status.FINISHED, Status.FAILED)), None),
-    )
+    past = Past()
+    for most in (_FEW_RUNS, _MOST_RUNS):
+        runs = store.search(RunQuery(conditions=(tagged,), limit=most, deleted=True))
+        # One that came from another store is not the latest for that.
+        own = sorted((run for run in runs if is_own(run, name)), key=lambda run: run.created, reverse=True)
+        ended = (run for run in own if run.status in (Status.FINISHED, Status.FAILED))
+        past = Past(latest=next(iter(own), None), answered=next(ended, None))
+        if past.answered is not None or len(runs) < most:
+            break
+    return past
 
 
 def is_own(run: Run, name: str) -> bool:

@@ -136,7 +136,7 @@ def _watching(
     )
     wanted = Watch(name="mine", request=request, on_data=True, delivery=delivery)
     with watching(wanted, tools, desk, datetime.timezone.utc) as watcher:
-        assert watcher is not None
+        assert watcher.is_alone
         yield watcher
 
 
@@ -244,7 +244,7 @@ def test_it_goes_on_through_failures_until_it_is_told_to_end(shop: Shop, start: 
         *("watch", ".", "--on-data", "--env-manager", "local", "--poll", "0.1s", "--name", "mine"),
         cwd=shop.folder,
     )
-    wait_until(lambda: len(shop.runs()) == 1)
+    wait_until(lambda: [run.status for run in shop.runs()] == [Status.FINISHED])
     second = shop("watch", ".", "--on-data", "--env-manager", "local", "--name", "mine")
     assert second.code == 5 and "goes on already" in second.stderr
 
