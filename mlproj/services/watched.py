@@ -19,6 +19,7 @@ from mlproj.model.digest import Digest
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.moment import seconds_of
 from mlproj.model.provenance import InputState
+from mlproj.model.redaction import without_credentials
 from mlproj.model.registry import Stage
 from mlproj.model.run import Run, Status
 from mlproj.model.trigger import WATCH_TAG, Measurement, Schedule, Threshold, Trigger
@@ -188,8 +189,12 @@ def alone(root: Path, name: str) -> Iterator[bool]:
         yield free
 
 
-def next_id(name: str, past: Past) -> str:
-    """The id of the watch's next run: of two machines that see the same trigger after the same run, one
-    begins it, and the other finds that it is there."""
+def next_id(store: str, name: str, past: Past) -> str | None:
+    """The id of the watch's next run in a store that several machines have, by its address: of two that see
+    the same trigger after the same run one begins it, and the other finds that it is there. None, for any,
+    in a folder: runs of several are to have a place in one store."""
+    if "://" not in store:
+        return None
     before = "" if past.latest is None else past.latest.run_id
-    return hashlib.sha256(f"{name}\n{before}".encode()).hexdigest()[:32]
+    known = "\n".join((without_credentials(store), name, before))
+    return hashlib.sha256(known.encode()).hexdigest()[:32]

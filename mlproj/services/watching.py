@@ -175,7 +175,8 @@ class Watcher:
         request = replace(self.watch.request, trigger=trigger)
         server = configured_server(request, silent)
         if server is None or is_same_server(server, self._tools.far):
-            request = replace(request, run_id=next_id(self.watch.name, past))
+            with self._store() as store:
+                request = replace(request, run_id=next_id(store.address, self.watch.name, past))
         try:
             return carry_out(request, self._tools, report)
         except StoreError:
