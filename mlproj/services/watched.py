@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import UsageError
+from mlproj.errors import RunNotFound, UsageError
 from mlproj.files import locked_now
 from mlproj.model.digest import Digest
 from mlproj.model.index import DEFAULT_EXPERIMENT
@@ -189,12 +189,18 @@ def alone(root: Path, name: str) -> Iterator[bool]:
         yield free
 
 
-def next_id(store: str, name: str, past: Past) -> str | None:
-    """The id of the watch's next run in a store that several machines have, by its address: of two that see
-    the same trigger after the same run one begins it, and the other finds that it is there. None, for any,
-    in a folder: runs of several are to have a place in one store."""
-    if "://" not in store:
+def next_id(store: RunStore, name: str, past: Past) -> str | None:
+    """The id of the watch's next run in a store that several machines have: of two that see the same trigger
+    after the same run one begins it, and the other finds that it is there. None, for any, in a folder, since
+    runs of several are to have a place in one store, and where the run of that id was forgotten."""
+    if "://" not in store.address:
         return None
     before = "" if past.latest is None else past.latest.run_id
-    known = "\n".join((without_credentials(store), name, before))
-    return hashlib.sha256(known.encode()).hexdigest()[:32]
+    known = "\n".join((without_credentials(store.address), name, before))
+    run_id = hashlib.sha256(known.encode()).hexdigest()[:32]
+    if run_id in store.indexes((run_id,)):
+        try:
+            store.find(run_id)
+        except RunNotFound:
+            return None
+    return run_id

@@ -176,7 +176,7 @@ class Watcher:
         server = configured_server(request, silent)
         if server is None or is_same_server(server, self._tools.far):
             with self._store() as store:
-                request = replace(request, run_id=next_id(store.address, self.watch.name, past))
+                request = replace(request, run_id=next_id(store, self.watch.name, past))
         try:
             return carry_out(request, self._tools, report)
         except StoreError:
