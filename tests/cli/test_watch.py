@@ -38,6 +38,7 @@ from tests.cli.conftest import Answer, Start
 from tests.conftest import ProjectMaker
 from tests.remote.store.serving import serving
 from tests.server.calling import wait_until
+from tests.store.runs import begun, ended
 
 PROJECT = """\
 name: wine
@@ -318,6 +319,21 @@ def test_a_metric_that_another_job_logs_starts_a_run(shop: Shop) -> None:
     told = shop("lineage", f"runs:/{run['run_id']}", "--up").stdout
     assert "triggered by run `" in told and "drift=" not in told
     assert shop("verify").code == 0
+
+
+def test_what_steps_of_its_runs_log_is_no_reason_for_the_next(shop: Shop) -> None:
+    bare = ("watch", ".", "-e", "bare", "--once", "--env-manager", "local")
+    own = shop(*bare, "--every", "1h", "--json").document["run"]["run_id"]
+    codes = []
+    for parent in (own, None):
+        with shop.store() as store:
+            step = begun(store.blobs)
+            assert step.job is not None
+            step = replace(step, job=replace(step.job, parent=parent))
+            with store.begin(step):
+                store.seal(ended(store.blobs, step, rmse=99))
+        codes.append(shop(*bare, "--on-metric", "rmse > 80").code)
+    assert codes == [8, 0]
 
 
 def test_a_store_at_a_server_is_watched_for(shop: Shop, tmp_path: Path) -> None:
