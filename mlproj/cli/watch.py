@@ -145,11 +145,11 @@ def watch(
     pause, zone = seconds(poll), local_zone()
     tools = run_wiring.tools(environ, caller, store)
     with interruptible(), watching(wanted, tools, RegistryDesk(store), zone) as watcher:
-        if watcher is None:
-            return _goes_on_already(once)
         teller = _Teller(watcher, tools, store, as_json)
         if once:
             return teller.once()
+        if not watcher.is_alone:
+            raise _goes_on_already(watcher.watch)
         stopped = 0
         with contextlib.suppress(Interrupted):
             say(f"{watch_line(watcher.watch)}; Ctrl-C ends it")
@@ -189,12 +189,8 @@ def _refuse_aimless(watch: Watch) -> None:
         )
 
 
-def _goes_on_already(once: bool) -> int:
-    message = "a watch of that name goes on already"
-    if not once:
-        raise Busy(message, hint="end that one, or give this one a `--name`")
-    say(f"nothing to do: {message}")
-    return NOTHING_TO_DO
+def _goes_on_already(watch: Watch) -> Busy:
+    return Busy(f"the watch `{watch.name}` goes on already", hint="end that one, or give this one a `--name`")
 
 
 class _Teller:
@@ -214,12 +210,12 @@ class _Teller:
 
     def once(self) -> int:
         """Looks once, and returns what the command ends with."""
+        if not self._watcher.is_alone:
+            busy = _goes_on_already(self._watcher.watch)
+            return self._did_nothing(f"nothing to do: {busy.message}", Round(failure=busy))
         came = self._watcher.round(self.listener, once=True)
         if came == Round():
-            say("nothing to do")
-            if self._as_json:
-                self._print(round_document(self._watcher.watch, came, None))
-            return NOTHING_TO_DO
+            return self._did_nothing("nothing to do", came)
         self._came(came)
         if came.run is not None and (code := exit_code(came.run)):
             return code
@@ -227,6 +223,12 @@ class _Teller:
             return came.failure.exit_code
         promotion = None if came.delivered is None else came.delivered.promotion
         return NotPromoted.exit_code if promotion is not None and promotion.refusal is not None else 0
+
+    def _did_nothing(self, message: str, came: Round) -> int:
+        say(message)
+        if self._as_json:
+            self._print(round_document(self._watcher.watch, came, None))
+        return NOTHING_TO_DO
 
     def _triggered(self, trigger: Trigger) -> None:
         for line in trigger_lines(trigger):

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import UsageError
+from mlproj.errors import RunNotFound, UsageError
 from mlproj.files import locked_now
 from mlproj.model.digest import Digest
 from mlproj.model.index import DEFAULT_EXPERIMENT
 from mlproj.model.moment import seconds_of
 from mlproj.model.provenance import InputState
+from mlproj.model.redaction import without_credentials
 from mlproj.model.registry import Stage
 from mlproj.model.run import Run, Status
 from mlproj.model.threshold import Threshold
@@ -26,8 +27,9 @@ from mlproj.model.trigger import WATCH_TAG, Measurement, Schedule, Trigger
 from mlproj.services.request import RunRequest
 from mlproj.store_ports import Condition, RunQuery, RunStore
 
-_MOST_RUNS = 100
-"""Anybody may give a run the tag of a watch: so many are looked through for those that it started."""
+_FEW_RUNS, _MOST_RUNS = 5, 100
+"""Anybody may give a run the tag of a watch: so many are looked through for those that it started, if the few
+do not tell."""
 
 _LONGEST_NAME = 100
 
@@ -100,13 +102,16 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 def past_of(store: RunStore, name: str) -> Past:
     """Hidden runs count. Raises StoreError."""
     tagged = Condition(field=f"tags.{WATCH_TAG}", operator="=", value=name)
-    runs = store.search(RunQuery(conditions=(tagged,), limit=_MOST_RUNS, deleted=True))
-    # One that came from another store is not the latest for that.
-    own = sorted((run for run in runs if is_own(run, name)), key=lambda run: run.created, reverse=True)
-    return Past(
-        latest=next(iter(own), None),
-        answered=next((run for run in own if run.status in (Status.FINISHED, Status.FAILED)), None),
-    )
+    past = Past()
+    for most in (_FEW_RUNS, _MOST_RUNS):
+        runs = store.search(RunQuery(conditions=(tagged,), limit=most, deleted=True))
+        # One that came from another store is not the latest for that.
+        own = sorted((run for run in runs if is_own(run, name)), key=lambda run: run.created, reverse=True)
+        ended = (run for run in own if run.status in (Status.FINISHED, Status.FAILED))
+        past = Past(latest=next(iter(own), None), answered=next(ended, None))
+        if past.answered is not None or len(runs) < most:
+            break
+    return past
 
 
 def is_own(run: Run, name: str) -> bool:
@@ -185,8 +190,18 @@ def alone(root: Path, name: str) -> Iterator[bool]:
         yield free
 
 
-def next_id(name: str, past: Past) -> str:
-    """The id of the watch's next run: of two machines that see the same trigger after the same run, one
-    begins it, and the other finds that it is there."""
+def next_id(store: RunStore, name: str, past: Past) -> str | None:
+    """The id of the watch's next run in a store that several machines have: of two that see the same trigger
+    after the same run one begins it, and the other finds that it is there. None, for any, in a folder, since
+    runs of several are to have a place in one store, and where the run of that id was forgotten."""
+    if "://" not in store.address:
+        return None
     before = "" if past.latest is None else past.latest.run_id
-    return hashlib.sha256(f"{name}\n{before}".encode()).hexdigest()[:32]
+    known = "\n".join((without_credentials(store.address), name, before))
+    run_id = hashlib.sha256(known.encode()).hexdigest()[:32]
+    if run_id in store.indexes((run_id,)):
+        try:
+            store.find(run_id)
+        except RunNotFound:
+            return None
+    return run_id

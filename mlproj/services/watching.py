@@ -75,10 +75,11 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
 
 class Watcher:
     """One process that carries out a watch; cron's times are meant in the time `zone`. Get one from
-    `watching`, which sees to it that there is no other."""
+    `watching`, which tells whether it `is_alone`: nobody else on this machine carries out that watch."""
 
     def __init__(self, watch: Watch, tools: Tools, desk: ModelDesk, zone: tzinfo) -> None:
         self.watch = watch
+        self.is_alone = False
         self._tools, self._desk, self._zone = tools, desk, zone
         self._began = self._now()
         self._tried: Trigger | None = None
@@ -160,8 +161,10 @@ class Watcher:
 
     def wait(self, poll: float) -> float:
         """How long to wait until the next look, in seconds: until a time comes, and `poll` at most."""
-        with self._store() as store:
-            known = self._known(past_of(store, self.watch.name))
+        known = Known()
+        if self.watch.schedules:
+            with self._store() as store:
+                known = self._known(past_of(store, self.watch.name))
         times = (self._time(schedule, known, once=False) for schedule in self.watch.schedules)
         rest = [time - self._now() for time in times if time is not None]
         longest = poll if self._is_settled else min(poll, _SETTLING_S)
@@ -172,7 +175,8 @@ class Watcher:
         request = replace(self.watch.request, trigger=trigger)
         server = configured_server(request, silent)
         if server is None or is_same_server(server, self._tools.far):
-            request = replace(request, run_id=next_id(self.watch.name, past))
+            with self._store() as store:
+                request = replace(request, run_id=next_id(store, self.watch.name, past))
         try:
             return carry_out(request, self._tools, report)
         except StoreError:
@@ -233,14 +237,14 @@ class Watcher:
 
 
 @contextlib.contextmanager
-def watching(watch: Watch, tools: Tools, desk: ModelDesk, zone: tzinfo) -> Iterator[Watcher | None]:
-    """The one that carries out a watch, alone on this machine for the length of the `with`; None where it
-    goes on already. Raises MlprojError where the watch cannot be meant."""
+def watching(watch: Watch, tools: Tools, desk: ModelDesk, zone: tzinfo) -> Iterator[Watcher]:
+    """The one that carries out a watch for the length of the `with`, if it is alone. Raises MlprojError where
+    the watch cannot be meant."""
     watcher = Watcher(watch, tools, desk, zone)
     with contextlib.closing(tools.open_store()) as store:
         watcher.begin(store)
-    with alone(store.root, watcher.watch.name) as free:
-        yield watcher if free else None
+    with alone(store.root, watcher.watch.name) as watcher.is_alone:
+        yield watcher
 
 
 def watch_on(watcher: Watcher, listener: Listener, poll: float) -> int:

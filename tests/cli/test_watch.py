@@ -38,6 +38,7 @@ from tests.cli.conftest import Answer, Start
 from tests.conftest import ProjectMaker
 from tests.remote.store.serving import serving
 from tests.server.calling import wait_until
+from tests.store.runs import begun, ended
 
 PROJECT = """\
 name: wine
@@ -136,7 +137,7 @@ def _watching(
     )
     wanted = Watch(name="mine", request=request, on_data=True, delivery=delivery)
     with watching(wanted, tools, desk, datetime.timezone.utc) as watcher:
-        assert watcher is not None
+        assert watcher.is_alone
         yield watcher
 
 
@@ -244,7 +245,7 @@ def test_it_goes_on_through_failures_until_it_is_told_to_end(shop: Shop, start: 
         *("watch", ".", "--on-data", "--env-manager", "local", "--poll", "0.1s", "--name", "mine"),
         cwd=shop.folder,
     )
-    wait_until(lambda: len(shop.runs()) == 1)
+    wait_until(lambda: [run.status for run in shop.runs()] == [Status.FINISHED])
     second = shop("watch", ".", "--on-data", "--env-manager", "local", "--name", "mine")
     assert second.code == 5 and "goes on already" in second.stderr
 
@@ -320,6 +321,21 @@ def test_a_metric_that_another_job_logs_starts_a_run(shop: Shop) -> None:
     assert shop("verify").code == 0
 
 
+def test_what_steps_of_its_runs_log_is_no_reason_for_the_next(shop: Shop) -> None:
+    bare = ("watch", ".", "-e", "bare", "--once", "--env-manager", "local")
+    own = shop(*bare, "--every", "1h", "--json").document["run"]["run_id"]
+    codes = []
+    for parent in (own, None):
+        with shop.store() as store:
+            step = begun(store.blobs)
+            assert step.job is not None
+            step = replace(step, job=replace(step.job, parent=parent))
+            with store.begin(step):
+                store.seal(ended(store.blobs, step, rmse=99))
+        codes.append(shop(*bare, "--on-metric", "rmse > 80").code)
+    assert codes == [8, 0]
+
+
 def test_a_store_at_a_server_is_watched_for(shop: Shop, tmp_path: Path) -> None:
     with serving(tmp_path / "server") as (uri, store):
         at = {"MLPROJ_STORE": uri}
@@ -332,6 +348,10 @@ def test_a_store_at_a_server_is_watched_for(shop: Shop, tmp_path: Path) -> None:
         (run,) = store.search(RunQuery())
         assert run.job is not None and run.job.trigger is not None
         assert run.run_id == first.document["run"]["run_id"]
+        store.hide(run.run_id)
+        assert shop(*ONCE, **at).code == 8
+        store.housekeeper.forget((run.run_id,), who="ada", why="it was a trial")
+        assert shop(*ONCE, **at).code == 0
         unknown = shop("watch", ".", "--once", "--on-metric", "x > 1", "--of", "nothing", **at)
         assert unknown.code == 5 and "there is no experiment `nothing`" in unknown.stderr
 
