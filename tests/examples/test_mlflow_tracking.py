@@ -209,10 +209,9 @@ def _sha256(path: Path) -> str:
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def test_each_model_scores_rows_in_its_own_environment(
+def test_each_model_is_shown_with_its_run_and_its_data(
     workplace: Workplace, steps: dict[str, dict[str, Any]]
 ) -> None:
-    """A row of ones will do: it is as wide as the signature says."""
     for step in STEPS:
         address = f"runs:/{steps[step]['run_id']}/model"
         shown = json.loads(workplace.mlproj("models", "show", address, "--json"))
@@ -220,11 +219,7 @@ def test_each_model_scores_rows_in_its_own_environment(
         datasets = {data["digest"] for data in steps[step]["logged"]["datasets"]}
         assert datasets and {data["digest"] for data in shown["datasets"]} == datasets
         assert "python_function" in shown["flavors"]
-        columns = [column["name"] for column in shown["signature"]["inputs"]]
-        rows = workplace.project.parent / f"{step}.json"
-        rows.write_text(json.dumps({"dataframe_split": {"columns": columns, "data": [[1.0] * len(columns)]}}))
-        answer = json.loads(workplace.mlproj("models", "predict", address, "-i", str(rows)))
-        assert len(answer["predictions"]) == 1
+        assert {column["name"] for column in shown["signature"]["inputs"]} > {"bill_length_mm", "sex_male"}
 
 
 SERVED = {
@@ -234,6 +229,7 @@ SERVED = {
     "blend": "models:/penguin-blend",
 }
 """What is served, each by another kind of address; the ensemble was registered by its script, too."""
+JSON = {"content-type": "application/json"}
 
 
 def test_its_models_go_from_the_registry_into_service(
@@ -245,6 +241,11 @@ def test_its_models_go_from_the_registry_into_service(
         options = ("--backend-store-uri", str(workplace.store), "--workers", "2")
         server = held.enter_context(hosted(tmp_path, *options)).uri
         found = _flow(workplace, steps, server)
+        rows = tmp_path / "birds.json"
+        rows.write_text(json.dumps({"dataframe_split": found["birds"]}))
+        address, file = SERVED["linear"], ("-i", str(rows))
+        scored = json.loads(workplace.mlproj("models", "predict", address, *file, "--store", server))
+        assert scored["predictions"] == found["models"]["penguin-linear"]["answers"]
         processes = {}
         for name, uri in SERVED.items():
             command = (sys.executable, "-m", "mlproj", "models", "serve", uri, "--port", "0")
@@ -258,7 +259,8 @@ def test_its_models_go_from_the_registry_into_service(
         for name, (process, log) in processes.items():
             expected = found["models"][f"penguin-{name}"]
             address = told_address(process, log)
-            told = pool.request("POST", f"{address}/invocations", json={"dataframe_split": found["birds"]})
+            sent = rows.read_bytes()
+            told = pool.request("POST", f"{address}/invocations", body=sent, headers=JSON)
             assert told.status == 200, told.data
             assert told.json()["predictions"] == expected["answers"]
             which = pool.request("GET", f"{address}/model").json()
