@@ -10,8 +10,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import urllib3
 
 from tests.databases import new_uri
 from tests.mlflow_clients import QUIET, ClientPython
@@ -142,7 +144,25 @@ def _workflows(models: Commands, saved: Path) -> None:
 
 
 def test_our_commands_go_through_them_at_a_server(server: str, saved: Path) -> None:
-    _workflows(Commands(saved.parent, server=server), saved)
+    models = Commands(saved.parent, server=server)
+    _workflows(models, saved)
+    run_id = _run_with(saved / "MLmodel", server)
+    made = models.json("add", "cellar", f"runs:/{run_id}/model")
+    assert (made["version"], made["run_id"]) == (1, run_id)
+    models("fetch", "models:/cellar/1", "-o", "brought")
+    assert (saved.parent / "brought" / "MLmodel").read_bytes() == (saved / "MLmodel").read_bytes()
+
+
+def _run_with(file: Path, server: str) -> str:
+    """The id of a run at a server that has the file in a folder `model`."""
+    with urllib3.PoolManager(retries=False, timeout=60) as pool:
+        made = pool.request("POST", f"{server}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"})
+        info = made.json()["run"]["info"]
+        place = urlsplit(info["artifact_uri"]).path.strip("/")
+        path = f"/api/2.0/mlflow-artifacts/artifacts/{place}/model/{file.name}"
+        assert pool.request("PUT", f"{server}{path}", body=file.read_bytes()).status == 200
+    found: str = info["run_id"]
+    return found
 
 
 def test_our_commands_go_through_them_at_a_store_of_a_server(
