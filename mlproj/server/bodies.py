@@ -15,8 +15,11 @@ from starlette.requests import Request
 from mlproj.server.failures import NOT_NOW, Failure, invalid
 from mlproj.store_wire import MESSAGEPACK
 
-TOGETHER = 768 * 1024 * 1024
+TOGETHER = 1024 * 1024 * 1024
 """Bytes that one process holds of bodies at once, and of what is made of them, as far as that can be told."""
+
+_TIMES = 2
+"""A body is held as it came, and as what was read of it."""
 
 SMALL = 256 * 1024
 """Bytes of a body that always has room, so that logging goes on beside what is large."""
@@ -52,7 +55,7 @@ class Room:
                 if size > largest:
                     raise invalid(f"the request is larger than {largest} bytes")
                 if size > SMALL or further:
-                    taken += self._take(size + further - taken, taken)
+                    taken += self._take(_TIMES * size + further - taken, taken)
             body = b"".join(parts)
             del parts
             if size > SMALL:
@@ -65,7 +68,7 @@ class Room:
 
     def _take(self, size: int, own: int) -> int:
         if own + size > self._most:
-            raise invalid("the request holds more values than this server has memory for")
+            raise invalid("the request, with its values, takes more memory than this server has for one")
         if self._held + size > self._most:
             raise Failure(NOT_NOW, "the server is at work on other large requests: try again in a moment")
         self._held += size

@@ -7,6 +7,8 @@ Nothing of this costs a request: connections are looked at every few seconds, al
 from __future__ import annotations
 
 import asyncio
+import resource
+import sys
 from typing import Any
 
 import msgspec
@@ -14,6 +16,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD = 128 * 1024
 """Bytes of a request line with its headers, or of whatever stands between the pieces of a body."""
+
+_OTHER_FILES = 200
+"""Descriptors that are left to all else, where there are as many connections as can be."""
 
 _AHEAD = 64
 """Requests that a client may send before it has its answers."""
@@ -29,13 +34,23 @@ _NOTHING: Stage = ("nothing", 0)
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long each thing may take, in seconds: `head` a request until its headers are there, `idle` a
     connection between two requests. A body has to come, and an answer to be taken, at `slowest` bytes a
-    second, as seen over `stalled` seconds. It is looked at every `look`."""
+    second, as seen over `stalled` seconds. It is looked at every `look`. So many `connections` are held at
+    once, or as many as this process may have."""
 
     head: float = 30.0
     idle: float = 300.0
     stalled: float = 60.0
     slowest: float = 500.0
     look: float = 5.0
+    connections: int | None = None
+
+    @property
+    def most(self) -> int:
+        """How many connections are held at once."""
+        if self.connections is not None:
+            return self.connections
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return sys.maxsize if files == resource.RLIM_INFINITY else max(files // 2, files - _OTHER_FILES)
 
 
 USUAL = Patience()

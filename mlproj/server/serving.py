@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import resource
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +22,6 @@ GRACE = 5.0
 """Seconds that what is in flight may take to finish at the end."""
 
 _LOOK = 0.005
-
-_OTHER_FILES = 200
-"""Descriptors that are left to all else, where there are as many connections as can be."""
 
 
 class Serving:
@@ -48,7 +43,7 @@ class Serving:
         begun: Callable[[], None] = lambda: None,
         patience: Patience = USUAL,
     ) -> None:
-        protocol = partial(Patient, patience, _most_connections())
+        protocol = partial(Patient, patience, patience.most)
         config = uvicorn.Config(
             application,
             http=cast(Any, protocol),
@@ -75,11 +70,6 @@ class Serving:
     def end(self) -> None:
         """May be called from any thread, and before `run` too."""
         self._server.end()
-
-
-def _most_connections() -> int:
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if files == resource.RLIM_INFINITY else max(files // 2, files - _OTHER_FILES)
 
 
 class _Server(uvicorn.Server):

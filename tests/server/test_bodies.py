@@ -45,7 +45,7 @@ def held(room: Room, requests: Sequence[Request]) -> list[int | str]:
 
 
 def test_large_bodies_have_room_together_for_so_much() -> None:
-    room, large, small = Room(4 * MEBIBYTE), b" " * MEBIBYTE, b" " * SMALL
+    room, large, small = Room(8 * MEBIBYTE), b" " * MEBIBYTE, b" " * SMALL
     asked = [*(request(large) for _ in range(6)), *(request(small) for _ in range(20)), request(large, large)]
     not_now = "TEMPORARILY_UNAVAILABLE"
     expected = [*[MEBIBYTE] * 4, *[not_now] * 2, *[SMALL] * 20, not_now]

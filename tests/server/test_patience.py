@@ -36,8 +36,14 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
+    with echoing(HASTY) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def echoing(patience: Patience) -> Iterator[int]:
     listener = prepared(socket.create_server(("127.0.0.1", 0)))
-    serving = Serving(echo, [listener], patience=HASTY)
+    serving = Serving(echo, [listener], patience=patience)
     thread = threading.Thread(target=serving.run)
     thread.start()
     try:
@@ -139,3 +145,18 @@ def test_whoever_is_slow_and_goes_on_is_waited_for(client: socket.socket) -> Non
     time.sleep(0.4)
     client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert b"HTTP/1.1 200" in is_closed(client)
+
+
+def test_connections_that_nobody_uses_make_room() -> None:
+    with echoing(Patience(connections=20)) as port, contextlib.ExitStack() as held:
+        working = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+        working.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
+        for number in range(100):
+            idle = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            idle.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" if number % 2 else b"")
+        fresh = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+        fresh.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert fresh.recv(12) == b"HTTP/1.1 200"
+        # Whoever is being answered is not one of them.
+        working.sendall(b"x")
+        assert working.recv(12) == b"HTTP/1.1 200"
