@@ -238,7 +238,8 @@ class _Teller:
         if came == Round():
             return
         if self._as_json:
-            run = None if came.run is None else whole_document(came.run, self._tools.open_store())
+            with contextlib.closing(self._tools.open_store()) as store:
+                run = None if came.run is None else whole_document(came.run, store)
             self._print(round_document(self._watcher.watch, came, run))
         elif came.run is not None:
             for line in run_summary(came.run, None, self._store):

@@ -166,7 +166,7 @@ class Watcher:
             with self._store() as store:
                 known = self._known(past_of(store, self.watch.name))
         times = (self._time(schedule, known, once=False) for schedule in self.watch.schedules)
-        rest = [time - self._now() for time in times if time is not None]
+        rest = [moment - self._now() for moment in times if moment is not None]
         longest = poll if self._is_settled else min(poll, _SETTLING_S)
         return max(_LEAST_WAIT_S, min([longest, *(seconds for seconds in rest if seconds > 0)]))
 
@@ -257,8 +257,10 @@ def watch_on(watcher: Watcher, listener: Listener, poll: float) -> int:
         wait = poll
         try:
             came = watcher.round(listener, once=False)
-            said = None if came.failure is None else said
-            listener.came(came)
+            failure = None if came.failure is None else came.failure.message
+            if came.run is not None or failure is None or failure != said:
+                listener.came(came)
+            said = failure
             if came.interrupted is not None:
                 return came.interrupted
             wait = watcher.wait(poll)
