@@ -153,7 +153,10 @@ def _field(key: str, value: object) -> object:
     if key in _IDS and isinstance(value, str):
         return base64.b64encode(bytes.fromhex(value)).decode()
     if key in _NANOSECONDS:
-        return int(value) if isinstance(value, str) else value
+        # Several traces are read together, sorted by these: one that is none would hide the others.
+        if not isinstance(value, str | int) and not (isinstance(value, float) and value.is_integer()):
+            raise ValueError(f"`{key}` is no number")
+        return int(value)
     if key == "kind" and isinstance(value, int):
         return f"SPAN_KIND_{_KINDS[value]}"
     if key == "code" and isinstance(value, int):

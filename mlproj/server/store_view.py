@@ -40,6 +40,13 @@ class View:
         self.caller = desk.caller
         self.within = desk.caller.visible(Kind.EXPERIMENT)
 
+    @property
+    def sender(self) -> str:
+        """Who sends, apart from whoever had the same name before."""
+        name, users = self.caller.name or "", self.desk.users
+        known = None if users is None else users.accounts.known(name)
+        return name if known is None else f"{name}\n{known.user.created}"
+
     def refuse_others(self, what: str) -> None:
         """Raises Failure for whoever is no administrator."""
         if not self.caller.admin:
@@ -59,7 +66,7 @@ class View:
     def note_sent(self, digests: Collection[Digest]) -> None:
         """Remembers for a while what a caller sent who may not see everything."""
         if not self.caller.admin:
-            self.store.reception.note_sent(self.caller.name or "", digests)
+            self.store.reception.note_sent(self.sender, digests)
 
     def sees(self, run_id: str) -> bool:
         if self.within is None:
@@ -129,7 +136,7 @@ class View:
         wanted = set(digests)
         if self.caller.admin:
             return frozenset(wanted)
-        found = wanted & self.store.reception.sent(self.caller.name or "")
+        found = wanted & self.store.reception.sent(self.sender)
         for run_id in dict.fromkeys((*itertools.islice(runs, _AT_ONCE), *self._recent())):
             if found == wanted:
                 break

@@ -131,6 +131,16 @@ def test_no_json_is_more_than_refused(value: object) -> None:
             spans_by_trace(json.dumps(content).encode(), as_json=True)
 
 
+@pytest.mark.parametrize("moment", ["{}", "[]", '"a"', "1.5", "1e999", "NaN"])
+def test_a_moment_that_is_none_is_refused(moment: str) -> None:
+    """It would keep all the traces that are read with it from being put in order."""
+    request = json.loads(json.dumps(AS_JSON))
+    request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["startTimeUnixNano"] = "MOMENT"
+    told = json.dumps(request).replace('"MOMENT"', moment)
+    with pytest.raises(Failure):
+        spans_by_trace(told.encode(), as_json=True)
+
+
 def test_a_body_may_be_compressed_and_not_without_bound() -> None:
     assert unpacked(gzip.compress(b"x"), "gzip") == b"x"
     assert unpacked(zlib.compress(b"x"), "deflate") == b"x"

@@ -6,7 +6,9 @@ import contextlib
 import json
 import select
 import socket
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -349,6 +351,20 @@ def test_a_token_to_read_with_sends_nothing_that_would_be_kept(server: Guarded, 
     lease = {"lease": "0" * 32}
     assert server.by(bearer(token))("POST", "/api/2.0/mlproj/store/runs/alive", **lease)[0] == 403
     assert digest not in server.store.blobs
+
+
+def test_what_somebody_sent_is_not_the_next_ones_of_that_name(server: Guarded, tmp_path: Path) -> None:
+    shown = {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": PASSWORDS["ada"]}
+    first = far(server.uri, tmp_path / "first", shown)
+    digest = first.blobs.here.add_bytes(b"sent by the first one")
+    first.blobs.send([digest])
+    asked = {"digests": [digest]}
+    ask = partial(server.caller("ada"), "POST", "/api/2.0/mlproj/store/blobs/missing")
+    assert ask(**asked) == (200, [])
+    server.users.accounts.remove("ada")
+    time.sleep(0.01)  # moments are of milliseconds
+    server.users.accounts.add("ada", password=PASSWORDS["ada"])
+    assert ask(**asked) == (200, [digest])
 
 
 def test_uploads_that_do_not_end_leave_room_for_those_of_others(server: Guarded, run: str) -> None:
