@@ -84,7 +84,9 @@ def _in_browser(bench: Bench, site: str, looks: dict[str, tuple[str, str]]) -> R
         return
     own: dict[str, str | float | bool] = {**os.environ, "HOME": str(bench.arena.folder)}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"], env=own)
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"], env=own
+        )
         window = browser.new_page(base_url=site)
 
         def shown(path: str, until: str) -> None:

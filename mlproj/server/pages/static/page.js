@@ -4,6 +4,7 @@
 (() => {
   const here = document.body.dataset.here;
   const PAUSE = 2000;
+  const PATIENCE = 20000;
 
   // MLflow's client prints addresses such as /#/experiments/1/runs/abc.
   const old = /^#\/(?:experiments\/([^/?]+)(?:\/runs\/([^/?]+))?|models\/([^/?]+)(?:\/versions\/([^/?]+))?)/.exec(location.hash);
@@ -26,7 +27,9 @@
   localise(document);
 
   const asked = async (address) => {
-    const answer = await fetch(address, { credentials: "same-origin", cache: "no-store" });
+    // An answer that is lost on its way is not waited for: what follows, asks again.
+    const signal = AbortSignal.timeout(PATIENCE);
+    const answer = await fetch(address, { credentials: "same-origin", cache: "no-store", signal });
     if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
     return answer;
   };
