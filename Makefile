@@ -1,7 +1,8 @@
 # The front door. Needs python3 with venv, git and make; everything else goes into .venv.
 
 PYTHON ?= python3
-WORKERS ?= auto
+# Tests wait for other processes about as long as they calculate.
+WORKERS ?= $(shell echo $$((($$(nproc) * 3 + 1) / 2)))
 SECONDS ?= 600
 
 VENV := .venv
