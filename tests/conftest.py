@@ -33,6 +33,10 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+# What every program here compiles is kept for the next one: it is most of what a short one does otherwise.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def need(thing: str, present: bool) -> None:
     """Skips the test where `thing` is not present, or fails it where MLPROJ_TEST_REQUIRE lists it."""
     if present:

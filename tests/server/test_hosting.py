@@ -49,7 +49,7 @@ def test_other_machines_are_not_let_in_by_the_way(tmp_path: Path, options: tuple
         (("--host", "no.such.host.invalid"), "no address of this machine"),
         (("--registry-store-uri", "sqlite:///other.db"), "registered where runs are"),
         (("--default-artifact-root", "s3://bucket"), "--artifacts-destination"),
-        (("--backend-store-uri", "sqlite:///mlflow.db"), "import-mlflow"),
+        (("--backend-store-uri", "sqlite:///"), "names no file"),
         (("--ssl-keyfile", "key.pem"), "--ssl-certfile"),
         (("--ssl-certfile", "none.pem"), "No such file"),
         (("--rate-limit", "5/fortnight"), "no rate"),

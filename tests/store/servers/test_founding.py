@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, inspect, text
 
 from mlproj.errors import Busy, StoreError
-from mlproj.store import server_tables
+from mlproj.store import server_tables, webhook_tables
 from mlproj.store.database import VERSION
 from mlproj.store.opening import open_served_store, open_store
 from mlproj.store.servers.database import ServerDatabase
@@ -87,7 +87,7 @@ def test_what_was_cut_short_is_made_to_its_end(uri: str, tmp_path: Path) -> None
 
 def test_an_older_one_is_migrated(uri: str, tmp_path: Path) -> None:
     open_served_store(uri, tmp_path / "beside", create=True).close()
-    added = {*vars(server_tables), "registry_entries", "registered_model_rules"}
+    added = {*vars(server_tables), *vars(webhook_tables), "registry_entries", "registered_model_rules"}
     newest = [table.name for table in reversed(metadata.sorted_tables) if table.name in added]
     execute(uri, *(f"DROP TABLE {name}" for name in newest), f"UPDATE {VERSIONS} SET version_num = '0004'")
     open_served_store(uri, tmp_path / "beside", create=True).close()
