@@ -135,10 +135,11 @@ class _Checked:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
+    if not path.is_file():
+        raise UsageError(f"there is no file `{path}`")
     try:
-        if not path.is_file():
-            raise UsageError(f"there is no file `{path}`")
-        with path.open("rb") as file:
-            yield file
+        file = path.open("rb")
     except OSError as error:
         raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
+    with file:
+        yield file

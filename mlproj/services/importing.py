@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -107,18 +108,32 @@ def _bring_contents(bundle: Bundle, store: RunStore, report: Report) -> int:
     missing = [place for digest, place in places.items() if digest not in store.blobs]
     total, done = sum(bundle.contents.size(place.path) for place in missing), 0
     report(Started(stage="import"))
-    workspace = store.workspace(bundle.meaning.run.run_id)
-    try:
-        with tempfile.TemporaryDirectory(dir=workspace) as folder:
-            for some in _batches(bundle, missing):
-                _bring_some(bundle, store, Path(folder), some)
-                done += sum(bundle.contents.size(place.path) for place in some)
-                report(Progress(stage="import", done=done, total=total, unit="bytes"))
-    finally:
-        with contextlib.suppress(OSError):  # somebody else may be bringing the same run in
-            workspace.rmdir()
+    with _aside(store, bundle.meaning.run.run_id) as folder:
+        for some in _batches(bundle, missing):
+            _bring_some(bundle, store, folder, some)
+            done += sum(bundle.contents.size(place.path) for place in some)
+            report(Progress(stage="import", done=done, total=total, unit="bytes"))
     report(Ended(stage="import"))
     return len(missing)
+
+
+@contextlib.contextmanager
+def _aside(store: RunStore, run_id: str) -> Iterator[Path]:
+    """A folder for the length of the `with`, in the run's. Others may be bringing the same run in, and take
+    that away as they end: it is made again then."""
+    while True:
+        workspace = store.workspace(run_id)
+        try:
+            folder = Path(tempfile.mkdtemp(dir=workspace))
+            break
+        except FileNotFoundError:
+            continue
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            workspace.rmdir()
 
 
 def _batches(bundle: Bundle, places: list[Place]) -> Iterator[list[Place]]:
