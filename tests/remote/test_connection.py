@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,29 @@ SECRET = "hunter2hunter2"
 
 def connected(uri: str, **environ: str) -> Connection:
     return Connection(uri, read_credentials(uri, environ), environ)
+
+
+@contextlib.contextmanager
+def hanging_up() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that listens to what each caller says, and hangs up: its address, and what it has heard."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    with client:
+                        heard.append(client.recv(65536))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
+        finally:
+            # To close it wakes nobody who waits for a caller.
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def basic(login: str) -> str:
@@ -123,15 +147,8 @@ def test_a_limit_of_the_server_is_no_fault_of_the_command(stub: Stub, status: in
 
 
 def test_a_server_that_hangs_up_on_http_may_speak_tls() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as rude:
-
-        def hang_up() -> None:
-            for _ in range(2):
-                rude.accept()[0].close()
-
-        threading.Thread(target=hang_up, daemon=True).start()
-        with pytest.raises(Away) as caught:
-            connected(f"http://127.0.0.1:{rude.getsockname()[1]}").get("experiments/get")
+    with hanging_up() as (uri, _), pytest.raises(Away) as caught:
+        connected(uri).get("experiments/get")
     assert caught.value.hint == "check that the server runs; is it `https://`?"
 
 
@@ -172,24 +189,9 @@ def test_a_server_that_never_answers_is_not_waited_for() -> None:
 
 
 def test_what_may_have_been_done_is_not_asked_for_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        connection = connected(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        calls = []
-
-        def hang_up() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    calls.append(client.recv(65536))
-                    client.close()
-
-        thread = threading.Thread(target=hang_up, daemon=True)
-        thread.start()
-        with pytest.raises(Away):
-            connection.post("runs/create")
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-    assert len(calls) == 1
+    with hanging_up() as (uri, heard), pytest.raises(Away):
+        connected(uri).post("runs/create")
+    assert len(heard) == 1
 
 
 def test_a_proxy_is_asked_unless_the_server_is_exempt(stub: Stub) -> None:

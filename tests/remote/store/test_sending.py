@@ -52,7 +52,7 @@ class Cutting:
 
     def _between(self, client: socket.socket) -> None:
         came = 0
-        with client, socket.create_connection(self._there) as server, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), client, socket.create_connection(self._there) as server:
             while True:
                 for ready in select.select([client, server], [], [])[0]:
                     piece = ready.recv(1 << 16)
