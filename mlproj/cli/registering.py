@@ -18,7 +18,7 @@ from mlproj.cli.pages.registry import (
     version_page,
     versions_page,
 )
-from mlproj.cli.registrar import Registrar, registrar
+from mlproj.cli.registrar import Registrar, origin_of, registrar
 from mlproj.cli.registry_options import NameArgument, ThingArgument, WhyOption, read_pair
 from mlproj.cli.registry_questions import (
     BELOW,
@@ -79,7 +79,7 @@ def add(
     """
     tags = tuple(map(read_pair, tag or ()))
     with registrar(store, create=True) as kept:
-        made = register(kept, name, _origin(kept, name, source), description, tags, why)
+        made = register(kept, name, _origin(kept, name, source, store), description, tags, why)
         for each in alias or ():
             asked = SetAlias(name=name, alias=each, version=made.version, why=why or None)
             kept.ask("POST", f"{BELOW}/registered-models/alias", asked, Empty)
@@ -156,9 +156,9 @@ def get(thing: ThingArgument, store: StoreOption = None, as_json: JsonOption = F
     return 0
 
 
-def _origin(kept: Registrar, name: str, source: str) -> Origin:
+def _origin(kept: Registrar, name: str, source: str, store: str | None) -> Origin:
     if source.startswith("runs:"):
-        return kept.origin(source)
+        return origin_of(kept, source, store)
     if "://" in source or source.startswith(("models:", "mlflow-artifacts:")):
         return Origin(source=source)
     place = wiring.current_folder() / source.removeprefix("file:")

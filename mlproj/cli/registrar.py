@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from mlproj import wiring
-from mlproj.errors import AlreadyThere, MlprojError, NotFound, RunNotFound, StoreError, UsageError
+from mlproj.errors import AlreadyThere, MlprojError, NotFound, StoreError, UsageError
 from mlproj.model.redaction import STORE_TOKEN
 from mlproj.model.registry import Origin
 from mlproj.server import again
@@ -26,7 +26,7 @@ from mlproj.server.route import Route
 from mlproj.server.routes import promotion, registry, versions
 from mlproj.services.artifacts import artifacts
 from mlproj.services.configured import VARIABLE, is_server
-from mlproj.services.own_tracked import find_tracked
+from mlproj.services.own_tracked import by_id, find_tracked
 from mlproj.settings import user_name
 from mlproj.store_ports import RunStore
 
@@ -80,6 +80,13 @@ def _at_server(store: str | None) -> Registrar | None:
     return found
 
 
+def origin_of(kept: Registrar, uri: str, store: str | None) -> Origin:
+    """Where the files are that a `runs:/` names, whose run may be named as in every command."""
+    if wiring.far_address(store, os.environ) is not None:
+        uri = by_id(uri, wiring.existing_store(store))
+    return kept.origin(uri)
+
+
 def _here(store: str | None, create: bool) -> Registrar:
     opened = wiring.store_here(store) if create else wiring.existing_store(store)
     return NearRegistrar(opened)
@@ -117,7 +124,7 @@ class NearRegistrar:
         return answered(_ROUTES[method, path], self._desk, asked, kind)
 
     def origin(self, uri: str) -> Origin:
-        uri = self._by_id(uri)
+        uri = by_id(uri, self._store)
         tracked = find_tracked(uri, self._tracking)
         if tracked.model_id is not None:
             return Origin(
@@ -134,13 +141,6 @@ class NearRegistrar:
                 hint="`mlproj artifacts` lists what it left",
             )
         return Origin(source=uri, run_id=tracked.run_id)
-
-    def _by_id(self, uri: str) -> str:
-        """The address with the id of its run, which people name in other ways, too."""
-        run, separator, path = uri.removeprefix("runs:").strip("/").partition("/")
-        with contextlib.suppress(RunNotFound):
-            return f"runs:/{self._store.find(run).run_id}{separator}{path}"
-        return uri
 
     def keep(self, folder: Path, name: str) -> Origin:
         made = self._tracking.models.create("0", name=name)

@@ -36,7 +36,7 @@ def _run_address(connection: Connection, uri: str) -> str:
     run_id, _, path = urlsplit(uri).path.strip("/").partition("/")
     run = run_of(connection.get("runs/get", run_id=run_id, run_uuid=run_id))
     first, _, below = path.partition("/")
-    if run.model_outputs and not _lists(connection, run_id, first):
+    if run.model_outputs and not lists(connection, run_id, first):
         for output in reversed(run.model_outputs):
             model = _logged(connection, output.model_id)
             if model.name == first:
@@ -44,10 +44,12 @@ def _run_address(connection: Connection, uri: str) -> str:
     return f"{run.artifact_uri.rstrip('/')}/{path}".rstrip("/")
 
 
-def _lists(connection: Connection, run_id: str, name: str) -> bool:
-    """Whether the run's own artifacts have a file or folder of that name at their top."""
-    listed = read_answer(connection.get("artifacts/list", run_id=run_id), Files)
-    return any(file.path == name for file in listed.files)
+def lists(connection: Connection, run_id: str, path: str) -> bool:
+    """Whether a file or folder is among the artifacts of a run."""
+    folder = path.rstrip("/").rpartition("/")[0]
+    within = {"path": folder} if folder else {}
+    listed = read_answer(connection.get("artifacts/list", run_id=run_id, **within), Files)
+    return any(file.path == path.rstrip("/") for file in listed.files)
 
 
 def _model_address(connection: Connection, asked: ModelUri) -> str:

@@ -11,12 +11,12 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from mlproj.errors import AlreadyThere, MlprojError, NotPromoted, StoreError
+from mlproj.errors import AlreadyThere, MlprojError, NotFound, NotPromoted, StoreError
 from mlproj.model.registry import Origin
 from mlproj.remote.answers import OneModel, read_answer
 from mlproj.remote.connection import Connection, Manner, Stranger
 from mlproj.remote.credentials import Credentials
-from mlproj.remote.fetching import address_of
+from mlproj.remote.fetching import address_of, lists
 
 T = TypeVar("T")
 
@@ -67,10 +67,15 @@ class FarRegistrar:
         return json.loads(self._connection.send(method, where, body, "application/json") or b"{}")
 
     def origin(self, uri: str) -> Origin:
-        """Where the files are that a `runs:/` names, as the server has it."""
+        """Where the files are that a `runs:/` names, as the server has it. Raises NotFound."""
         address = address_of(self._connection, uri)
-        run_id = urlsplit(uri).path.strip("/").partition("/")[0]
+        run_id, _, path = urlsplit(uri).path.strip("/").partition("/")
         logged = _LOGGED.search(address)
+        if logged is None and path and not lists(self._connection, run_id, path):
+            raise NotFound(
+                f"the run `{run_id}` left no `{path}` at the server",
+                hint="`mlproj artifacts` lists what it left, or MLflow's page",
+            )
         return Origin(
             source=address, run_id=run_id, model_id=None if logged is None else unquote(logged["model_id"])
         )

@@ -28,6 +28,7 @@ from mlproj.server.described import Described, Handler
 from mlproj.server.desk import Desk
 from mlproj.server.failures import INTERNAL, NO_ENDPOINT, Failure, encoded, invalid, told
 from mlproj.server.otlp import MOST, Span, spans_by_trace, unpacked
+from mlproj.server.outputs import WithOutputs
 from mlproj.server.ranges import Unsatisfiable
 from mlproj.server.reading import from_body, from_body_and_path, from_query
 from mlproj.server.route import TRACKING, Route
@@ -189,7 +190,7 @@ class _Maker:
         user: str,
     ) -> None:
         self._tracking = tracking
-        self._files = files
+        self._files = files if store is None else WithOutputs(files, store)
         self._proxied = proxied
         self._store = store
         self._hooks = hooks

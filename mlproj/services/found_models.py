@@ -19,7 +19,7 @@ from mlproj.model.run import MODEL_FILE, Run
 from mlproj.model.source import Checkout
 from mlproj.services.configured import configured_server
 from mlproj.services.datasets import ShownDataset, datasets_of
-from mlproj.services.own_tracked import Tracked, find_tracked, version_of
+from mlproj.services.own_tracked import Tracked, by_id, find_tracked, version_of
 from mlproj.services.request import Context, RunRequest, Tools
 from mlproj.services.tracked_data import bring, is_plain, is_tracked
 from mlproj.spec.mlmodel import read_model
@@ -104,9 +104,10 @@ def found_model(search: ModelSearch) -> Iterator[FoundModel]:
 
 
 def _pinned(uri: str, search: ModelSearch) -> str:
-    """The address with the number of the version, where a stage, an alias or a name stands for one now."""
+    """The address with the number of the version, where a stage, an alias or a name stands for one now, or
+    with the id of the run."""
     if not uri.startswith(SCHEME):
-        return uri
+        return uri if search.store is None else by_id(uri, search.store)
     server = configured_server(search.request, silent)
     if server is not None:
         return search.tools.server(server).pinned(uri)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from mlproj.errors import DataError, MlprojError, NotFound, UsageError
+from mlproj.errors import DataError, MlprojError, NotFound, StoreError, UsageError
 from mlproj.model.registry import ModelVersion
 from mlproj.registry_ports import Registry
 from mlproj.services.artifacts import artifacts, get_artifact
@@ -18,6 +19,8 @@ from mlproj.spec.model_uri import SCHEME, ModelUri, read_model_uri
 from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Tracking
 
+_RUNS = "runs:"
+_ID = re.compile(r"[0-9a-f]{32}")
 _MOST_STEPS = 100
 """A version may be made of another one, and that of a third."""
 
@@ -48,6 +51,17 @@ def find_tracked(uri: str, tracking: Tracking) -> Tracked:
             continue
         return msgspec.structs.replace(_at(uri, tracking), version=version)
     raise DataError(f"`{uri}` leads from one version of a model to another, and to no files")
+
+
+def by_id(uri: str, store: RunStore) -> str:
+    """The address `runs:/RUN/PATH` with the id of its run, which people name in other ways, too; any other
+    one, and one whose run is not in the store, as it is."""
+    if uri.startswith(_RUNS):
+        named, separator, path = uri.removeprefix(_RUNS).strip("/").partition("/")
+        if not _ID.fullmatch(named):
+            with contextlib.suppress(StoreError):
+                return f"{_RUNS}/{store.find(named).run_id}{separator}{path}"
+    return uri
 
 
 def made_by(uri: str, tracking: Tracking, root: Path) -> str | None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from mlproj.errors import NotFound
-from mlproj.model.digest import Digest, read_manifest, readable
+from mlproj.model.digest import Digest
 from mlproj.model.run import Run
 from mlproj.server import places
 from mlproj.server.held import HeldBlobs
+from mlproj.server.outputs import LOGGED, output_digest, pieces_of
 from mlproj.server.pages.model_files import model_card
 from mlproj.server.pages.previews import LARGEST, Preview, media_type, preview
 from mlproj.server.pages.visit import Answer, Page, Sent, Shown, Visit
-from mlproj.store_ports import ReadableBlobs
-
-LOGGED = "artifacts/"
-"""Begins, on the record, the paths of files that were logged to a run."""
-
-_PIECE = 1024 * 1024
 
 
 class Root(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,38 +63,7 @@ def show_output(visit: Visit) -> Answer:
 def send_output(visit: Visit) -> Answer:
     _, path, _, found = _output(visit)
     name = posixpath.basename(path)
-
-    def pieces() -> Iterator[bytes]:
-        with found.open("rb") as file:
-            yield from iter(lambda: file.read(_PIECE), b"")
-
-    return Sent(pieces=pieces(), name=name, media_type=media_type(name), size=found.stat().st_size)
-
-
-def output_digest(run: Run, blobs: ReadableBlobs, path: str) -> Digest:
-    """The content of an output, or of a file in a folder that is one. Raises NotFound."""
-    for output in () if run.outcome is None else run.outcome.outputs:
-        if output.digest is None:
-            continue
-        if output.path == path and output.kind != "folder":
-            return output.digest
-        if output.kind == "folder" and path.startswith(f"{output.path}/"):
-            inside = path.removeprefix(f"{output.path}/")
-            for name, digest in folder_files(blobs, output.digest):
-                if name == inside:
-                    return digest
-    raise NotFound(f"run `{run.name}` left no file `{path}`")
-
-
-def folder_files(blobs: ReadableBlobs, manifest: Digest) -> Sequence[tuple[str, Digest]]:
-    """The files of a folder that is in the store; none where its list is not."""
-    if manifest not in blobs:
-        return ()
-    try:
-        listed = read_manifest(blobs.path(manifest).read_bytes())
-    except ValueError:
-        return ()
-    return [(readable(name), digest) for name, _, digest in listed]
+    return Sent(pieces=pieces_of(found), name=name, media_type=media_type(name), size=found.stat().st_size)
 
 
 def listed(visit: Visit, place: places.Place) -> Sequence[tuple[str, bool, int]]:
@@ -171,14 +136,15 @@ def _show(visit: Visit, root: Root) -> Answer:
 
 
 def _digest(visit: Visit, root: Root) -> Digest | None:
-    """What the record says of a file that was logged to a run."""
+    """What the record says of a file of a run."""
     record = visit.record(root.place.name) if root.place.kind == "runs" else None
     if record is None or visit.desk.store is None:
         return None
-    try:
-        return output_digest(record, HeldBlobs(visit.desk.store.blobs, record), f"{LOGGED}{root.place.path}")
-    except NotFound:
-        return None
+    blobs = HeldBlobs(visit.desk.store.blobs, record)
+    for path in (f"{LOGGED}{root.place.path}", root.place.path):
+        with contextlib.suppress(NotFound):
+            return output_digest(record, blobs, path)
+    return None
 
 
 def _parents(root: Root, path: str) -> Sequence[tuple[str, str]]:

@@ -22,7 +22,7 @@ from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
 
 _AT_ONCE = 100
-_OF_RUN = re.compile(r"runs:/([0-9a-f]{32})/(.+)")
+_OF_RUN = re.compile(r"(?:runs:/([0-9a-f]{32})|mlflow-artifacts:/+\d+/([0-9a-f]{32})/artifacts)/(.+)")
 _MOST_VERSIONS = 500
 
 
@@ -77,14 +77,10 @@ def show_version(visit: Visit) -> Answer:
 def _files(visit: Visit, source: str) -> str | None:
     """The page of the files that a version was made of, where they are a run's that is here."""
     found = _OF_RUN.fullmatch(source)
-    run = None if found is None else visit.seen(found[1])
+    run = None if found is None else visit.seen(found[1] or found[2])
     if found is None or run is None:
         return None
-    record, path = visit.record(run.run_id), quote(found[2])
-    outputs = () if record is None or record.outcome is None else record.outcome.outputs
-    if any(each.path == found[2] and each.digest is not None for each in outputs):
-        return f"/runs/{run.run_id}/output/{path}"
-    return f"/runs/{run.run_id}/files/{path}"
+    return f"/runs/{run.run_id}/files/{quote(found[3])}"
 
 
 def show_logged(visit: Visit) -> Answer:

@@ -9,25 +9,23 @@ import msgspec
 
 from mlproj.errors import Altered, NotFound, StoreError
 from mlproj.model.registry import ModelVersion
-from mlproj.model.run import STREAMS, Output, Run, ShownParameter
+from mlproj.model.run import STREAMS, Run, ShownParameter
 from mlproj.model.search import Comparison, Key, Kind, Operator, Search
 from mlproj.model.tracking import LoggedModel, MetricSummary, RunStatus, TrackedRun
 from mlproj.model.tracking import Page as Part
 from mlproj.server import places
+from mlproj.server.outputs import LOGGED, outputs_of
 from mlproj.server.pages import output
 from mlproj.server.pages.columns import OF_CLIENTS, OF_THE_MACHINE, details
 from mlproj.server.pages.experiments import NOTE
 from mlproj.server.pages.family import among, ancestors
-from mlproj.server.pages.files import LOGGED, listed
+from mlproj.server.pages.files import listed
 from mlproj.server.pages.meant import meant
 from mlproj.server.pages.registering import candidates
 from mlproj.server.pages.runs import experiments_of
 from mlproj.server.pages.traces import of_run
 from mlproj.server.pages.verdicts import clean, verdicts
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
-
-MODELS = "models/"
-"""Begins, on the record, the paths of the files of logged models."""
 
 _MOST = 50
 _CHARTS = 12
@@ -55,7 +53,7 @@ def show(visit: Visit) -> Answer:
     if visit.one("part") == "live":
         return Shown(template="run_live.html", values=values)
     tags, models = dict(run.tags), _models(visit, run)
-    files = listed(visit, places.Place(kind="runs", name=run.run_id))
+    files = _logged(visit, run, record)
     values |= {
         "experiment": visit.desk.tracking.experiments.get(run.experiment_id),
         "note": tags.get(NOTE, ""),
@@ -63,7 +61,7 @@ def show(visit: Visit) -> Answer:
         "client_tags": tuple((key, value) for key, value in run.tags if key.startswith(OF_CLIENTS)),
         "parameters": _parameters(run, record),
         "files": files,
-        "outputs": _outputs(record),
+        "outputs": outputs_of(record),
         "logs": () if record is None else _logs(visit, record),
         "printed": record is not None and record.job is not None,
         "models": models,
@@ -107,10 +105,15 @@ def _parameters(run: TrackedRun, record: Run | None) -> Sequence[ShownParameter]
     return (*planned, *logged)
 
 
-def _outputs(record: Run | None) -> Sequence[Output]:
-    """What the record holds beside files that were logged, which are listed anyhow."""
+def _logged(visit: Visit, run: TrackedRun, record: Run | None) -> Sequence[tuple[str, bool, int]]:
+    """What lies among the artifacts of a run, but for outputs that only have their addresses there."""
+    found = listed(visit, places.Place(kind="runs", name=run.run_id))
     outputs = () if record is None or record.outcome is None else record.outcome.outputs
-    return [each for each in outputs if not each.path.startswith((LOGGED, MODELS))]
+    logged = {
+        each.path.removeprefix(LOGGED).partition("/")[0] for each in outputs if each.path.startswith(LOGGED)
+    }
+    beside = {each.path.partition("/")[0] for each in outputs_of(record)} - logged
+    return [each for each in found if each[0] not in beside]
 
 
 def _logs(visit: Visit, record: Run) -> Sequence[Log]:
