@@ -74,8 +74,12 @@ class Housekeeper(Protocol):
 
     def forget(self, run_ids: Collection[str], *, who: str, why: str) -> None:
         """Takes hidden runs' payloads away and leaves a tombstone for each in the chain; their content is
-        garbage then. Raises StoreError where one is not hidden, RunNotFound where one was forgotten already.
-        """
+        garbage then. Raises StoreError where one is not hidden, or is needed, RunNotFound where one was
+        forgotten already."""
+        ...
+
+    def needed(self) -> frozenset[str]:
+        """The ids of runs that stay because versions of registered models are made of what they left."""
         ...
 
     def garbage(self, *, without: Collection[str] = (), grace_s: float = GRACE_S) -> Garbage:

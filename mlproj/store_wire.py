@@ -261,6 +261,7 @@ VERSION = Question("contents/version", Version, ModelVersion | None)
 VERSIONS = Question("contents/versions", Numbered, tuple[ModelVersion, ...])
 
 FORGET = Question("garbage/forget", Forget, None)
+NEEDED = Question("garbage/needed", Asked, tuple[str, ...])
 GARBAGE = Question("garbage/find", Sweep, Garbage)
 REMOVE = Question("garbage/remove", Refuse, Removed)
 SIZE = Question("size", Asked, StoreSize)

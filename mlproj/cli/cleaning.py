@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -15,6 +16,9 @@ from mlproj.model.moment import now
 from mlproj.services.cleaning import Cleaning, Manner
 from mlproj.settings import user_name
 from mlproj.spec.duration import seconds
+from mlproj.store_ports import Listed
+
+_SHOWN = 10
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would go, and remove nothing.")]
 GraceOption = Annotated[
@@ -41,12 +45,12 @@ def tell(schema: str, found: Cleaning, grace_s: float, as_json: bool) -> None:
     files = len(garbage.blobs) + len(garbage.leftovers) if removed is None else removed.files
     freed = garbage.size if removed is None else removed.size
     if as_json:
-        runs = [{"run_id": row.run_id, "name": row.name, "created": row.created} for row in found.runs]
         print_document(
             {
                 "schema": schema,
                 "dry_run": removed is None,
-                "runs": runs,
+                "runs": _told(found.runs),
+                "kept": _told(found.kept),
                 "files": files,
                 "bytes": freed,
                 "spared": {"blobs": garbage.young, "bytes": garbage.young_size},
@@ -56,6 +60,14 @@ def tell(schema: str, found: Cleaning, grace_s: float, as_json: bool) -> None:
     print_sheet([Section(rows=tuple((row.run_id[:8], row.name, row.created) for row in found.runs))])
     went = "would be removed" if removed is None else "were removed"
     say(f"{counted(len(found.runs), 'run')} and {counted(files, 'file')} {went}: {size(max(freed, 0))}")
+    if found.kept:
+        more = ", ..." if len(found.kept) > _SHOWN else ""
+        runs = ", ".join(f"`{row.name}` ({row.run_id[:8]})" for row in found.kept[:_SHOWN])
+        say(f"stay, since registered models are made of what they left: {runs}{more}")
     if garbage.young:
         left = f"{counted(garbage.young, 'blob')} ({size(garbage.young_size)}) that nothing names"
         say(f"{left} stay for now: used within {duration(grace_s)}, or in use by a run")
+
+
+def _told(rows: Iterable[Listed]) -> list[dict[str, str]]:
+    return [{"run_id": row.run_id, "name": row.name, "created": row.created} for row in rows]

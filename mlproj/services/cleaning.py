@@ -38,9 +38,10 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
 
 class Cleaning(msgspec.Struct, frozen=True, kw_only=True):
     """What was taken away, or would be: runs, and content that nothing else names. `removed` is None for a
-    rehearsal."""
+    rehearsal. `kept` are runs that would have gone but for a version of a registered model."""
 
     runs: tuple[Listed, ...]
+    kept: tuple[Listed, ...]
     garbage: Garbage
     removed: Removed | None
 
@@ -69,7 +70,7 @@ def gc(store: RunStore, manner: Manner, report: Report, *, hidden_for_s: float =
         and not row.forgotten
         and (row.hidden_at is None or seconds_of(row.hidden_at) <= before)
     ]
-    return _clean(store, hidden, "it was hidden", manner, report)
+    return _clean(store, _sorted_out(store, hidden), "it was hidden", manner, report)
 
 
 def prune(store: RunStore, retention: Retention, manner: Manner, report: Report) -> Cleaning:
@@ -79,9 +80,9 @@ def prune(store: RunStore, retention: Retention, manner: Manner, report: Report)
         raise UsageError(
             "nothing says which runs are to go", hint="give `--keep-last N`, `--older-than TIME`, or both"
         )
-    going = expendable(store.listing(), retention, manner.now)
+    going = _sorted_out(store, expendable(store.listing(), retention, manner.now))
     if not manner.dry_run:
-        store.hide(*(row.run_id for row in going))
+        store.hide(*(row.run_id for row in going.rows))
     return _clean(store, going, f"pruned: {retention}", manner, report)
 
 
@@ -101,8 +102,23 @@ def expendable(rows: Sequence[Listed], retention: Retention, now: str) -> list[L
     return going
 
 
-def _clean(store: RunStore, rows: Sequence[Listed], why: str, manner: Manner, report: Report) -> Cleaning:
-    housekeeper, run_ids = store.housekeeper, [row.run_id for row in rows]
+class _Going(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs that may go, and those that would but for what is made of them."""
+
+    rows: tuple[Listed, ...]
+    kept: tuple[Listed, ...]
+
+
+def _sorted_out(store: RunStore, rows: Sequence[Listed]) -> _Going:
+    needed = store.housekeeper.needed() if rows else frozenset()
+    return _Going(
+        rows=tuple(row for row in rows if row.run_id not in needed),
+        kept=tuple(row for row in rows if row.run_id in needed),
+    )
+
+
+def _clean(store: RunStore, going: _Going, why: str, manner: Manner, report: Report) -> Cleaning:
+    housekeeper, run_ids = store.housekeeper, [row.run_id for row in going.rows]
     report(Started(stage="look", detail="for what nothing names"))
     garbage = housekeeper.garbage(without=run_ids, grace_s=manner.grace_s)
     report(Ended(stage="look"))
@@ -112,4 +128,4 @@ def _clean(store: RunStore, rows: Sequence[Listed], why: str, manner: Manner, re
         housekeeper.forget(run_ids, who=manner.who, why=why)
         removed = housekeeper.remove(garbage)
         report(Ended(stage="remove"))
-    return Cleaning(runs=tuple(rows), garbage=garbage, removed=removed)
+    return Cleaning(runs=going.rows, kept=going.kept, garbage=garbage, removed=removed)

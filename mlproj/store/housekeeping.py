@@ -11,6 +11,7 @@ from mlproj.store.connection import Connection
 from mlproj.store.contained import KeptBlobs
 from mlproj.store.forgetting import forget_runs, shrink
 from mlproj.store.garbage import find_garbage, remove_garbage
+from mlproj.store.needless import needed_runs
 from mlproj.store.sizes import measure, measure_database
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -40,6 +41,10 @@ class FolderHousekeeper:
     def forget(self, run_ids: Collection[str], *, who: str, why: str) -> None:
         with self._changing():
             forget_runs(self._connection, tuple(run_ids), who=who, when=self._clock(), why=why)
+
+    def needed(self) -> frozenset[str]:
+        with self._looking():
+            return needed_runs(self._connection)
 
     def garbage(self, *, without: Collection[str] = (), grace_s: float = GRACE_S) -> Garbage:
         with self._looking():

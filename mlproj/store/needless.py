@@ -22,6 +22,9 @@ _PROXIED = re.compile(
     r"mlflow-artifacts:/+\d+/(?P<model>models/)?(?P<name>[\w\-]+)(?P<path>/artifacts.*)", re.DOTALL
 )
 """An address at a server that has the artifacts go through it."""
+_OUTPUT = re.compile(r"(?:runs:/|mlflow-artifacts:/+\d+/)(?P<run>[\w\-]+)(?P<path>/.*)", re.DOTALL)
+"""An address of what a run left, by its record or at a server."""
+_ARTIFACTS = "/artifacts/"
 _MODELS = (
     "SELECT m.model_id, r.run_id, r.forgotten FROM logged_models m JOIN runs r ON r.run_id = m.source_run_id"
 )
@@ -70,6 +73,22 @@ def drop_traces(connection: Connection, run_id: str) -> None:
 def spared_places(connection: Connection) -> frozenset[PurePosixPath]:
     """The places below a store's folder that versions of registered models name."""
     return frozenset(_places(connection))
+
+
+def needed_runs(connection: Connection) -> frozenset[str]:
+    """The runs that versions of registered models cannot be had without: what these are made of has its
+    address by their records, as declared outputs do, and lies nowhere else."""
+    sources = connection.execute("SELECT source FROM model_versions").fetchall()
+    found = (_OUTPUT.fullmatch(source) for (source,) in sources)
+    return frozenset(each["run"] for each in found if each is not None and _is_output(connection, each))
+
+
+def _is_output(connection: Connection, named: re.Match[str]) -> bool:
+    if named[0].startswith("runs:"):
+        return True
+    path = named["path"].removeprefix(_ARTIFACTS).rstrip("/")
+    rows = connection.execute("SELECT path FROM outputs WHERE run_id = ?", (named["run"],)).fetchall()
+    return any(f"{path}/".startswith(f"{left}/") or left.startswith(f"{path}/") for (left,) in rows)
 
 
 class Spared:

@@ -129,4 +129,9 @@ def test_a_declared_output_is_a_model_at_a_server_too(
         for withheld in (address, listed):
             stranger = urllib3.request("GET", withheld, headers=bearer(bob))
             assert stranger.status == 404 and b"names" not in stranger.data.replace(b"names.txt'", b"")
+
+        where.command("rm", run_id)
+        kept_runs = json.loads(where.command("gc", "--grace", "0", "--json"))["kept"]
+        assert [run["run_id"] for run in kept_runs] == [run_id]
+        assert mlproj(*asked, variables=variables).stdout == scored.stdout
         assert not server.events("bug") and not server.events("worker died")

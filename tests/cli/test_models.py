@@ -15,11 +15,12 @@ import psutil
 import pytest
 import urllib3
 
-from tests.cli.conftest import COMMAND, LOCAL, Answer
-from tests.conftest import commit_all
+from tests.cli.conftest import COMMAND, LOCAL, Answer, Mlproj, single
+from tests.conftest import ProjectMaker, commit_all
 from tests.mlflow_clients import QUIET, ClientPython
 from tests.mlflow_servers import mlflow_server
 from tests.scoring.servers import started, told_address
+from tests.server.hosted import hosted
 
 PROJECT = """\
 name: wine
@@ -273,3 +274,46 @@ def test_models_at_a_server_are_found_by_the_same_addresses(
         assert by_run.document["digest"] == shown["digest"]
         missing = shop.call("models", "show", "models:/wine/Staging", MLFLOW_TRACKING_URI=uri)
         assert missing.code == 5 and "no version in the stage Staging" in missing.stderr
+
+
+@contextlib.contextmanager
+def place_of(kind: str, folder: Path) -> Iterator[str]:
+    """Where a store is, as `--store` has it: in a folder, or at a server."""
+    if kind == "folder":
+        yield str(folder / "store")
+    else:
+        with hosted(folder, "--backend-store-uri", str(folder / "store")) as server:
+            yield server.uri
+
+
+@pytest.mark.parametrize("kind", ["folder", "server"])
+def test_a_run_stays_as_long_as_a_registered_model_is_made_of_its_output(
+    kind: str, mlproj: Mlproj, make_project: ProjectMaker, tmp_path: Path
+) -> None:
+    outputs = "[{path: left/model.txt, model: true}]"
+    project = make_project(
+        {"MLproject": single("'mkdir left; echo weights > left/model.txt'", outputs=outputs)}
+    )
+    with place_of(kind, tmp_path) as store:
+
+        def there(*arguments: str) -> Answer:
+            answer = mlproj(*arguments, variables={"MLPROJ_STORE": store})
+            assert answer.code == 0, answer.stderr
+            return answer
+
+        there("run", str(project), *LOCAL, "--run-name", "first")
+        there("models", "add", "file", "runs:/first/left/model.txt")
+        there("models", "add", "folder", "runs:/first/left")
+        digest = there("models", "show", "models:/file/1", "--json").document["digest"]
+        pruned = there("prune", "--keep-last", "0", "--grace", "0")
+        assert "0 runs and" in pruned.stderr and "are made of what they left: `first`" in pruned.stderr
+        assert [run["name"] for run in there("runs", "--json").document["runs"]] == ["first"]
+        there("rm", "first")
+        for name in ("folder", "file"):
+            left = there("gc", "--grace", "0", "--json").document
+            assert [run["name"] for run in left["kept"]] == ["first"] and left["runs"] == []
+            assert there("models", "show", "models:/file/1", "--json").document["digest"] == digest
+            there("models", "delete", name, "--all-versions")
+        gone = there("gc", "--grace", "0", "--json").document
+        assert [run["name"] for run in gone["runs"]] == ["first"] and gone["kept"] == []
+        there("verify")

@@ -20,6 +20,9 @@ class FarHousekeeper:
     def forget(self, run_ids: Collection[str], *, who: str, why: str) -> None:
         self._line.ask(wire.FORGET, wire.Forget(run_ids=tuple(run_ids), who=who, why=why))
 
+    def needed(self) -> frozenset[str]:
+        return frozenset(self._line.ask(wire.NEEDED, wire.Asked()))
+
     def garbage(self, *, without: Collection[str] = (), grace_s: float = GRACE_S) -> Garbage:
         found: Garbage = self._line.ask(wire.GARBAGE, wire.Sweep(without=tuple(without), grace_s=grace_s))
         return found

@@ -24,6 +24,11 @@ def forget(view: View, asked: wire.Forget) -> None:
     view.store.housekeeper.forget(asked.run_ids, who=view.caller.name or asked.who, why=asked.why)
 
 
+def needed(view: View, asked: wire.Asked) -> tuple[str, ...]:
+    view.refuse_others(_TIDYING)
+    return tuple(sorted(view.store.housekeeper.needed()))
+
+
 def garbage(view: View, asked: wire.Sweep) -> Garbage:
     view.refuse_others(_TIDYING)
     return view.store.housekeeper.garbage(without=asked.without, grace_s=asked.grace_s)
@@ -62,6 +67,7 @@ def digests(view: View, asked: wire.Page) -> tuple[Digest, ...]:
 
 ANSWERS: tuple[tuple[Question, Callable[[View, Any], Any]], ...] = (
     (wire.FORGET, forget),
+    (wire.NEEDED, needed),
     (wire.GARBAGE, garbage),
     (wire.REMOVE, remove),
     (wire.SIZE, size),
