@@ -25,9 +25,11 @@ MLPROJ = (sys.executable, "-m", "mlproj")
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """A store as a server has it: where it is, a folder or the URI of a database, and where its contents are
-    that are not in that folder. Commands on the server's machine find it by `variables`."""
+    that are not in that folder. Commands on the server's machine are called in `folder` as the server is, and
+    find it by `variables`."""
 
     store: str
+    folder: Path
     contents: str | None = None
 
     @property
@@ -44,6 +46,7 @@ class Kept:
         """What a command tells about it, to which `said` is said; it has to succeed."""
         done = subprocess.run(
             (*MLPROJ, *arguments),
+            cwd=self.folder,
             env={**os.environ, **self.variables},
             input=said,
             capture_output=True,
@@ -57,8 +60,8 @@ def kept(backend: str, folder: Path, contents: str | None = None) -> Kept:
     """A new store over that kind of database, with whatever is not in the database in the folder, but for its
     `contents` where these are named."""
     if backend == "sqlite":
-        return Kept(store=str(folder / "store"), contents=contents)
-    return Kept(store=new_uri(backend), contents=contents or str(folder / "contents"))
+        return Kept(store=str(folder / "store"), folder=folder, contents=contents)
+    return Kept(store=new_uri(backend), folder=folder, contents=contents or str(folder / "contents"))
 
 
 @dataclass(frozen=True, kw_only=True)

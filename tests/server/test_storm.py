@@ -139,7 +139,7 @@ def test_nothing_that_was_acknowledged_is_lost_with_the_database(
     need(kind, present(kind))
     python = client_python("3")
     with started(kind, synced=True) as keeper:
-        where = Kept(store=keeper.uri(), contents=str(tmp_path / "contents"))
+        where = Kept(store=keeper.uri(), folder=tmp_path, contents=str(tmp_path / "contents"))
         with hosted(tmp_path, *where.options) as server, calling(server.uri) as caller:
             run_id, workers = begun(caller), set(server.workers())
             with storm(python, server.uri, run_id, tmp_path, Shown()) as told:
