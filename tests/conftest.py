@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from mlproj import wiring
 from mlproj.process import stop
+from mlproj.store.folder import FolderStore
+from mlproj.tracking_ports import Tracking
 from tests.s3_server import S3Server, s3_server
 
 REQUIRED = frozenset(filter(None, os.environ.get("MLPROJ_TEST_REQUIRE", "").split(",")))
@@ -163,3 +166,11 @@ def commit_all(root: Path, message: str = "first") -> str:
 def git(root: Path, *arguments: str) -> str:
     done = subprocess.run(("git", *arguments), cwd=root, check=True, capture_output=True, text=True)
     return done.stdout.strip()
+
+
+@pytest.fixture
+def tracking(store: FolderStore) -> Iterator[Tracking]:
+    """What is logged to the test's own `store`."""
+    tracking = wiring.tracking_of(store)
+    yield tracking
+    tracking.close()

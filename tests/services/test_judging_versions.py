@@ -33,13 +33,6 @@ def store(tmp_path: Path) -> Iterator[FolderStore]:
 
 
 @pytest.fixture
-def tracking(store: FolderStore) -> Iterator[Tracking]:
-    tracking = wiring.tracking_of(store)
-    yield tracking
-    tracking.close()
-
-
-@pytest.fixture
 def runs(store: FolderStore) -> tuple[str, str]:
     """A good one and a bad one."""
     good = record(store, begun(store.blobs, name="good"), rmse=0.5)

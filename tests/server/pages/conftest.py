@@ -47,13 +47,6 @@ def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FolderStor
 
 
 @pytest.fixture
-def tracking(store: FolderStore) -> Iterator[Tracking]:
-    tracking = wiring.tracking_of(store)
-    yield tracking
-    tracking.close()
-
-
-@pytest.fixture
 def scenery(store: FolderStore, built: tuple[Path, Scene]) -> Scene:
     """What is in the store."""
     return built[1]

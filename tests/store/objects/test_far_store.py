@@ -45,13 +45,6 @@ def store(tmp_path: Path, url: str) -> Iterator[FolderStore]:
 
 
 @pytest.fixture
-def tracking(store: FolderStore) -> Iterator[Tracking]:
-    tracking = wiring.tracking_of(store)
-    yield tracking
-    tracking.close()
-
-
-@pytest.fixture
 def artifacts(store: FolderStore) -> Artifacts:
     return wiring.artifacts_of(store)
 
