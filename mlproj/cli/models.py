@@ -60,7 +60,10 @@ def show(
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> int:
-    """Show what a model is: flavours, signature, environment, size, and the run and data it came from."""
+    """Show what a model is, and what it came from.
+
+    Flavours, signature, environment and size; run, data and registered versions.
+    """
     with reporting() as report, found_model(_search(_named(model, model_uri), store, report)) as found:
         if as_json:
             print_document(model_document(found))
@@ -90,9 +93,10 @@ def serve(
     refresh: options.RefreshOption = False,
     store: options.StoreOption = None,
 ) -> int:
-    """Serve a model by MLflow's scoring protocol, in its own environment.
+    """Serve a model, in its own environment.
 
-    `/invocations` takes what `mlflow models serve` takes; `/ping`, `/health` and `/version` answer too.
+    It speaks MLflow's scoring protocol: `/invocations` takes what `mlflow models serve`
+    takes; `/ping`, `/health` and `/version` answer too.
     """
     terms = Terms(
         host=host, port=port, workers=workers, timeout=timeout, most=size_of("--max-body", max_body)
@@ -115,13 +119,24 @@ def predict(
         typer.Option("--output-path", "-o", metavar="FILE", help="To write to; else standard output."),
     ] = None,
     content_type: Annotated[
-        str, typer.Option("--content-type", "-t", help=f"Of the input: {' or '.join(KINDS)}.")
-    ] = "json",
+        str | None,
+        typer.Option(
+            "--content-type",
+            "-t",
+            help=f"Of the input: {' or '.join(KINDS)}; else by the file's name, or json.",
+        ),
+    ] = None,
     env_manager: options.ManagerOption = None,
     refresh: options.RefreshOption = False,
     store: options.StoreOption = None,
 ) -> int:
-    """Score a file by a model, in its own environment: the answer is the one that serving it gives."""
+    """Score a file by a model.
+
+    In its own environment: the answer is the one that serving it gives.
+    """
+    if content_type is None:
+        by_name = "" if input_path is None else input_path.suffix.lower().removeprefix(".")
+        content_type = by_name if by_name in KINDS else "json"
     kind = KINDS.get(content_type)
     if kind is None:
         raise UsageError(f"the input is {' or '.join(KINDS)}, and not `{content_type}`")
@@ -187,7 +202,10 @@ def build_docker(
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> int:
-    """Make an image that serves a model at port 8080, in its own environment, as `models serve` does."""
+    """Make an image that serves a model.
+
+    At port 8080, in the model's own environment, as `models serve` does.
+    """
     with reporting(child_to_stderr=True) as report:
         search = _refreshing(_search(_named(model, model_uri), store, report, env_manager), refresh)
         made = build_image(search, wiring.image_makers(search.request.environ), name, base)

@@ -39,7 +39,10 @@ def rules(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Print the rules for what is put into Production of a registered model; set or remove them."""
+    """Print, set or remove the rules of a model.
+
+    They are for what is put into Production of a registered model.
+    """
     if given is not None and remove:
         raise UsageError("`--set` and `--remove` exclude each other", hint="give one of them")
     text = _read(given)
@@ -74,9 +77,10 @@ def promote(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Put a version into Production, if the rules let it: each is shown, and how it fared is recorded.
+    """Put a version into Production, if the rules let it.
 
-    The run that made it may have to be reproduced first: `mlproj reproduce RUN`.
+    Each rule is shown, and how it fared is recorded. The run that made it may have to be
+    reproduced first: `mlproj reproduce RUN`.
     """
     if to is not Stage.PRODUCTION:
         raise UsageError("rules are for Production", hint="`mlproj models stage` moves a version elsewhere")

@@ -75,6 +75,7 @@ def rename(
     with registrar(store) as kept:
         asked = RenameRegisteredModel(name=name, new_name=new, why=why or None)
         kept.ask("POST", f"{BELOW}/registered-models/rename", asked, OneRegisteredModel)
+    say(f"`{name}` is called `{new}` from now on")
     return 0
 
 
@@ -89,7 +90,10 @@ def stage(
     why: WhyOption = "",
     store: StoreOption = None,
 ) -> int:
-    """Move a version to another stage; into Production by the model's rules, if it has some."""
+    """Move a version to another stage.
+
+    Into Production by the model's rules, if it has some.
+    """
     with registrar(store) as kept:
         found = version_of(kept, read_reference(version))
         move(kept, found, to, why, archive_existing=archive_existing)
@@ -112,13 +116,17 @@ def delete(
     why: WhyOption = "",
     store: StoreOption = None,
 ) -> int:
-    """Delete a version, or a registered model with all its versions. What its run left stays."""
+    """Delete a version, or a registered model.
+
+    What its run left stays.
+    """
     with registrar(store) as kept:
         reference = read_reference(thing)
         if not reference.is_model:
             found = version_of(kept, reference)
             of_version = DeleteModelVersion(name=found.name, version=found.version, why=why or None)
             kept.ask("DELETE", f"{BELOW}/model-versions/delete", of_version, Empty)
+            say(f"version {found.version} of `{found.name}` is deleted")
             return 0
         asked = NamedModel(name=reference.name)
         model = kept.ask("GET", f"{BELOW}/registered-models/get", asked, OneRegisteredModel).registered_model
@@ -129,6 +137,7 @@ def delete(
             )
         named = DeleteRegisteredModel(name=model.name, why=why or None)
         kept.ask("DELETE", f"{BELOW}/registered-models/delete", named, Empty)
+    say(f"the registered model `{model.name}` is deleted")
     return 0
 
 
@@ -145,10 +154,12 @@ def alias(
         path, reference = f"{BELOW}/registered-models/alias", read_reference(version)
         if remove:
             kept.ask("DELETE", path, DeleteAlias(name=reference.name, alias=alias, why=why or None), Empty)
+            say(f"`{reference.name}@{alias}` names no version any more")
         else:
             found = version_of(kept, reference)
             asked = SetAlias(name=found.name, alias=alias, version=found.version, why=why or None)
             kept.ask("POST", path, asked, Empty)
+            say(f"`{found.name}@{alias}` is version {found.version}")
     return 0
 
 
@@ -159,7 +170,7 @@ def tag(
     remove: Annotated[bool, typer.Option("--remove", "-d", help="Take tags away.")] = False,
     store: StoreOption = None,
 ) -> int:
-    """Set tags of a registered model or of a version, or take them away."""
+    """Tag a registered model, or a version."""
     with registrar(store) as kept:
         reference = read_reference(thing)
         number = None if reference.is_model else version_of(kept, reference).version
@@ -170,7 +181,7 @@ def tag(
 
 @app.command("history")
 def show_history(name: NameArgument, store: StoreOption = None, as_json: JsonOption = False) -> int:
-    """Tell what was done to a registered model: who moved what where, and why."""
+    """Tell who moved what where, and why."""
     with registrar(store) as kept:
         changes = history(kept, name)
     if as_json:

@@ -73,9 +73,10 @@ def add(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Register a model: the next version of NAME, which is made if need be.
+    """Register a model, as the next version of NAME.
 
-    A folder on this machine is of no run: its files are taken into the store, or sent to the server.
+    NAME is made if need be. A folder on this machine is of no run: its files are taken
+    into the store, or sent to the server.
     """
     tags = tuple(map(read_pair, tag or ()))
     with registrar(store, create=True) as kept:
@@ -120,13 +121,17 @@ def search(
     filter: Annotated[
         str, typer.Argument(metavar="[FILTER]", help="As MLflow has it: \"name = 'wine' AND run_id = '…'\".")
     ] = "",
+    filter_option: Annotated[str, typer.Option("--filter", metavar="FILTER", help="The same.")] = "",
     order_by: SortOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """List versions of registered models."""
+    if filter and filter_option:
+        raise UsageError("one filter is to be given", hint="join two by `AND`")
     with registrar(store) as kept:
-        found = versions_of(kept, SearchModelVersions(filter=filter, order_by=tuple(order_by or ())))
+        wanted = filter or filter_option
+        found = versions_of(kept, SearchModelVersions(filter=wanted, order_by=tuple(order_by or ())))
     if as_json:
         versions = [version_document(each) for each in found]
         print_document({"schema": "mlproj/model-versions/1", "versions": versions})
@@ -137,7 +142,7 @@ def search(
 
 @app.command()
 def get(thing: ThingArgument, store: StoreOption = None, as_json: JsonOption = False) -> int:
-    """Tell of a registered model and its versions, or of one version."""
+    """Tell of a registered model, or a version."""
     with registrar(store) as kept:
         reference = read_reference(thing)
         if not reference.is_model:
@@ -147,6 +152,7 @@ def get(thing: ThingArgument, store: StoreOption = None, as_json: JsonOption = F
         model = kept.ask("GET", f"{BELOW}/registered-models/get", asked, OneRegisteredModel).registered_model
         quoted = reference.name.replace("'", "''")
         found = versions_of(kept, SearchModelVersions(filter=f"name = '{quoted}'"))
+        found.sort(key=lambda version: -int(version.version))
     if as_json:
         versions = [version_document(each) for each in found]
         document = {"schema": "mlproj/registered-model/1", **model_document(model), "versions": versions}

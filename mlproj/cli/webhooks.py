@@ -147,8 +147,10 @@ def test(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Send a webhook an example of an event, and say what it answered. Exits with 1 where it does not take
-    it."""
+    """Send a webhook an example of an event.
+
+    Says what it answered, and exits with 1 where it does not take it.
+    """
     with keeper(store, private=allow_private) as kept:
         found = named(kept, webhook)
         asked = TryWebhook(webhook_id=found.webhook_id, event=event)
@@ -221,7 +223,10 @@ def deliveries(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """List what was sent, what is to be sent, and what could not be; the newest first."""
+    """List what was sent, and what waits.
+
+    And what could not be sent; the newest first.
+    """
     with keeper(store) as kept:
         known = {each.webhook_id: each.name for each in all_of(kept)}
         webhook_id = None if webhook is None else named(kept, webhook).webhook_id
@@ -257,8 +262,11 @@ def retry(
 def deliver(
     allow_private: PrivateOption = False, store: StoreOption = None, as_json: JsonOption = False
 ) -> int:
-    """Send what is due, for a store that no server is over; as often as cron calls it. What has to be sent
-    again later is left for the next time. Exits with 1 where something was not taken for good."""
+    """Send what is due, of a store without a server.
+
+    As often as cron calls it. What has to be sent again later is left for the next time. Exits with 1 where
+    something was not taken for good.
+    """
     refuse_far(store)
     with (
         contextlib.closing(wiring.existing_store(store)) as opened,

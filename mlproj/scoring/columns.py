@@ -47,7 +47,10 @@ class Columns(NamedTuple):
             names, cells = self._chosen(rows)
         numbered = names or [str(number) for number in range(len(cells[0]) if cells else 0)]
         read = [self._column(name, column, rows.is_text) for name, column in zip(numbered, zip(*cells))]
-        return _table(names, read)
+        try:
+            return _table(names, read)
+        except (OverflowError, ValueError) as error:
+            raise refused(f"the input makes no table of numbers: {error}") from error
 
     def _count(self, given: int) -> None:
         if self.width is not None and given != self.width:
@@ -77,7 +80,10 @@ class Columns(NamedTuple):
             if fits is not None and cell is not None and not fits(cell):
                 told = f"{cell!r:.60} in row {number} is no {wanted}"
                 raise refused(f"Incompatible input types for column {name}. {told}.")
-        return [float(cell) if wanted in _FLOATS and cell is not None else cell for cell in cells]
+        try:
+            return [float(cell) if wanted in _FLOATS and cell is not None else cell for cell in cells]
+        except OverflowError as error:
+            raise refused(f"Incompatible input types for column {name}. {error}.") from error
 
 
 _FLOATS = ("double", "float")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from typing import Any, NamedTuple
 
 from .exchange import Refused, refusal
@@ -90,12 +91,17 @@ def _named(columns: dict[str, Any]) -> Rows:
 
 
 def _bare(value: Any) -> Rows:
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list):
         raise refused("the input must be a list of rows, or a mapping of columns")
+    if not value:
+        raise refused("the input has no rows")
     return Rows(None, [row if isinstance(row, list) else [row] for row in value])
 
 
 def _even(rows: Rows) -> Rows:
+    twice = [name for name, count in Counter(rows.names or ()).items() if count > 1]
+    if twice:
+        raise refused(f"the input has several columns `{twice[0]}`")
     width = len(rows.names) if rows.names is not None else len(rows.cells[0]) if rows.cells else 0
     for number, row in enumerate(rows.cells, 1):
         if len(row) != width:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def load(place: str, facts: Facts) -> Loaded:
     """Raises Unusable for a file that holds nothing with a `predict`, and whatever unpickling raises."""
     if os.path.isdir(place):
-        raise Unusable(f"`{place}` is a folder, and none of MLflow's models that can be loaded here")
+        raise Unusable(
+            "it is a folder of files, and nothing of its environment knows which of them holds the model: "
+            "mlflow is not there, or the model has no flavour `python_function`"
+        )
     if place.endswith(".skops"):
         raise Unusable(
             "the model is in a file of skops, which mlflow loads, and its environment has no mlflow"

@@ -19,7 +19,7 @@ from mlproj.model.run import MODEL_FILE, Run
 from mlproj.model.source import Checkout
 from mlproj.services.configured import configured_server
 from mlproj.services.datasets import ShownDataset, datasets_of
-from mlproj.services.own_tracked import Tracked, by_id, find_tracked, version_of
+from mlproj.services.own_tracked import Tracked, by_id, find_tracked, hint_of_registered, version_of
 from mlproj.services.request import Context, RunRequest, Tools
 from mlproj.services.tracked_data import bring, is_plain, is_tracked
 from mlproj.spec.mlmodel import read_model
@@ -139,8 +139,10 @@ def _brought(uri: str, search: ModelSearch, folder: Path) -> Path:
         return search.tools.download(uri, folder / "model", search.report)
     place = search.request.caller / (unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)
     if not place.exists():
+        registered = None if search.store is None else hint_of_registered(uri, search.store.contents)
         raise DataError(
-            f"there is no model `{uri}`", hint="a path, `runs:/RUN/PATH` or `models:/NAME/VERSION`"
+            f"there is no model `{uri}`",
+            hint=registered or "a path, `runs:/RUN/PATH` or `models:/NAME/VERSION`",
         )
     return place.absolute()
 

@@ -17,6 +17,7 @@ from mlproj.model.run import Output, Run
 from mlproj.ports import Observer
 from mlproj.services.collect import ARTIFACTS
 from mlproj.services.lineage_graph import Graph
+from mlproj.services.own_tracked import hint_of_registered
 from mlproj.spec.model_uri import SCHEME, read_model_uri
 
 SHORTEST = 8
@@ -54,7 +55,11 @@ def find_subject(graph: Graph, what: str, looking: Looking) -> str:
     except RunNotFound as error:
         if _DIGEST.fullmatch(what.lower()):
             return _content(graph, what)
-        hint = error.hint or "name a run, a file, a digest or a model"
+        hint = (
+            hint_of_registered(what, graph.contents)
+            or error.hint
+            or "name a run, a file, a digest or a model"
+        )
         raise NotFound(
             f"`{what}` is no file here, and no run in the store `{_named(graph)}`",
             hint=hint,

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from mlproj.errors import DataError, MlprojError, NotFound, StoreError, UsageError
+from mlproj.lineage_ports import Contents
 from mlproj.model.registry import ModelVersion
 from mlproj.registry_ports import Registry
 from mlproj.services.artifacts import artifacts, get_artifact
@@ -62,6 +63,15 @@ def by_id(uri: str, store: RunStore) -> str:
             with contextlib.suppress(StoreError):
                 return f"{_RUNS}/{store.find(named).run_id}{separator}{path}"
     return uri
+
+
+def hint_of_registered(named: str, contents: Contents) -> str | None:
+    """How to name a registered model, or a version, for whoever wrote `wine`, `wine/1` or `wine@champion`."""
+    with contextlib.suppress(UsageError):
+        asked = read_model_uri(f"{SCHEME}/{named}")
+        if asked.name and contents.version(asked.name, asked.which) is not None:
+            return f"a registered model is `{SCHEME}/{named}`"
+    return None
 
 
 def made_by(uri: str, tracking: Tracking, root: Path) -> str | None:

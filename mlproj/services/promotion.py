@@ -26,6 +26,7 @@ from mlproj.store_ports import RunStore
 from mlproj.tracking_ports import Tracking
 from mlproj.words import counted
 
+_SHOWN = 3
 _NO_RUN = "the store holds no run that made the model, or none that you may read"
 
 
@@ -161,7 +162,12 @@ def _clean(run: Run) -> tuple[bool, str]:
     source = run.job.source
     if source.commit is None:
         return False, "the source was in no repository"
-    return not source.dirty, f"commit {source.commit[:12]}{' with changes' if source.dirty else ''}"
+    at = f"commit {source.commit[:12]}"
+    if not source.dirty:
+        return True, at
+    changed = ", ".join(f"`{path}`" for path in source.changes[:_SHOWN])
+    more = ", ..." if len(source.changes) > _SHOWN else ""
+    return False, f"{at} with changes{f': {changed}{more}' if changed else ''}"
 
 
 def _declared(run: Run) -> tuple[bool, str]:
@@ -170,7 +176,10 @@ def _declared(run: Run) -> tuple[bool, str]:
     tracing = run.outcome.tracing
     undeclared = [state.path for state in run.outcome.reads]
     if undeclared:
-        return False, f"it read {', '.join(f'`{path}`' for path in undeclared[:3])}, which nobody declared"
+        return (
+            False,
+            f"it read {', '.join(f'`{path}`' for path in undeclared[:_SHOWN])}, which nobody declared",
+        )
     if tracing is None or tracing.means is None:
         return False, "nobody looked which files it read"
     if tracing.escaped:

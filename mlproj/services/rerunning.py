@@ -73,6 +73,7 @@ def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: To
     run = wish.run
     plan, job = run.plan, run.job
     assert plan is not None and job is not None
+    logged = None if run.outcome is None else run.outcome.logged
     parameters, brought = _brought(wish, bringer)
     kind = job.environment.kind
     return RunRequest(
@@ -82,7 +83,8 @@ def again(wish: Wish, scene: Scene, bringer: Bringer, store: RunStore, tools: To
         entry_point=plan.entry_point,
         parameters={**parameters, **_varied(wish, plan)},
         environment_manager=MANAGERS[kind],
-        experiment=job.experiment,
+        # Beside the original, whose script may have moved it.
+        experiment=(logged.experiment if logged is not None else None) or job.experiment,
         inputs=tuple(brought),
         outputs=plan.outputs,
         timeout=plan.timeout,

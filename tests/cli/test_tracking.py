@@ -288,6 +288,10 @@ def test_a_script_goes_on_without_the_hook(
     assert run["metrics"] == {"rmse": 0.5}
     asked = {"mlproj.experiment.asked": "of the script"} if options else {}
     assert (run["experiment"], run["tags"]) == ("chosen" if options else "of the script", asked)
+    again = mlproj("reproduce", run["run_id"], "--json", variables={**QUIET, "PATH": path})
+    assert again.code == 0 and again.document["verdict"]["grade"] == "identical", again.stderr
+    repeated = mlproj("show", "--json").document
+    assert (repeated["reproduces"], repeated["experiment"]) == (run["run_id"], run["experiment"])
 
 
 OUTER = """\

@@ -286,7 +286,7 @@ def test_the_page_about_a_models_life_does_what_it_shows(
         monkeypatch.setenv(name, workplace.environ[name])
     need("curl", shutil.which("curl") is not None)
     folder = clone(tmp_path / "clone", "mlflow_tracking")
-    rules = re.search(r"^```yaml\n# rules.yaml\n(.*?)^```$", LIFE.read_text(), re.M | re.S)
+    rules = re.search(r"^```yaml\n# ../team/rules.yaml\n(.*?)^```$", LIFE.read_text(), re.M | re.S)
     assert rules is not None
     here = {"http://127.0.0.1:5001": f"http://127.0.0.1:{free_port()}"}
     with contextlib.ExitStack() as held:
@@ -294,8 +294,8 @@ def test_the_page_about_a_models_life_does_what_it_shows(
             if step.command.endswith("&"):
                 held.enter_context(started_there(step.command, folder))
                 continue
-            if "--set rules.yaml" in step.command:
-                (folder / "rules.yaml").write_text(rules[1])
+            if "--set ../team/rules.yaml" in step.command:
+                (folder / "../team/rules.yaml").write_text(rules[1])
             perform(step, folder)
 
 

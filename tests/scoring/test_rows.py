@@ -67,6 +67,9 @@ def test_every_notation_gives_the_same_rows(content: object) -> None:
         ({"dataframe_split": {"columns": 3, "data": []}}, "must be a list of names"),
         ({"dataframe_records": [1]}, "a list of mappings"),
         ({"inputs": 3}, "a list of rows"),
+        ({"instances": []}, "has no rows"),
+        ({"dataframe_split": {"columns": ["a", "b", "a"], "data": [[1, 2, 3]]}}, "several columns `a`"),
+        ({"dataframe_split": {"columns": ["a", "b"], "data": [[10**400, 2]]}}, "too large"),
         ({"inputs": {"a": [1], "b": [1, 2]}}, "several lengths"),
         ({"inputs": [[1], [1, 2]]}, "row 2 of the input has 2 values, and 1 were to be there"),
         ({"rows": []}, "exactly one of the input fields"),
@@ -91,6 +94,15 @@ def test_a_column_that_is_optional_may_be_left_out() -> None:
     columns = Columns.of(object(), SIGNATURE)
     rows = fitted(columns, {"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}})
     assert np.asarray(rows).tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize("names", [["a", "b"], None])
+def test_numbers_beyond_every_type_are_refused(names: list[str] | None) -> None:
+    """Though no type is asked for."""
+    rows = {"dataframe_split": {"columns": names, "data": [[10**400, 1.5]]}}
+    with pytest.raises(Refused) as refused:
+        fitted(Columns(names=None, types={}), rows)
+    assert refused.value.answer.status == 400 and b"no table of numbers" in refused.value.answer.body
 
 
 def test_without_names_the_number_of_columns_counts() -> None:

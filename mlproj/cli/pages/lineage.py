@@ -9,6 +9,7 @@ from mlproj.cli.words import counted, number, short, size
 from mlproj.errors import unreachable
 from mlproj.model.index import text_of
 from mlproj.model.lineage import DataNode, DatasetNode, Edge, Lineage, ModelNode, Node, Role, RunNode
+from mlproj.model.registry import Stage
 from mlproj.model.run import EnvironmentState
 from mlproj.model.source import SourceState
 from mlproj.services.lineage import Way
@@ -142,7 +143,8 @@ def _title(node: Node) -> str:
             return f"run `{node.name}` ({node.run_id[:8]}), {node.status} {when}{hidden}"
         case ModelNode():
             aliases = "".join(f" @{alias}" for alias in node.aliases)
-            return f"model `{node.name}` ({node.id}){aliases}"
+            stage = "" if node.stage in (None, Stage.NONE.value) else f", in {node.stage}"
+            return f"model `{node.name}` ({node.id}){aliases}{stage}"
         case DatasetNode():
             return f"dataset `{node.name}` ({node.digest}) from {node.source}"
         case _:

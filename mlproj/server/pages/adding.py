@@ -35,7 +35,15 @@ from mlproj.server.pages import (
     traces,
 )
 from mlproj.server.pages.assets import asset
-from mlproj.server.pages.safety import FILE_HEADERS, HEADERS, check_form, keep_token, read_form, token_of
+from mlproj.server.pages.safety import (
+    FILE_HEADERS,
+    HEADERS,
+    StrangeForm,
+    check_form,
+    keep_token,
+    read_form,
+    token_of,
+)
 from mlproj.server.pages.visit import Answer, GoTo, Page, Sent, Shown, Told, Verbs, Visit
 
 PAGES: tuple[Page, ...] = (
@@ -135,7 +143,13 @@ def _file(sent: Sent) -> Response:
 
 
 def _failed(request: Request, visit: Visit, failure: Failure) -> Response:
-    values = {"status": failure.status, "message": failure.message, "path": request.url.path}
+    values = {
+        "status": failure.status,
+        "message": failure.message,
+        "path": request.url.path,
+        "back": changes.way_back(visit.form),
+        "strange": isinstance(failure, StrangeForm),
+    }
     return _response(request, visit, Shown(template="failed.html", values=values, status=failure.status))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from urllib.parse import quote
 
@@ -62,11 +62,20 @@ _ELSEWHERE: Mapping[str, Callable[[Mapping[str, str]], str]] = {
 }
 
 
+def way_back(form: Sequence[tuple[str, str]], otherwise: str | None = None) -> str | None:
+    """The page that a form leads back to; None where that is none of this server."""
+    back = dict(form).get(BACK, otherwise)
+    # Browsers leave out some characters before they look where an address leads.
+    if back is None or not back.startswith("/") or back.startswith(("//", "/\\")) or not back.isprintable():
+        return None
+    return back
+
+
 def _act(route: Route, name: str, visit: Visit) -> Answer:
     form = dict(without_token(visit.form))
-    back = form.pop(BACK, "/")
-    # Browsers leave out some characters before they look where an address leads.
-    if not back.startswith("/") or back.startswith(("//", "/\\")) or not back.isprintable():
+    form.pop(BACK, None)
+    back = way_back(visit.form, "/")
+    if back is None:
         raise invalid("a form leads back to a page of this server")
     # An empty field is one that nobody filled in.
     form = {key: value for key, value in form.items() if value or key not in _OPTIONAL}

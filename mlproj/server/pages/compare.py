@@ -73,7 +73,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Sequence[Line]:
 
 
 def _differ(cells: Iterable[object]) -> bool:
-    return len({str(cell) for cell in cells}) > 1
+    return len({None if cell is None else str(cell) for cell in cells}) > 1
 
 
 def _axes(rows: Sequence[Details]) -> list[dict[str, Any]]:

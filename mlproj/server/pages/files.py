@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from mlproj.errors import NotFound
+from mlproj.errors import NotFound, UsageError
 from mlproj.model.digest import Digest
 from mlproj.model.run import Run
 from mlproj.server import places
@@ -70,6 +70,14 @@ def listed(visit: Visit, place: places.Place) -> Sequence[tuple[str, bool, int]]
     """What lies in a folder of files, by the names in it."""
     below = visit.desk.artifacts.list(place.stored)
     return [(posixpath.basename(path), is_folder, size) for path, is_folder, size in below]
+
+
+def is_file(visit: Visit, place: places.Place) -> bool:
+    try:
+        visit.desk.artifacts.size(place.stored)
+    except (NotFound, UsageError):
+        return False
+    return True
 
 
 def preview_of(found: Path, name: str) -> tuple[Preview, int]:

@@ -13,6 +13,7 @@ from mlproj.model.search import Search
 from mlproj.model.tracking import LoggedModel, TrackedRun
 from mlproj.model.tracking import Page as Part
 from mlproj.server import places
+from mlproj.server.pages.files import is_file
 from mlproj.server.pages.safety import without_token
 from mlproj.server.pages.visit import Answer, GoTo, Page, Visit
 from mlproj.server.reading import from_query
@@ -65,11 +66,7 @@ def register(visit: Visit) -> Answer:
 
 
 def _has_model(visit: Visit, run: TrackedRun, folder: str) -> bool:
-    place = places.Place(kind="runs", name=run.run_id, path=f"{folder}/{MODEL_FILE}")
-    try:
-        return visit.desk.artifacts.size(place.stored) > 0
-    except NotFound:
-        return False
+    return is_file(visit, places.Place(kind="runs", name=run.run_id, path=f"{folder}/{MODEL_FILE}"))
 
 
 PAGES = (Page(path="/change/register", act=register, method="POST"),)

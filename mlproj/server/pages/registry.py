@@ -14,10 +14,10 @@ from mlproj.model.search import Comparison, Key, Kind, Operator, Search
 from mlproj.model.tracking import LoggedModel
 from mlproj.model.tracking import Page as Part
 from mlproj.server import limits, places
-from mlproj.server.pages.files import listed
+from mlproj.server.pages.files import is_file, listed
 from mlproj.server.pages.meant import names_of_runs
 from mlproj.server.pages.model_files import model_card
-from mlproj.server.pages.visit import Answer, Page, Shown, Visit
+from mlproj.server.pages.visit import Answer, GoTo, Page, Shown, Visit
 from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
 
@@ -53,6 +53,13 @@ def show_model(visit: Visit) -> Answer:
     return Shown(template="model.html", values=values)
 
 
+def lead_to_version(visit: Visit) -> Answer:
+    """By the name that commands have for it: `wine/1`."""
+    number = limits.version(visit.path["version"])
+    found = visit.desk.tracking.registry.version(visit.path["name"], number)
+    return GoTo(path=f"/models/{quote(found.name, safe='')}/versions/{found.version}")
+
+
 def show_version(visit: Visit) -> Answer:
     number = limits.version(visit.path["version"])
     version = visit.desk.tracking.registry.version(visit.path["name"], number)
@@ -63,10 +70,12 @@ def show_version(visit: Visit) -> Answer:
         except NotFound:
             run = None
     checks = visit.desk.tracking.registry.checks(version.name, number)
+    place = _place(visit, version.source)
     values = {
         "version": version,
         "run": run,
-        "files": _files(visit, version.source),
+        "files": None if place is None else f"/runs/{place.name}/files/{quote(place.path)}",
+        "is_file": place is not None and is_file(visit, place),
         "stages": list(Stage),
         "checks": checks,
         **_rights(visit, version.name),
@@ -74,13 +83,13 @@ def show_version(visit: Visit) -> Answer:
     return Shown(template="version.html", values=values)
 
 
-def _files(visit: Visit, source: str) -> str | None:
-    """The page of the files that a version was made of, where they are a run's that is here."""
+def _place(visit: Visit, source: str) -> places.Place | None:
+    """Where the files lie that a version was made of, where they are a run's that is here."""
     found = _OF_RUN.fullmatch(source)
     run = None if found is None else visit.seen(found[1] or found[2])
     if found is None or run is None:
         return None
-    return f"/runs/{run.run_id}/files/{quote(found[3])}"
+    return places.Place(kind="runs", name=run.run_id, path=found[3].rstrip("/"))
 
 
 def show_logged(visit: Visit) -> Answer:
@@ -127,5 +136,6 @@ PAGES = (
     Page(path="/models", act=show_models),
     Page(path="/models/{name}", act=show_model),
     Page(path="/models/{name}/versions/{version}", act=show_version),
+    Page(path="/models/{name}/{version}", act=lead_to_version),
     Page(path="/logged-models/{model_id}", act=show_logged),
 )

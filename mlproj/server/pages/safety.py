@@ -57,6 +57,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _OWN = ("same-origin", "none")
 
 
+class StrangeForm(Failure):
+    """A form that is from no page of ours."""
+
+
 def token_of(request: Request) -> str:
     """The token of this browser, a new one where it has none."""
     found = request.cookies.get(_cookie(request), "")
@@ -86,7 +90,7 @@ def check_form(request: Request, form: Sequence[tuple[str, str]]) -> None:
         origin is not None and urlsplit(origin).netloc != request.url.netloc
     )
     if foreign or not _TOKEN.fullmatch(kept) or not hmac.compare_digest(told.encode(), kept.encode()):
-        raise Failure(
+        raise StrangeForm(
             DENIED,
             "this form is of no page that this server showed here: load the page anew and send it again",
         )

@@ -99,8 +99,9 @@ def test_a_form_from_elsewhere_changes_nothing(
     fields = {"token": change.get("token", token), "back": "/", "run_id": run_id}
     changed = {name: value for name, value in change.items() if name[0].isupper()}
     cookie = {"Cookie": change["cookie"]} if "cookie" in change else {}
-    status, _ = post(visitor, "/change/runs/delete", fields, {**headers, **changed, **cookie})
-    assert status in (400, 403)
+    sent = {**headers, **changed, **cookie}
+    status, content, _ = visitor.whole("POST", "/change/runs/delete", urlencode(fields), sent)
+    assert status in (400, 403) and b"give you the right" not in content
     assert tracking.runs.get(run_id).lifecycle is Lifecycle.ACTIVE
 
 
@@ -143,6 +144,21 @@ def test_people_see_a_page_where_nothing_is_and_programs_an_answer(visitor: Call
     assert (status, headers.get_content_type()) == (404, "application/json")
     status, content, _ = visitor.whole("GET", "/runs/" + "0" * 32, headers=HTML)
     assert status == 404 and b'role="alert"' in content
+
+
+def test_a_version_is_found_by_the_name_that_commands_have_for_it(scenery: Scene, visitor: Caller) -> None:
+    status, _, headers = visitor.whole("GET", "/models/elastic/1", headers=HTML)
+    assert (status, headers["location"]) == (303, "/models/elastic/versions/1")
+    assert visitor.raw("GET", "/models/elastic/x")[0] in (400, 404)
+
+
+def test_a_value_that_only_one_run_has_differs_whatever_it_is(
+    scenery: Scene, visitor: Caller, tracking: Tracking
+) -> None:
+    one, two = scenery.logged[:2]
+    tracking.runs.log(one, Batch(params=(("limit", "None"),)))
+    _, content, _ = visitor.whole("GET", f"/compare?run={one}&run={two}&only=1", headers=HTML)
+    assert b">limit" in content
 
 
 @pytest.mark.parametrize("of", ["/etc/passwd", "data.csv", "file:///etc/passwd", "~", "last", ""])

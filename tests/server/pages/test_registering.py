@@ -77,6 +77,7 @@ def test_rules_hold_a_version_back_and_history_tells(
         "POST", "/change/model-versions/transition-stage", urlencode(moved), headers
     )
     assert status == 409 and "1 of 1 rules do not hold" in html.unescape(content.decode())
+    assert b'<a href="/models/elastic">back</a>' in content
     _, content, _ = visitor.whole("GET", "/models/elastic/versions/1", headers=HTML)
     assert "<strong>Held back:</strong>" in content.decode()
     _, content, _ = visitor.whole("GET", "/models/elastic", headers=HTML)
