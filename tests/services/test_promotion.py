@@ -88,7 +88,8 @@ def test_a_dirty_source_is_told(store: FolderStore) -> None:
     rules = Rules(source_clean=True)
     clean, dirty, nowhere = (begun(store.blobs, name=name) for name in ("clean", "dirty", "nowhere"))
     assert dirty.job is not None and nowhere.job is not None
-    dirty = replace(dirty, job=replace(dirty.job, source=replace(dirty.job.source, dirty=True, changes=tuple("abcd"))))
+    changed = replace(dirty.job.source, dirty=True, changes=tuple("abcd"))
+    dirty = replace(dirty, job=replace(dirty.job, source=changed))
     nowhere = replace(nowhere, job=replace(nowhere.job, source=replace(nowhere.job.source, commit=None)))
     found = [told(store, rules, record(store, run))[0] for run in (clean, dirty, nowhere)]
     assert [holds for holds, *_ in found] == [True, False, False]
