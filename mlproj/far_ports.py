@@ -42,6 +42,11 @@ class Reception(Protocol):
         """Whether the run waits for its seal. Raises RunNotFound."""
         ...
 
+    def why_settled(self, path: str) -> str | None:
+        """Why what lies at an artifact's path in the store (`runs/<id>/artifacts/…`) is not to be written or
+        removed any more; None where it may be."""
+        ...
+
     def experiment_named(self, name: str) -> str | None:
         """The id of the experiment of that name, deleted ones too; None where there is none."""
         ...

@@ -14,8 +14,8 @@ from mlproj.errors import ProjectError, StoreError
 from mlproj.housekeeping_ports import Copied, Resettled
 from mlproj.model.events import Report
 from mlproj.model.redaction import without_credentials
-from mlproj.model.registry import ModelVersion
-from mlproj.model.rules import Check, Sees
+from mlproj.model.registry import Case
+from mlproj.model.rules import Check
 from mlproj.moving_ports import Arrivals, History
 from mlproj.ports import EnvironmentCache, Observer
 from mlproj.settings import cache_folder, container_watches
@@ -130,13 +130,11 @@ def _judge(
     store: RunStore,
     tracking: Tracking,
     text: str,
-    version: ModelVersion,
-    current: ModelVersion | None,
-    sees: Sees,
+    case: Case,
 ) -> Sequence[Check]:
     """Whether the rules for what is put into Production hold: asked seldom, so loaded then."""
     act = part("services.promotion:judge")
-    found: Sequence[Check] = act(store, tracking, text, version, current, sees)
+    found: Sequence[Check] = act(store, tracking, artifacts_of(store), text, case)
     return found
 
 

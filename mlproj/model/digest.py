@@ -184,6 +184,23 @@ def read_manifest(manifest: bytes) -> tuple[tuple[bytes, int, Digest], ...]:
     return tuple(entries)
 
 
+def find_in_manifest(manifest: bytes, path: bytes) -> Digest | None:
+    """The content of one file by a folder's manifest, without reading of the others; None where it has none.
+
+    Raises ValueError as `read_manifest`.
+    """
+    end = _line(b"", path).removeprefix(b"\\")
+    at = manifest.find(end)
+    while at >= 0:
+        begin = at - _DIGITS
+        before = manifest[begin - 1 : begin] if begin > 0 else b"\n"
+        if begin >= 0 and before in (b"\n", b"\\"):
+            return Digest.from_hex(manifest[begin:at].decode())
+        at = manifest.find(end, at + 1)
+    return None
+
+
+_DIGITS = 64
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 _SPECIAL = re.compile(rb"[\\\n\r]")
 _UNESCAPES = {escape: plain for plain, escape in _ESCAPES.items()}

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from mlproj.model.rules import Check
+from mlproj.model.rules import Check, Sees
 from mlproj.model.tracking import LoggedModel, Pairs
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
@@ -141,3 +141,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     stages: dict[int, str]
     aliases: dict[str, int]
     rules: str | None = None
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that is to be put into Production, and the one that is there now, for somebody who `sees`
+    some runs. With `thorough`, the content of its files is read."""
+
+    version: ModelVersion
+    current: ModelVersion | None
+    sees: Sees
+    thorough: bool

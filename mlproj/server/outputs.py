@@ -7,14 +7,14 @@ of the run. What a project declares to be an output has its address so, where no
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mlproj.artifact_ports import Artifacts, Uploads
-from mlproj.errors import Altered, NotFound, RunNotFound
-from mlproj.model.digest import Digest, read_manifest, readable
+from mlproj.errors import Altered, NotFound, RunNotFound, UsageError
+from mlproj.model.digest import Digest, find_in_manifest, read_manifest, readable
 from mlproj.model.run import Output, Run
-from mlproj.server.held import HeldBlobs
+from mlproj.server.held import lost_of
 from mlproj.store_ports import ReadableBlobs, RunStore
 
 LOGGED = "artifacts/"
@@ -31,28 +31,45 @@ def outputs_of(run: Run | None) -> tuple[Output, ...]:
     return tuple(each for each in outputs if not each.path.startswith((LOGGED, MODELS)))
 
 
-def files_of(outputs: Iterable[Output], blobs: ReadableBlobs, near: str) -> Iterator[tuple[str, Digest]]:
-    """The paths and contents of the outputs that are the file `near` or lie below that folder, and of the
-    files in such as are folders."""
-    for output in outputs:
-        apart = not output.path.startswith(near) and not near.startswith(output.path)
-        if output.digest is None or apart:
-            continue
-        if output.kind != "folder":
-            yield output.path, output.digest
-        elif output.digest in blobs:
-            with contextlib.suppress(ValueError):
-                for name, _, digest in read_manifest(blobs.path(output.digest).read_bytes()):
-                    yield f"{output.path}/{readable(name)}", digest
-
-
 def output_digest(run: Run, blobs: ReadableBlobs, path: str) -> Digest:
-    """The content of an output, or of a file in a folder that is one. Raises NotFound."""
-    outputs = () if run.outcome is None else run.outcome.outputs
-    for name, digest in files_of(outputs, blobs, path):
-        if name == path:
-            return digest
+    """The content of an output, or of a file in a folder that is one, as far as the record holds it and does
+    not only name it. Raises NotFound."""
+    for output, held in _held(run):
+        if output.path == path and output.kind != "folder":
+            return held
+        if output.kind == "folder" and path.startswith(f"{output.path}/"):
+            found = _inside(held, blobs, path.removeprefix(f"{output.path}/"))
+            if found is not None and found not in lost_of(run):
+                return found
     raise NotFound(f"run `{run.name}` left no file `{path}`")
+
+
+def _held(run: Run) -> Iterator[tuple[Output, Digest]]:
+    """The outputs whose content a record holds."""
+    lost = lost_of(run)
+    for output in () if run.outcome is None else run.outcome.outputs:
+        if output.digest is not None and output.state == "written" and output.digest not in lost:
+            yield output, output.digest
+
+
+def _inside(manifest: Digest, blobs: ReadableBlobs, path: str) -> Digest | None:
+    if manifest not in blobs:
+        return None
+    with contextlib.suppress(ValueError):
+        content = blobs.path(manifest).read_bytes()
+        found = find_in_manifest(content, path.encode(errors="surrogateescape"))
+        if found is not None or "\\x" not in path:
+            return found
+    # A name that is no text is addressed in another spelling.
+    return next((digest for name, digest in _listed(manifest, blobs) if name == path), None)
+
+
+def _listed(manifest: Digest, blobs: ReadableBlobs) -> Iterator[tuple[str, Digest]]:
+    """The files in a folder; none where its list is not to be had."""
+    if manifest in blobs:
+        with contextlib.suppress(ValueError):
+            for name, _, digest in read_manifest(blobs.path(manifest).read_bytes()):
+                yield readable(name), digest
 
 
 def pieces_of(file: Path, first: int = 0, count: int | None = None) -> Iterator[bytes]:
@@ -75,7 +92,7 @@ class WithOutputs:
 
     @property
     def uploads(self) -> Uploads:
-        return self._logged.uploads
+        return _WithoutSettled(self._logged.uploads, self._refuse_settled)
 
     def list(self, path: str) -> Sequence[tuple[str, bool, int]]:
         logged = self._logged.list(path)
@@ -95,45 +112,70 @@ class WithOutputs:
             return self._file(path).stat().st_size
 
     def write(self, path: str, pieces: Iterator[bytes]) -> None:
+        self._refuse_settled(path)
         self._logged.write(path, pieces)
 
     def delete(self, path: str) -> None:
-        """An output is on a sealed record, and stays."""
+        self._refuse_settled(path)
         self._logged.delete(path)
 
     def reach(self) -> None:
         self._logged.reach()
 
+    def _refuse_settled(self, path: str) -> None:
+        why = self._store.reception.why_settled(path)
+        if why is not None:
+            raise UsageError(why, hint="log it under another name, or to a run of its own")
+
     def _file(self, path: str) -> Path:
         """Where the content of an output lies. Raises NotFound for what is none."""
         run, wanted = self._run_of(path)
-        for name, digest in self._files(run, wanted):
-            if name == wanted:
-                return self._store.blobs.path(digest)
-        raise NotFound(f"No such artifact: '{path}'")
+        missing = NotFound(f"No such artifact: '{path}'")
+        if run is None or wanted.startswith((LOGGED, MODELS)):
+            raise missing
+        try:
+            digest = output_digest(run, self._store.blobs, wanted)
+        except NotFound as error:
+            raise missing from error
+        if digest not in self._store.blobs:
+            raise missing
+        return self._store.blobs.path(digest)
 
     def _beside(self, path: str) -> Iterator[tuple[str, bool, int]]:
         """What of the outputs lies right in a folder."""
         run, folder = self._run_of(path)
         below = f"{folder}/" if folder else ""
-        inside = {
-            name.removeprefix(below): digest
-            for name, digest in self._files(run, folder)
-            if name.startswith(below)
-        }
-        sizes = self._store.blobs.sizes([digest for name, digest in inside.items() if "/" not in name])
-        for name in {name.partition("/")[0] for name in inside}:
-            size = sizes.get(inside[name], 0) if name in inside else 0
-            yield f"{path}/{name}", name not in inside, size
+        files: dict[str, Digest] = {}
+        folders: set[str] = set()
+        for name, digest in self._near(run, folder):
+            first, inside, _ = name.removeprefix(below).partition("/")
+            if inside or digest is None:
+                folders.add(first)
+            else:
+                files.setdefault(first, digest)
+        sizes = self._store.blobs.sizes(list(files.values()))
+        for name, digest in files.items():
+            if digest in sizes and name not in folders:
+                yield f"{path}/{name}", False, sizes[digest]
+        yield from ((f"{path}/{name}", True, 0) for name in folders)
 
-    def _files(self, run: Run | None, near: str) -> Iterator[tuple[str, Digest]]:
-        outputs = outputs_of(run)
-        if run is None or not outputs:
+    def _near(self, run: Run | None, folder: str) -> Iterator[tuple[str, Digest | None]]:
+        """The paths of outputs below a folder, with their contents, None for one that is a folder itself; of
+        one that the folder is, or lies in, the files."""
+        if run is None:
             return
-        blobs = HeldBlobs(self._store.blobs, run)
-        for name, digest in files_of(outputs, blobs, near):
-            if digest in blobs:
-                yield name, digest
+        lost = lost_of(run)
+        for output, held in _held(run):
+            if output.path.startswith((LOGGED, MODELS)):
+                continue
+            if output.kind != "folder" or not f"{folder}/".startswith(f"{output.path}/"):
+                if output.path.startswith(f"{folder}/" if folder else ""):
+                    yield output.path, None if output.kind == "folder" else held
+                continue
+            for name, digest in _listed(held, self._store.blobs):
+                path = f"{output.path}/{name}"
+                if path.startswith(f"{folder}/") and digest not in lost:
+                    yield path, digest
 
     def _run_of(self, path: str) -> tuple[Run | None, str]:
         """The run that an artifact's path is of, and the rest of it; None where no record tells of it."""
@@ -146,3 +188,25 @@ class WithOutputs:
             if run.run_id == run_id:
                 return run, rest.partition("/")[2]
         return None, ""
+
+
+class _WithoutSettled:
+    """The `Uploads` of such a store."""
+
+    def __init__(self, inner: Uploads, refuse: Callable[[str], None]) -> None:
+        self._inner = inner
+        self._refuse = refuse
+
+    def begin(self, path: str, parts: int) -> str:
+        self._refuse(path)
+        return self._inner.begin(path, parts)
+
+    def add(self, path: str, upload: str, part: int, pieces: Iterator[bytes]) -> str:
+        return self._inner.add(path, upload, part, pieces)
+
+    def complete(self, path: str, upload: str, parts: Sequence[tuple[int, str]]) -> None:
+        self._refuse(path)
+        self._inner.complete(path, upload, parts)
+
+    def abort(self, path: str, upload: str) -> None:
+        self._inner.abort(path, upload)

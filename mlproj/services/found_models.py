@@ -11,7 +11,7 @@ import msgspec
 
 from mlproj.errors import DataError, RunNotFound, StoreError
 from mlproj.model.digest import Digest
-from mlproj.model.events import Report, silent
+from mlproj.model.events import Note, Report, silent
 from mlproj.model.mlmodel import MlModel
 from mlproj.model.provenance import InputState
 from mlproj.model.registry import ModelVersion
@@ -19,7 +19,8 @@ from mlproj.model.run import MODEL_FILE, Run
 from mlproj.model.source import Checkout
 from mlproj.services.configured import configured_server
 from mlproj.services.datasets import ShownDataset, datasets_of
-from mlproj.services.own_tracked import Tracked, by_id, find_tracked, hint_of_registered, version_of
+from mlproj.services.kept_files import recorded_digest
+from mlproj.services.own_tracked import Tracked, by_id, find_tracked, hint_of_registered, located, version_of
 from mlproj.services.request import Context, RunRequest, Tools
 from mlproj.services.tracked_data import bring, is_plain, is_tracked
 from mlproj.spec.mlmodel import read_model
@@ -90,6 +91,7 @@ def found_model(search: ModelSearch) -> Iterator[FoundModel]:
         ).state
         assert seen.digest is not None, "what was read has a digest"
         run = _run(search.store, tracked, description, seen.digest)
+        _warn(address, search, run, seen.digest)
         yield FoundModel(
             uri=uri,
             address=address,
@@ -127,6 +129,26 @@ def _tracked(uri: str, search: ModelSearch) -> Tracked:
             return find_tracked(uri, tracking)
     except StoreError:
         return Tracked()
+
+
+def _warn(uri: str, search: ModelSearch, run: Run | None, digest: Digest) -> None:
+    """Says of a model of the store here that it is not what its run left, where the record of that has it."""
+    if search.store is None or run is None or not is_tracked(uri):
+        return
+    if configured_server(search.request, silent) is not None:
+        return
+    try:
+        with contextlib.closing(search.tools.tracking(search.store)) as tracking:
+            place = located(uri, tracking, search.store.root)
+    except StoreError:
+        # That of a server, which says of itself what it holds.
+        return
+    recorded = None if place is None else recorded_digest(place, run, search.store)
+    if recorded not in (None, digest):
+        told = (
+            f"`{uri}` is not what its run `{run.name}` left: the record has {recorded}, and this is {digest}"
+        )
+        search.report(Note(message=told))
 
 
 def _brought(uri: str, search: ModelSearch, folder: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -74,21 +74,44 @@ def hint_of_registered(named: str, contents: Contents) -> str | None:
     return None
 
 
-def made_by(uri: str, tracking: Tracking, root: Path) -> str | None:
-    """The run of the store in the folder `root` that the files at an address are of, if they are one's."""
+class Located(msgspec.Struct, frozen=True, kw_only=True):
+    """Files of a run of the store: below which path its record has them, and the store's artifacts do."""
+
+    run_id: str
+    recorded: str
+    stored: str
+
+
+def located(uri: str, tracking: Tracking, root: Path) -> Located | None:
+    """Where the files at an address are, if they are those of a run of the store in the folder `root`."""
     try:
         tracked = find_tracked(uri, tracking)
     except MlprojError:
         return None
-    if tracked.run_id is not None or tracked.elsewhere is None:
-        return tracked.run_id
-    match _below(tracked.elsewhere, root):
-        case ["runs", run_id, "artifacts", *_]:
-            return run_id
-        case ["models", model_id, "artifacts", *_]:
-            with contextlib.suppress(NotFound):
-                return tracking.models.get(model_id).source_run_id
-    return None
+    if tracked.elsewhere is not None:
+        match _below(tracked.elsewhere, root):
+            case ["runs", run_id, "artifacts", *path]:
+                return _of_files("runs", run_id, run_id, path)
+            case ["models", model_id, "artifacts", *path]:
+                with contextlib.suppress(NotFound):
+                    made_by = tracking.models.get(model_id).source_run_id
+                    return None if made_by is None else _of_files("models", model_id, made_by, path)
+        return None
+    if tracked.run_id is None:
+        return None
+    path = tracked.paths[0].split("/")
+    if tracked.model_id is not None:
+        return _of_files("models", tracked.model_id, tracked.run_id, path[2:])
+    return _of_files("runs", tracked.run_id, tracked.run_id, path[1:])
+
+
+def _of_files(kind: str, name: str, run_id: str, path: Sequence[str]) -> Located:
+    recorded = (ARTIFACTS,) if kind == "runs" else ("models", name)
+    return Located(
+        run_id=run_id,
+        recorded="/".join((*recorded, *path)),
+        stored="/".join((kind, name, "artifacts", *path)),
+    )
 
 
 def _below(path: str, root: Path) -> list[str]:

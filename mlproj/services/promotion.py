@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from mlproj.artifact_ports import Artifacts
 from mlproj.compare.thresholds import judge_metric
 from mlproj.compare.verdict import Grade
 from mlproj.errors import Altered, RunNotFound, StoreError
@@ -15,11 +16,12 @@ from mlproj.model.entries import read_amendment
 from mlproj.model.logged import number_of
 from mlproj.model.moment import now, seconds_of
 from mlproj.model.record import ATTESTED, EntryKind
-from mlproj.model.registry import ModelVersion
+from mlproj.model.registry import Case, ModelVersion
 from mlproj.model.rules import Check, Reproduced, Rules, Sees, sees_all
 from mlproj.model.run import Run
 from mlproj.services.attestation import check_envelope
-from mlproj.services.own_tracked import made_by
+from mlproj.services.kept_files import strange_file
+from mlproj.services.own_tracked import Located, located
 from mlproj.services.reproduce import VERDICT
 from mlproj.spec.rules import read_rules
 from mlproj.store_ports import RunStore
@@ -94,29 +96,30 @@ def run_of(store: RunStore, run_id: str | None) -> Run | None:
 
 
 def judge(
-    store: RunStore,
-    tracking: Tracking,
-    text: str,
-    version: ModelVersion,
-    current: ModelVersion | None,
-    sees: Sees,
+    store: RunStore, tracking: Tracking, artifacts: Artifacts, text: str, case: Case
 ) -> tuple[Check, ...]:
     """How the rules in a text fare for a version. What counts is the run that its files are of, whatever was
     said when it was made. Raises SpecError."""
-    candidate = Candidate(
-        run=_maker(store, tracking, version, sees),
-        current=None if current is None else _maker(store, tracking, current, sees),
-        now=now(),
-        sees=sees,
-    )
-    return checks(read_rules(text, "the rules"), candidate, store)
+    run, place = _maker(store, tracking, case.version, case.sees)
+    current = None if case.current is None else _maker(store, tracking, case.current, case.sees)[0]
+    candidate = Candidate(run=run, current=current, now=now(), sees=case.sees)
+    found = checks(read_rules(text, "the rules"), candidate, store)
+    if run is None or place is None:
+        return found
+    strange = strange_file(place, run, store, artifacts, thorough=case.thorough)
+    if strange is None:
+        return found
+    return (Check(rule="its files are those that its run left", holds=False, told=strange), *found)
 
 
-def _maker(store: RunStore, tracking: Tracking, version: ModelVersion, sees: Sees) -> Run | None:
-    run_id = made_by(version.source, tracking, store.root)
-    if run_id is None or version.run_id not in (None, "", run_id) or not sees(run_id):
-        return None
-    return run_of(store, run_id)
+def _maker(
+    store: RunStore, tracking: Tracking, version: ModelVersion, sees: Sees
+) -> tuple[Run | None, Located | None]:
+    """The run that made a version, and where the files are that it left."""
+    place = located(version.source, tracking, store.root)
+    if place is None or version.run_id not in (None, "", place.run_id) or not sees(place.run_id):
+        return None, None
+    return run_of(store, place.run_id), place
 
 
 def _told(rule: Reproduced) -> str:

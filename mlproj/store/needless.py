@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -28,6 +28,7 @@ _ARTIFACTS = "/artifacts/"
 _MODELS = (
     "SELECT m.model_id, r.run_id, r.forgotten FROM logged_models m JOIN runs r ON r.run_id = m.source_run_id"
 )
+_SOURCES = "SELECT source, model_id FROM model_versions"
 _FILES = "DELETE FROM artifacts WHERE owner = ?"
 _OF_MODEL = (
     "logged_model_metrics",
@@ -110,9 +111,19 @@ class Spared:
                     yield from self.beside(each)
 
 
+def places_of(connection: Connection, name: str) -> Iterator[PurePosixPath]:
+    """Where below the store's folder the files of versions lie that are of the run or logged model `name`."""
+    query = f"{_SOURCES} WHERE source LIKE ? OR model_id = ?"
+    return _placed(connection.execute(query, (f"%/{name}/%", name)).fetchall())
+
+
 def _places(connection: Connection) -> Iterator[PurePosixPath]:
     """Where below the store's folder the files of versions lie."""
-    for source, model_id in connection.execute("SELECT source, model_id FROM model_versions").fetchall():
+    return _placed(connection.execute(_SOURCES).fetchall())
+
+
+def _placed(rows: Iterable[tuple[str, str | None]]) -> Iterator[PurePosixPath]:
+    for source, model_id in rows:
         if model_id is not None:
             yield PurePosixPath("models", model_id)
         proxied = _PROXIED.fullmatch(source)

@@ -28,6 +28,7 @@ from mlproj.store.destination import destination_of
 from mlproj.store.keeping import ARTIFACTS, keep_artifacts
 from mlproj.store.place import Place
 from mlproj.store.reading import read_experiment_of
+from mlproj.store.settled import why_settled
 from mlproj.store.uploads import UPLOADS, FolderUploads
 
 if TYPE_CHECKING:
@@ -141,6 +142,10 @@ class FolderReception:
     def is_open(self, run_id: str) -> bool:
         with self._looking():
             return writing.still_open(self._connection, run_id)
+
+    def why_settled(self, path: str) -> str | None:
+        with self._looking():
+            return why_settled(self._connection, path)
 
     def experiment_named(self, name: str) -> str | None:
         with self._looking():

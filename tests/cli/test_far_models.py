@@ -122,8 +122,12 @@ def test_a_declared_output_is_a_model_at_a_server_too(
 
         address = f"{server.uri}/api/2.0/mlflow-artifacts/artifacts/0/{run_id}/artifacts/parts/names.txt"
         assert urllib3.request("GET", address, headers={**bearer(ada), "range": "bytes=2-"}).data == b"b"
-        # Removing is for what was logged: this is on a sealed record.
-        assert urllib3.request("DELETE", address, headers=bearer(ada)).status == 200
+        below = f"{server.uri}/api/2.0/mlflow-artifacts/artifacts/0/{run_id}/artifacts"
+        for path in ("parts/names.txt", "parts", "parts/more.txt", "model.pkl", "model.pkl/deeper"):
+            for method in ("PUT", "DELETE"):
+                told = urllib3.request(method, f"{below}/{path}", body=b"evil", headers=bearer(ada))
+                assert told.status == 400 and b"is an output on the sealed record" in told.data
+        assert urllib3.request("PUT", f"{below}/beside.txt", body=b"new", headers=bearer(ada)).status == 200
         assert urllib3.request("GET", address, headers=bearer(ada)).data == b"a b"
         listed = f"{server.uri}/api/2.0/mlflow-artifacts/artifacts?path=0/{run_id}/artifacts/parts"
         for withheld in (address, listed):

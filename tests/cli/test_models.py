@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -158,7 +159,7 @@ def test_every_way_to_name_a_model_scores_alike(shop: Shop, path_of_mlflow: str)
         assert answer.code == 0, answer.stderr
         assert json.loads(answer.stdout)["predictions"] == pytest.approx([1.0, 5.0])
     (shop.folder / "rows.csv").write_text("a,b\n4,5\n")
-    files = ("-i", "../rows.csv", "-o", "../scored.json", "-t", "csv")
+    files = ("-i", "../rows.csv", "-o", "../scored.json")
     answer = shop.call("models", "predict", "-m", "models:/wine/1", *LOCAL, *files, PATH=path_of_mlflow)
     assert (answer.code, answer.stdout) == (0, ""), answer.stderr
     assert json.loads((shop.folder / "scored.json").read_text())["predictions"] == pytest.approx([5.0])
@@ -254,6 +255,16 @@ def test_a_port_that_is_taken_is_said_so(shop: Shop, path_of_mlflow: str) -> Non
         port = address.rpartition(":")[2]
         answer = shop.call("models", "serve", "model.joblib", *LOCAL, "--port", port, PATH=path_of_mlflow)
     assert answer.code == 2 and f"`127.0.0.1:{port}` cannot be listened at" in answer.stderr
+
+
+def test_a_model_that_is_not_what_its_run_left_is_shown_with_that(shop: Shop, tmp_path: Path) -> None:
+    store = shutil.copytree(shop.folder / "store", tmp_path / "store", symlinks=True)
+    clean = shop.call("models", "show", "models:/wine/1", "--store", str(store))
+    assert clean.code == 0 and "is not what its run" not in clean.stderr
+    (model,) = store.glob("models/*/artifacts/MLmodel")
+    model.write_text(f"{model.read_text()}# more\n")
+    shown = shop.call("models", "show", "models:/wine/1", "--store", str(store))
+    assert shown.code == 0 and "is not what its run `first` left: the record has sha256:" in shown.stderr
 
 
 def test_models_at_a_server_are_found_by_the_same_addresses(

@@ -13,8 +13,8 @@ import pytest
 from mlproj.errors import AlreadyThere, NotFound, NotPromoted, StoreError
 from mlproj.model.entries import REGISTRY_SCHEMA, read_registry
 from mlproj.model.record import EntryKind
-from mlproj.model.registry import By, Change, ModelVersion, Stage
-from mlproj.model.rules import Check, Sees
+from mlproj.model.registry import By, Case, Change, Stage
+from mlproj.model.rules import Check
 from mlproj.registry_ports import Registry
 from mlproj.services.verify import verify
 from mlproj.store.folder import FolderStore
@@ -45,11 +45,10 @@ def registry(store: FolderStore) -> Iterator[Registry]:
     tracking.close()
 
 
-def judge(
-    tracking: Tracking, text: str, version: ModelVersion, current: ModelVersion | None, sees: Sees
-) -> Sequence[Check]:
+def judge(tracking: Tracking, text: str, case: Case) -> Sequence[Check]:
     """A rule that is a word, which the version has to be described by."""
-    return [Check(rule=text, holds=text in version.description, told=version.description or "nothing")]
+    described = case.version.description
+    return [Check(rule=text, holds=text in described, told=described or "nothing")]
 
 
 def told(registry: Registry, name: str) -> list[tuple[object, ...]]:

@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mlproj.model.digest import Digest, canonical, is_canonical
+from mlproj.model.digest import Digest, canonical, find_in_manifest, folder_manifest, is_canonical
 from mlproj.model.record import EntryKind, link, link_document
 
 NUMBERS = (
@@ -73,3 +73,17 @@ def test_a_link_is_the_digest_of_its_canonical_document(sequence: int, run_id: s
         sequence=sequence, kind=EntryKind.RUN, run_id=run_id, time=time, digest=digest, previous=digest
     )
     assert found == Digest.of(canonical(document))
+
+
+NAMES = st.binary(min_size=1, max_size=8) | st.text("ab \\\n\r", min_size=1, max_size=4).map(str.encode)
+
+
+@given(st.dictionaries(NAMES, st.binary(max_size=2), max_size=8), NAMES)
+def test_a_file_is_found_in_a_manifest_without_reading_the_others(
+    files: dict[bytes, bytes], other: bytes
+) -> None:
+    """Names may look like the end of another line."""
+    digests = {path: Digest.of(content) for path, content in files.items()}
+    manifest = folder_manifest(digests.items())
+    for path in (*digests, other):
+        assert find_in_manifest(manifest, path) == digests.get(path)

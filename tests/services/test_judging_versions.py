@@ -11,8 +11,8 @@ import pytest
 
 from mlproj import wiring
 from mlproj.errors import NotPromoted
-from mlproj.model.registry import ModelVersion, RegisteredModel, Stage
-from mlproj.model.rules import Check
+from mlproj.model.registry import Case, ModelVersion, RegisteredModel, Stage
+from mlproj.model.rules import Check, Sees
 from mlproj.services.promotion import judge
 from mlproj.services.verify import verify
 from mlproj.store.database import FILE
@@ -40,9 +40,14 @@ def runs(store: FolderStore) -> tuple[str, str]:
     return good.run_id, bad.run_id
 
 
+def judged(store: FolderStore, tracking: Tracking, version: ModelVersion, sees: Sees) -> tuple[Check, ...]:
+    case = Case(version=version, current=None, sees=sees, thorough=True)
+    return judge(store, tracking, wiring.artifacts_of(store), RULES, case)
+
+
 def checked(store: FolderStore, tracking: Tracking, source: str, run_id: str | None) -> Check:
     version = ModelVersion(name="wine", version=1, created=0, updated=0, source=source, run_id=run_id)
-    (check,) = judge(store, tracking, RULES, version, None, lambda run_id: True)
+    (check,) = judged(store, tracking, version, lambda run_id: True)
     return check
 
 
@@ -88,7 +93,7 @@ def test_a_run_that_somebody_may_not_read_proves_nothing_to_them(
     store: FolderStore, tracking: Tracking, runs: tuple[str, str]
 ) -> None:
     version = ModelVersion(name="wine", version=1, created=0, updated=0, source=f"runs:/{runs[0]}/model")
-    (check,) = judge(store, tracking, RULES, version, None, lambda run_id: run_id != runs[0])
+    (check,) = judged(store, tracking, version, lambda run_id: run_id != runs[0])
     assert not check.holds and "0.5" not in check.told
 
 

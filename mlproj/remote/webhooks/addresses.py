@@ -11,11 +11,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _EMBEDDING = (
     ipaddress.IPv6Network("64:ff9b::/96"),
     ipaddress.IPv6Network("64:ff9b:1::/48"),
+    ipaddress.IPv6Network("::ffff:0:0:0/96"),
     ipaddress.IPv6Network("::/96"),
 )
 """Networks whose last 32 bits are an IPv4 address that a gateway, or the system, makes of them."""
 _NEVER = (ipaddress.ip_address("168.63.129.16"), ipaddress.ip_address("fd00:ec2::254"))
 """Where clouds tell machines about themselves, beside 169.254.169.254, which is of this link alone."""
+_NOWHERE = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "3fff::/20", "5f00::/16"))
+)
+"""Networks of protocols, of documentation and of former times, which earlier Pythons take for the world's."""
 
 
 def resolved(host: str, port: int) -> Sequence[Address]:
@@ -34,6 +39,8 @@ def is_allowed(address: Address, *, private: bool) -> bool:
     plain = _plain(address)
     if plain.is_loopback:
         return private
+    if any(plain in network for network in _NOWHERE):
+        return False
     if plain in _NEVER or plain.is_link_local or plain.is_multicast or plain.is_unspecified:
         return False
     return plain.is_global or (private and plain.is_private)

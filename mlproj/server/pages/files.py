@@ -13,7 +13,6 @@ from mlproj.errors import NotFound, UsageError
 from mlproj.model.digest import Digest
 from mlproj.model.run import Run
 from mlproj.server import places
-from mlproj.server.held import HeldBlobs
 from mlproj.server.outputs import LOGGED, output_digest, pieces_of
 from mlproj.server.pages.model_files import model_card
 from mlproj.server.pages.previews import LARGEST, Preview, media_type, preview
@@ -92,7 +91,7 @@ def _output(visit: Visit) -> tuple[Run, str, Digest, Path]:
     run, path = visit.record(visit.path["run_id"]), visit.path["path"]
     if run is None or visit.desk.store is None:
         raise NotFound(f"this server holds no record of the run, and no output `{path}` of it")
-    blobs = HeldBlobs(visit.desk.store.blobs, run)
+    blobs = visit.desk.store.blobs
     digest = output_digest(run, blobs, path)
     if digest not in blobs:
         raise NotFound(f"the content of `{path}` is not in the store any more")
@@ -135,9 +134,12 @@ def _show(visit: Visit, root: Root) -> Answer:
         values |= {"card": model_card(visit, root.place.stored)}
         return Shown(template="folder.html", values=values)
     beginning = b"".join(visit.desk.artifacts.read(root.place.stored, 0, LARGEST))
+    recorded = _digest(visit, root)
+    altered = recorded is not None and size <= LARGEST and Digest.of(beginning) != recorded
     values |= {
         "size": size,
-        "digest": _digest(visit, root),
+        "digest": None if altered else recorded,
+        "altered": altered,
         "shown": preview(path, beginning, cut=size > LARGEST),
     }
     return Shown(template="file.html", values=values)
@@ -148,10 +150,9 @@ def _digest(visit: Visit, root: Root) -> Digest | None:
     record = visit.record(root.place.name) if root.place.kind == "runs" else None
     if record is None or visit.desk.store is None:
         return None
-    blobs = HeldBlobs(visit.desk.store.blobs, record)
     for path in (f"{LOGGED}{root.place.path}", root.place.path):
         with contextlib.suppress(NotFound):
-            return output_digest(record, blobs, path)
+            return output_digest(record, visit.desk.store.blobs, path)
     return None
 
 

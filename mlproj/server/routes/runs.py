@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+from mlproj.model.access import Kind, Level
 from mlproj.model.tracking import Batch, Lifecycle, Metric, ModelOutput, NewRun, Page
 from mlproj.server import limits
 from mlproj.server.desk import Desk
-from mlproj.server.failures import invalid
+from mlproj.server.failures import DENIED, Failure, invalid
 from mlproj.server.route import Route, get, post
 from mlproj.server.wire.runs import (
     CreateRun,
@@ -106,8 +107,13 @@ def restore(desk: Desk, asked: RunRequest) -> Empty:
 
 
 def move(desk: Desk, asked: MoveRun) -> Empty:
-    """For the start-up hook: the run of a script that names an experiment goes there."""
+    """For the start-up hook: the run of a script that names an experiment goes there. Somebody else's run is
+    moved by who manages the experiment that loses it."""
     run_id = _written(desk, asked)
+    if not desk.grant.limited:
+        left = desk.tracking.runs.get(run_id).experiment_id
+        if not desk.caller.may(Level.MANAGE, Kind.EXPERIMENT, left):
+            raise Failure(DENIED, "a run is moved by whoever manages the experiment that it is in")
     desk.tracking.runs.move(run_id, asked.experiment_id)
     return _DONE
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from mlproj.model.registry import ModelVersion
-from mlproj.model.rules import Check, Sees
+from mlproj.model.registry import Case
+from mlproj.model.rules import Check
 from mlproj.store.folder import FolderStore
 from mlproj.store.tracking.engine import Database
 from mlproj.store.tracking.experiments import StoredExperiments
@@ -16,9 +16,8 @@ from mlproj.store.tracking.runs import StoredRuns
 from mlproj.store.tracking.traces import StoredTraces
 from mlproj.tracking_ports import Tracking
 
-Judging = Callable[[Tracking, str, ModelVersion, ModelVersion | None, Sees], Sequence[Check]]
-"""How each of the rules in a text fares for a version, beside the one that is in Production now, for somebody
-who sees some runs."""
+Judging = Callable[[Tracking, str, Case], Sequence[Check]]
+"""How each of the rules in a text fares for a version."""
 
 
 class StoredTracking:

@@ -13,14 +13,13 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from mlproj.errors import Busy, MlprojError, NotPromoted, StoreError
-from mlproj.model.registry import ModelVersion, Stage
+from mlproj.model.registry import Case, ModelVersion, Stage
 from mlproj.model.rules import Check, Sees
 from mlproj.store.tracking.version_rows import VERSIONS, model_row, one_version, read_versions, rules_of
 from mlproj.store.tracking_tables import model_versions
 
-Judge = Callable[[str, ModelVersion, ModelVersion | None, Sees], Sequence[Check]]
-"""How each of the rules in a text fares for a version, beside the one that is in Production now, for somebody
-who sees some runs."""
+Judge = Callable[[str, Case], Sequence[Check]]
+"""How each of the rules in a text fares for a version."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,14 +30,15 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...]
     checks: tuple[Check, ...] = ()
 
-    def by(self, judge: Judge | None, sees: Sees) -> Judged:
+    def by(self, judge: Judge | None, sees: Sees, *, thorough: bool) -> Judged:
         """With the checks. Raises StoreError where there are rules, and nobody to hold them."""
         if self.rules and judge is None:
             raise StoreError(f"the rules of the model `{self.version.name}` cannot be looked at here")
+        case = Case(version=self.version, current=self.current, sees=sees, thorough=thorough)
         found: list[Check] = []
         for text in self.rules:
             assert judge is not None
-            found += [check for check in judge(text, self.version, self.current, sees) if check not in found]
+            found += [check for check in judge(text, case) if check not in found]
         return replace(self, checks=tuple(found))
 
     @property

@@ -154,7 +154,7 @@ class StoredVersions:
             )
         verdict = None
         if stage is Stage.PRODUCTION:
-            verdict = self._judged(name, version, further, sees)
+            verdict = self._judged(name, version, further, sees, thorough=True)
             if verdict.broken:
                 self._refuse(verdict, by)
         with self._database.writing() as connection:
@@ -173,12 +173,12 @@ class StoredVersions:
     def checks(
         self, name: str, version: int, *, further: str | None = None, sees: Sees = sees_all
     ) -> Sequence[Check]:
-        return self._judged(name, version, further, sees).checks
+        return self._judged(name, version, further, sees, thorough=False).checks
 
-    def _judged(self, name: str, version: int, further: str | None, sees: Sees) -> Judged:
+    def _judged(self, name: str, version: int, further: str | None, sees: Sees, *, thorough: bool) -> Judged:
         with self._database.reading() as connection:
             asked = judged(connection, name, version, further)
-        return asked.by(self._judge, sees)
+        return asked.by(self._judge, sees, thorough=thorough)
 
     def _moved(self, row: Row[Any], stage: Stage, verdict: Judged | None) -> Change:
         return Change(

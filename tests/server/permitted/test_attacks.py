@@ -262,6 +262,18 @@ def test_a_run_is_not_moved_out_of_sight_or_into_it(between: Between) -> None:
         assert between.bob.refused("POST", path, **fields) == MISSING
 
 
+def test_who_may_log_to_an_experiment_takes_no_run_out_of_it(between: Between) -> None:
+    rights, theirs = between.server.users.rights, between.hers["experiment_id"]
+    rights.grant("bob", Kind.EXPERIMENT, theirs, Level.EDIT)
+    run = between.ada.done("POST", "runs/create", experiment_id=theirs)["run"]["info"]["run_id"]
+    fields = {"run_id": run, "experiment_id": between.his["experiment_id"]}
+    path = "/api/2.0/mlproj/runs/move"
+    assert between.bob.refused("POST", path, **fields) == DENIED
+    assert between.ada.done("GET", "runs/get", run_id=run)["run"]["info"]["experiment_id"] == theirs
+    rights.grant("bob", Kind.EXPERIMENT, theirs, Level.MANAGE)
+    between.bob.done("POST", path, **fields)
+
+
 def test_what_is_deleted_stays_anothers(between: Between) -> None:
     own = {"experiment_id": between.hers["experiment_id"]}
     between.ada.done("POST", "experiments/delete", **own)

@@ -39,6 +39,7 @@ OF_MANAGERS = (
     "blobs/list",
     "contents/folders",
     "garbage/forget",
+    "garbage/needed",
     "garbage/find",
     "garbage/remove",
 )
