@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import traceback
-from concurrent.futures import Executor
 from typing import Any
 from urllib.parse import quote
 
 from .exchange import PLAIN, Answer, Loaded, Request, document
+from .threads import Threads
 
 _READ = ("/ping", "/health", "/version")
 _SCORED = "/invocations"
@@ -18,13 +17,12 @@ _WHICH = "/model"
 
 
 class Answers:
-    """Answers for a model: what takes time in the threads of `pool`, for at most `timeout` seconds. `served`
-    says which model it is, and so does a header of each of its answers."""
+    """Answers for a model: what takes time in `threads`. `served` says which model it is, and so does a
+    header of each of its answers."""
 
-    def __init__(self, loaded: Loaded, pool: Executor, timeout: float, served: dict[str, Any]) -> None:
+    def __init__(self, loaded: Loaded, threads: Threads, served: dict[str, Any]) -> None:
         self._loaded = loaded
-        self._pool = pool
-        self._timeout = timeout
+        self.threads = threads
         self._served = served
         told = ((f"mlproj-{name}", served.get(name)) for name in ("model", "digest"))
         self._headers = tuple((name, quote(text, safe=":/@")) for name, text in told if text)
@@ -41,12 +39,8 @@ class Answers:
             return Answer(404, b'{"detail":"Not Found"}')
         if request.method != "POST":
             return _wrong_method("POST")
-        scoring = asyncio.get_running_loop().run_in_executor(self._pool, self._score, request)
-        try:
-            answer = await asyncio.wait_for(scoring, self._timeout)
-            return answer._replace(headers=(*answer.headers, *self._headers))
-        except asyncio.TimeoutError:
-            return Answer(504, b"Request processing time exceeded limit")
+        answer = await self.threads.answer(self._score, request)
+        return answer._replace(headers=(*answer.headers, *self._headers))
 
     def _score(self, request: Request) -> Answer:
         """Whatever a model's code raises ends the request, and not the server."""

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .rows import Rows, refused
+from .rows import Rows, refused, told
 
 _BOOLEANS = {"true": True, "false": False}
 
@@ -41,8 +41,9 @@ class Columns(NamedTuple):
         """What the estimator is given: a DataFrame where there are names and pandas, else an array. Raises
         Refused."""
         if self.names is None:
-            names, cells = rows.names, rows.cells
-            self._count(len(cells[0]) if cells else len(names or ()))
+            names = rows.names
+            self._count(len(names if names is not None else rows.lines[0] if rows.lines else ()))
+            cells = rows.cells()
         else:
             names, cells = self._chosen(rows)
         numbered = names or [str(number) for number in range(len(cells[0]) if cells else 0)]
@@ -50,7 +51,7 @@ class Columns(NamedTuple):
         try:
             return _table(names, read)
         except (OverflowError, ValueError) as error:
-            raise refused(f"the input makes no table of numbers: {error}") from error
+            raise refused(f"the input makes no table of numbers: {error!s:.500}") from error
 
     def _count(self, given: int) -> None:
         if self.width is not None and given != self.width:
@@ -60,16 +61,18 @@ class Columns(NamedTuple):
         """The cells of the columns that are asked for, in their order; further ones are left out."""
         assert self.names is not None
         if rows.names is None:
-            given = len(rows.cells[0]) if rows.cells else len(self.names)
+            given = len(rows.lines[0]) if rows.lines else len(self.names)
             if given != len(self.names):
                 raise refused(f"the model takes {len(self.names)} columns, and the input has {given}")
-            return list(self.names), rows.cells
-        missing = [name for name in self.names if name not in rows.names and name not in self.optional]
+            return list(self.names), rows.cells()
+        given_names = {*rows.names}
+        missing = [name for name in self.names if name not in given_names and name not in self.optional]
         if missing:
-            raise refused(f"Model is missing inputs {missing}. The input has the columns {rows.names}.")
-        names = [name for name in self.names if name in rows.names]
-        places = [rows.names.index(name) for name in names]
-        return names, [[row[place] for place in places] for row in rows.cells]
+            raise refused(
+                f"Model is missing inputs {told(missing)}. The input has the columns {told(rows.names)}."
+            )
+        names = [name for name in self.names if name in given_names]
+        return names, rows.of(names)
 
     def _column(self, name: str, cells: Sequence[Any], is_text: bool) -> list[Any]:
         wanted = self.types.get(name, "")
@@ -78,8 +81,8 @@ class Columns(NamedTuple):
         fits = _FITTING.get(wanted)
         for number, cell in enumerate(cells, 1):
             if fits is not None and cell is not None and not fits(cell):
-                told = f"{cell!r:.60} in row {number} is no {wanted}"
-                raise refused(f"Incompatible input types for column {name}. {told}.")
+                wrong = f"{cell!r:.60} in row {number} is no {wanted}"
+                raise refused(f"Incompatible input types for column {name}. {wrong}.")
         try:
             return [float(cell) if wanted in _FLOATS and cell is not None else cell for cell in cells]
         except OverflowError as error:

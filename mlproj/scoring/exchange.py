@@ -56,5 +56,11 @@ def refusal(status: int, code: str, message: str) -> Answer:
     return document(status, {"error_code": code, "message": message})
 
 
+def unreadable(error: Exception) -> Answer:
+    """The answer to JSON that Python reads, and that goes too far for whoever makes a table of it."""
+    told = f"the input has a number too large, or is nested too deep: {error}"
+    return refusal(400, "BAD_REQUEST", told)
+
+
 def document(status: int, content: Any) -> Answer:
     return Answer(status, json.dumps(content).encode())

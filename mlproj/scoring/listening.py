@@ -7,20 +7,17 @@ import contextlib
 import http
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 
 from .answers import Answers
 from .exchange import PLAIN, Answer, Refused
-from .requests import LONGEST_HEAD, SMALL, Head, read_body, read_head
+from .patience import Client, Clients
+from .requests import CONTINUE, LONGEST_HEAD, SMALL, Head, read_body, read_head
 
-MOST_CLIENTS = 1000
-IDLE_S = 75.0
-"""So long a connection stays on which nothing comes."""
 LARGE_AT_ONCE = 2
 """So many bodies that take room are in memory at the same time; others wait on the disk."""
-BODY_S = 600.0
-"""So long a body may take to arrive."""
 GRACE_S = 10.0
 """So long what is being answered may still take when the server is to stop."""
 _LINGER_S = 2.0
@@ -32,113 +29,109 @@ all is sent, and a connection that is closed at once takes the answer with it.""
 class Listening:
     """One process's share of the clients of a socket."""
 
-    def __init__(self, answers: Answers, most: int) -> None:
+    def __init__(self, answers: Answers, clients: Clients, most: int) -> None:
         self._answers = answers
+        self._clients = clients
         self._most = most
-        self._clients: dict[asyncio.StreamWriter, None] = {}
-        """The one that was heard of last stands last."""
-        self._busy: set[asyncio.StreamWriter] = set()
         self._stopping = False
 
     async def serve(self, listener: socket.socket, alive: int, ready: Callable[[], None]) -> None:
-        """Until a signal asks for the end, or nothing holds the other end of `alive` any more."""
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        """Until a signal asks for the end, nothing holds the other end of `alive` any more, or no thread is
+        left to answer with."""
+        loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        loop.add_reader(alive, stop.set)
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_reader(alive, self._stop.set)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
-        server = await asyncio.start_server(self._client, sock=listener, limit=LONGEST_HEAD, backlog=1024)
+        server = await asyncio.start_server(self._serve, sock=listener, limit=LONGEST_HEAD, backlog=1024)
+        looking = loop.create_task(self._clients.look(self._end_if_spent))
         ready()
-        await stop.wait()
+        await self._stop.wait()
         loop.remove_reader(alive)
         server.close()
         await self._finish()
+        looking.cancel()
+
+    def _end_if_spent(self, now: float) -> None:
+        if self._answers.threads.are_spent(now) and not self._stop.is_set():
+            print("requests that were given up hold a process of the model", file=sys.stderr, flush=True)
+            self._stop.set()
 
     async def _finish(self) -> None:
         self._stopping = True
-        for writer in self._clients.keys() - self._busy:
-            writer.close()
+        self._clients.end_idle()
         loop = asyncio.get_running_loop()
         end = loop.time() + GRACE_S
-        while self._busy and loop.time() < end:
+        while self._clients.busy() and loop.time() < end:
             await asyncio.sleep(0.02)
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._clients) >= MOST_CLIENTS and not self._make_room():
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Client(writer)
+        if not self._clients.add(client):
             full = Answer(503, b"too many clients", PLAIN, (("retry-after", "1"),))
             writer.write(_rendered(full, lasts=False))
             writer.close()
             return
-        self._clients[writer] = None
         try:
             # A client that goes away is its own affair.
             with contextlib.suppress(ConnectionError, OSError):
-                while await self._exchange(reader, writer):
+                while await self._exchange(reader, client):
                     pass
         finally:
-            self._clients.pop(writer, None)
-            self._busy.discard(writer)
+            self._clients.remove(client)
             writer.close()
 
-    def _make_room(self) -> bool:
-        """Lets the one go that has asked for nothing for the longest time: they may stay as long as nobody
-        else wants to come in."""
-        idle = next((writer for writer in self._clients if writer not in self._busy), None)
-        if idle is None:
-            return False
-        del self._clients[idle]
-        idle.transport.abort()
-        return True
-
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _exchange(self, reader: asyncio.StreamReader, client: Client) -> bool:
         """One request with its answer; whether another may follow."""
-        idle = asyncio.get_running_loop().call_later(IDLE_S, writer.transport.abort)
         try:
+            client.awaits(self._clients.request())
             head = await read_head(reader, self._most)
-            idle.cancel()
             if head is None or self._stopping:
                 return False
-            self._busy.add(writer)
-            self._clients[writer] = self._clients.pop(writer, None)
-            answer = await self._answer(reader, writer, head)
+            client.is_busy = True
+            answer = await self._answer(reader, client, head)
             if answer is None:
                 return False
             lasts = head.request.lasts and not self._stopping
-            writer.write(_rendered(answer, lasts=lasts, bare=head.request.method == "HEAD"))
-            await writer.drain()
+            await self._send(client, _rendered(answer, lasts=lasts, bare=head.request.method == "HEAD"))
             return lasts
         except Refused as refused:
-            writer.write(_rendered(refused.answer, lasts=False))
-            await self._linger(reader, writer)
+            await self._send(client, _rendered(refused.answer, lasts=False))
+            client.awaits(self._clients.taking(client.writer))
+            await _linger(reader, client.writer)
             return False
         finally:
-            idle.cancel()
-            self._busy.discard(writer)
+            client.is_busy = False
 
-    async def _answer(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head
-    ) -> Answer | None:
+    async def _answer(self, reader: asyncio.StreamReader, client: Client, head: Head) -> Answer | None:
         """None where the body does not come. Raises Refused."""
+        if head.asks_first:
+            client.writer.write(CONTINUE)
         # One that takes room comes to the disk: whoever sends it slowly keeps nobody else waiting.
         with tempfile.SpooledTemporaryFile(SMALL) as body:
-            slow = asyncio.get_running_loop().call_later(BODY_S, writer.transport.abort)
-            try:
-                size = await read_body(reader, writer, head, self._most, body)
-            finally:
-                slow.cancel()
+            client.awaits(self._clients.body(body.tell))
+            size = await read_body(reader, head, self._most, body)
             if size is None:
                 return None
+            client.awaits(None)
             async with contextlib.AsyncExitStack() as room:
                 if size > SMALL:
                     await room.enter_async_context(self._large)
                 return await self._answers.answer(head.request._replace(body=body.read()))
 
-    async def _linger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.TimeoutError, ConnectionError, OSError):
-            await writer.drain()
-            if writer.can_write_eof():
-                writer.write_eof()
-            await asyncio.wait_for(_discard(reader), _LINGER_S)
+    async def _send(self, client: Client, told: bytes) -> None:
+        writer = client.writer
+        writer.write(told)
+        # Most answers have left at once.
+        client.awaits(self._clients.taking(writer) if writer.transport.get_write_buffer_size() else None)
+        await writer.drain()
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(asyncio.TimeoutError, ConnectionError, OSError):
+        if writer.can_write_eof():
+            writer.write_eof()
+        await asyncio.wait_for(_discard(reader), _LINGER_S)
 
 
 async def _discard(reader: asyncio.StreamReader) -> None:

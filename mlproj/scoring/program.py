@@ -11,6 +11,7 @@ from typing import Any
 
 from .exchange import Unusable
 from .loading import Facts, load, read_facts
+from .patience import STALLED_S
 from .workers import Terms, Workers
 
 UNUSABLE, NO_PORT, REFUSED = 3, 4, 5
@@ -39,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--workers", type=int, default=1)
     serve.add_argument("--timeout", type=float, default=60.0, help="seconds that an answer may take")
     serve.add_argument("--most", type=int, default=256 * 1024 * 1024, help="bytes of a body")
+    serve.add_argument(
+        "--stalled", type=float, default=STALLED_S, help="seconds to wait for who stands still"
+    )
     serve.add_argument("--attended", action="store_true", help="end with standard input")
     predict.add_argument("--input", help="else standard input")
     predict.add_argument("--output", help="else standard output")
@@ -58,7 +62,7 @@ def _serve(options: argparse.Namespace, facts: Facts) -> int:
         line = f"serving at http://{shown}:{port}{_which(served)}"
         told = functools.partial(print, line, file=sys.stderr, flush=True)
         loading = functools.partial(load, options.model, facts)
-        terms = Terms(loading, options.most, options.timeout, served)
+        terms = Terms(loading, options.most, options.timeout, options.stalled, served)
         until = sys.stdin.fileno() if options.attended else None
         Workers(listener, terms, until).serve(max(1, options.workers), told)
     return 0

@@ -13,8 +13,7 @@ LONGEST_LINE = 1024
 SMALL = 1024 * 1024
 """Bytes of a body that takes no room worth speaking of."""
 _PIECE = 1024 * 1024
-_PATIENCE_S = 30.0
-"""A piece of a body that takes longer does not come any more."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _START = re.compile(rb"([A-Z]{1,20}) (\S{1,8192}) HTTP/1\.([01])")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -28,6 +27,12 @@ class Head(NamedTuple):
     request: Request
     length: int
     is_chunked: bool
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether its body comes once somebody says `CONTINUE`."""
+        has_body = self.length > 0 or self.is_chunked
+        return has_body and self.request.headers.get("expect", "").lower() == "100-continue"
 
 
 async def read_head(reader: asyncio.StreamReader, most: int) -> Head | None:
@@ -44,19 +49,12 @@ async def read_head(reader: asyncio.StreamReader, most: int) -> Head | None:
     return head
 
 
-async def read_body(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Head, most: int, into: IO[bytes]
-) -> int | None:
-    """Brings the body, of `most` bytes at most, into a file. Returns its size; None where the rest of it does
-    not come. Raises Refused."""
-    request, length, is_chunked = head
-    if not length and not is_chunked:
-        return 0
-    if request.headers.get("expect", "").lower() == "100-continue":
-        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+async def read_body(reader: asyncio.StreamReader, head: Head, most: int, into: IO[bytes]) -> int | None:
+    """Brings the body, of `most` bytes at most, into a file, as it comes. Returns its size; None where the
+    connection ends before the body. Raises Refused."""
     try:
-        await (_chunks(reader, most, into) if is_chunked else _pieces(reader, length, into))
-    except (asyncio.IncompleteReadError, asyncio.TimeoutError):
+        await (_chunks(reader, most, into) if head.is_chunked else _pieces(reader, head.length, into))
+    except asyncio.IncompleteReadError:
         return None
     size = into.tell()
     into.seek(0)
@@ -97,14 +95,11 @@ def _framing(headers: dict[str, str]) -> tuple[int, bool]:
     return int(length), False
 
 
-async def _piece(reader: asyncio.StreamReader, count: int) -> bytes:
-    """Most bodies have arrived by now, with the head: then nobody has to be waited for."""
-    return await asyncio.wait_for(reader.readexactly(count), _PATIENCE_S)
-
-
 async def _pieces(reader: asyncio.StreamReader, length: int, into: IO[bytes]) -> None:
     while length:
-        piece = await _piece(reader, min(length, _PIECE))
+        piece = await reader.read(min(length, _PIECE))
+        if not piece:
+            raise asyncio.IncompleteReadError(piece, length)
         length -= len(piece)
         try:
             into.write(piece)
@@ -133,7 +128,7 @@ async def _chunks(reader: asyncio.StreamReader, most: int, into: IO[bytes]) -> N
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
     try:
-        line = await asyncio.wait_for(reader.readuntil(b"\r\n"), _PATIENCE_S)
+        line = await reader.readuntil(b"\r\n")
     except asyncio.LimitOverrunError:
         line = b" " * (LONGEST_LINE + 1)
     if len(line) > LONGEST_LINE:

@@ -4,24 +4,46 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from .exchange import Refused, refusal
+from .extent import refuse_sparse
 
 JSON_TYPE, CSV_TYPE = "application/json", "text/csv"
 KINDS = (CSV_TYPE, JSON_TYPE)
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _REQUIRED = f"The input must be a JSON dictionary with exactly one of the input fields {list(FORMATS)}"
 
+_TOLD_NAMES, _TOLD_LETTERS = 20, 60
+
 
 class Rows(NamedTuple):
-    """`names` is None where the input names no columns. Cells of a `text` are yet to be read as numbers."""
+    """`names` is None where the input names no columns. Each of the `lines` has a cell for each column in
+    order, or is a mapping that may lack some. Cells of a `text` are yet to be read as numbers."""
 
     names: list[str] | None
-    cells: list[list[Any]]
+    lines: Sequence[Any]
     is_text: bool = False
+
+    def cells(self) -> list[list[Any]]:
+        """All of them. Raises Refused, as `of`."""
+        return self.of(self.names) if self.names is not None else list(self.lines)
+
+    def of(self, names: list[str]) -> list[list[Any]]:
+        """The cells of these columns, in order. Raises Refused where there were far more of them than were
+        sent."""
+        if self.lines and isinstance(self.lines[0], dict):
+            refuse_sparse(len(self.lines), len(names), sum(map(len, self.lines)))
+            return [[line.get(name) for name in names] for line in self.lines]
+        if names == self.names:
+            return list(self.lines)
+        places = {name: place for place, name in enumerate(self.names or ())}
+        chosen = [places[name] for name in names]
+        return [[line[place] for place in chosen] for line in self.lines]
 
 
 def read_rows(body: bytes, *, is_json: bool) -> Rows:
@@ -29,12 +51,20 @@ def read_rows(body: bytes, *, is_json: bool) -> Rows:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise refused(f"Ensure that input is a valid UTF-8 encoded string. Error: '{error!r}'") from error
+        # What stands in its representation is all of the input.
+        raise refused(f"Ensure that input is a valid UTF-8 encoded string. Error: '{error}'") from error
     return _of_json(text) if is_json else _of_csv(text)
 
 
 def refused(message: str) -> Refused:
     return Refused(refusal(400, "BAD_REQUEST", message))
+
+
+def told(names: Collection[str]) -> str:
+    """The first of them, as a message lists them."""
+    listed = ", ".join(f"{name!r:.{_TOLD_LETTERS}}" for name in itertools.islice(names, _TOLD_NAMES))
+    further = len(names) - _TOLD_NAMES
+    return f"[{listed}]" if further <= 0 else f"[{listed}, and {further} more]"
 
 
 def _of_csv(text: str) -> Rows:
@@ -57,7 +87,7 @@ def _of_json(text: str) -> Rows:
         raise refused(f"{_REQUIRED}. Received {type(content).__name__}.")
     given = [name for name in FORMATS if name in content]
     if len(given) != 1:
-        raise refused(f"{_REQUIRED}. Received dictionary with input fields: {list(content)}")
+        raise refused(f"{_REQUIRED}. Received dictionary with input fields: {told(content)}")
     value = content[given[0]]
     if given[0] == "dataframe_split":
         return _even(_split(value))
@@ -79,8 +109,7 @@ def _split(value: Any) -> Rows:
 
 
 def _records(records: list[dict[str, Any]]) -> Rows:
-    names = list(dict.fromkeys(name for row in records for name in row))
-    return Rows(names, [[row.get(name) for name in names] for row in records])
+    return Rows(list(dict.fromkeys(name for row in records for name in row)), records)
 
 
 def _named(columns: dict[str, Any]) -> Rows:
@@ -101,9 +130,9 @@ def _bare(value: Any) -> Rows:
 def _even(rows: Rows) -> Rows:
     twice = [name for name, count in Counter(rows.names or ()).items() if count > 1]
     if twice:
-        raise refused(f"the input has several columns `{twice[0]}`")
-    width = len(rows.names) if rows.names is not None else len(rows.cells[0]) if rows.cells else 0
-    for number, row in enumerate(rows.cells, 1):
+        raise refused(f"the input has several columns `{twice[0]:.{_TOLD_LETTERS}}`")
+    width = len(rows.names) if rows.names is not None else len(rows.lines[0]) if rows.lines else 0
+    for number, row in enumerate(rows.lines, 1):
         if len(row) != width:
             raise refused(f"row {number} of the input has {len(row)} values, and {width} were to be there")
     return rows

@@ -7,7 +7,9 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from .exchange import PLAIN, Answer, Loaded, refusal
+from .exchange import PLAIN, Answer, Loaded, Refused, Scorer, refusal, unreadable
+from .extent import refuse_sparse_body
+from .rows import CSV_TYPE, JSON_TYPE
 
 if TYPE_CHECKING:
     from .loading import Facts
@@ -19,9 +21,22 @@ def load(place: str, facts: Facts) -> Loaded:
     model = loading(place)
     version = importlib.import_module("mlflow.version").VERSION
     if not hasattr(serving, "invocations"):
-        return Loaded(_ByFlask(serving.init(model)), version)
+        return Loaded(_bounded(_ByFlask(serving.init(model))), version)
     _say_that_it_is_served()
-    return Loaded(_Invocations(serving, model), version)
+    return Loaded(_bounded(_Invocations(serving, model)), version)
+
+
+def _bounded(scorer: Scorer) -> Scorer:
+    """It refuses what takes far more room as a table than it has as it is sent."""
+
+    def bounded(body: bytes, kind: str) -> Answer:
+        try:
+            refuse_sparse_body(body, is_csv=kind.lower().startswith(CSV_TYPE))
+        except Refused as refused:
+            return refused.answer
+        return scorer(body, kind)
+
+    return bounded
 
 
 class _Invocations:
@@ -40,22 +55,26 @@ class _Invocations:
             told = self._invocations(body, kind, self._model, self._schema)
         except self._failure as error:
             return Answer(error.get_http_status_code(), error.serialize_as_json().encode())
-        except (RecursionError, ValueError):
-            wrong = _wrong_in(body)
-            if wrong is None:
+        except (OverflowError, RecursionError) as error:
+            return _no_json(body) or unreadable(error)
+        except ValueError:
+            refused = _no_json(body)
+            if refused is None:
                 raise
-            told = f"Ensure that input is a valid JSON formatted string. Error: '{wrong!r}'"
-            return refusal(400, "BAD_REQUEST", told)
+            return refused
         return Answer(told.status, told.response.encode(), told.mimetype)
 
 
-def _wrong_in(body: bytes) -> Exception | None:
-    """What keeps JSON from being read that is nested too deep, or has a number of thousands of digits: that
-    MLflow's own server takes for a fault of its own."""
+def _no_json(body: bytes) -> Answer | None:
+    """The answer to JSON that is nested too deep, or has a number of thousands of digits: that MLflow's own
+    server takes for a fault of its own. None where it can be read."""
     try:
         json.loads(body)
     except (RecursionError, ValueError) as error:
-        return error
+        # What stands in the representation of a UnicodeError is all of the body.
+        wrong = str(error) if isinstance(error, UnicodeError) else repr(error)
+        told = f"Ensure that input is a valid JSON formatted string. Error: '{wrong}'"
+        return refusal(400, "BAD_REQUEST", told)
     return None
 
 
@@ -70,6 +89,10 @@ class _ByFlask:
             return refusal(415, "BAD_REQUEST", "The request has no content type")
         client = self._application.test_client()
         told = client.post("/invocations", data=body, headers={"content-type": kind})
+        if told.status_code == 500 and kind.startswith(JSON_TYPE):
+            refused = _no_json(body)
+            if refused is not None:
+                return refused
         return Answer(told.status_code, told.data, told.mimetype)
 
 

@@ -10,7 +10,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from .columns import Columns
-from .exchange import PLAIN, Answer, Loaded, Refused, Unusable, document
+from .exchange import PLAIN, Answer, Loaded, Refused, Unusable, document, unreadable
 from .rows import JSON_TYPE, KINDS, read_rows
 
 if TYPE_CHECKING:
@@ -58,21 +58,39 @@ class _Estimator:
             return Answer(415, f"{told} Got '{kind}'.".encode(), PLAIN)
         try:
             rows = self._columns.fitted(read_rows(body, is_json=mime == JSON_TYPE))
-        except Refused as refused:
-            return refused.answer
+            return self._predicted(rows)
+        except Refused as wrong:
+            return wrong.answer
+        except (OverflowError, RecursionError) as error:
+            # A table takes such cells, and so does a model that passes them on.
+            return unreadable(error)
+
+    def _predicted(self, rows: Any) -> Answer:
         try:
             predictions = self._estimator.predict(rows)
         except Exception as error:
             message = f"the model cannot be evaluated on this input: {type(error).__name__}: {error}"
             return document(
-                400,
-                {
-                    "error_code": "BAD_REQUEST",
-                    "message": message,
-                    "stack_trace": traceback.format_exc(),
-                },
+                400, {"error_code": "BAD_REQUEST", "message": message, "stack_trace": _trace(error)}
             )
         return document(200, {"predictions": _plain(predictions)})
+
+
+def _trace(error: Exception) -> str:
+    """Where it was raised, without where on this machine that lies."""
+    told = traceback.TracebackException.from_exception(error)
+    _shorten(told, set())
+    return "".join(told.format())
+
+
+def _shorten(told: traceback.TracebackException, seen: set[int]) -> None:
+    seen.add(id(told))
+    for frame in told.stack:
+        _, packages, inside = frame.filename.rpartition(f"{os.sep}site-packages{os.sep}")
+        frame.filename = inside if packages else os.path.basename(frame.filename)
+    for earlier in (told.__cause__, told.__context__):
+        if earlier is not None and id(earlier) not in seen:
+            _shorten(earlier, seen)
 
 
 def _plain(predictions: Any) -> Any:

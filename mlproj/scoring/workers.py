@@ -11,13 +11,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, NamedTuple
 
 from .answers import Answers
 from .exchange import Loaded, Unusable
 from .listening import GRACE_S, Listening
+from .patience import Clients
+from .threads import Threads
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _AT_ONCE = 4
@@ -28,12 +29,13 @@ _LONGEST_REASON = 4096
 
 
 class Terms(NamedTuple):
-    """What every process serves by: `most` is the size of a body in bytes, `timeout` in seconds; `served`
-    says which model it is."""
+    """What every process serves by: `most` is the size of a body in bytes, `timeout` in seconds, and so is
+    `stalled`, over which a client has to get on; `served` says which model it is."""
 
     load: Callable[[], Loaded]
     most: int
     timeout: float
+    stalled: float
     served: dict[str, Any]
 
 
@@ -132,8 +134,8 @@ class Workers:
             return 1
         sys.setswitchinterval(_SWITCH_S)
         terms = self._terms
-        answers = Answers(loaded, ThreadPoolExecutor(_AT_ONCE), terms.timeout, terms.served)
-        listening = Listening(answers, self._terms.most)
+        answers = Answers(loaded, Threads(_AT_ONCE, terms.timeout), terms.served)
+        listening = Listening(answers, Clients(terms.stalled), terms.most)
         asyncio.run(listening.serve(self._listener, self._alive, lambda: _tell(told, b"\n")))
         return 0
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
 
 from mlproj.services.serving import PROGRAM
 from tests.conftest import ending
 from tests.mlflow_clients import QUIET
 from tests.mlflow_servers import free_port, wait_for
 
+ROWS = json.dumps({"dataframe_split": {"columns": ["a", "b", "c"], "data": [[1.0, 1, "u"]]}}).encode()
 SERVING = re.compile(r"serving at (http://\S+)")
 
 
@@ -72,3 +78,43 @@ def mlflow_serving(python: Path, model: Path, log: Path, *options: str) -> Itera
     with started(command, log, PATH=path) as process:
         wait_for(f"http://127.0.0.1:{port}/ping", process, log)
         yield f"http://127.0.0.1:{port}"
+
+
+def connected(address: str, *, buffer: int | None = None) -> socket.socket:
+    """A connection that waits half a minute at most, and takes so many bytes ahead of whoever reads it."""
+    parts = urlsplit(address)
+    connection = socket.socket()
+    if buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    connection.settimeout(30)
+    connection.connect((parts.hostname or "", parts.port or 0))
+    return connection
+
+
+def raw(address: str, sent: bytes) -> bytes:
+    """What a server answers to bytes, until it closes the connection."""
+    with connected(address) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(sent)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    return answer
+
+
+def head(length: int, *, kind: str = "application/json", close: bool = True) -> bytes:
+    ending = "Connection: close\r\n" if close else ""
+    return (
+        f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{ending}"
+        f"Content-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def started_for(model: Path) -> psutil.Process:
+    """The program of ours that serves the model. Others may have ended, and nobody asked how."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            found += [child] if str(model) in " ".join(child.cmdline()) else []
+    (only,) = found
+    return only

@@ -70,6 +70,12 @@ def test_every_notation_gives_the_same_rows(content: object) -> None:
         ({"instances": []}, "has no rows"),
         ({"dataframe_split": {"columns": ["a", "b", "a"], "data": [[1, 2, 3]]}}, "several columns `a`"),
         ({"dataframe_split": {"columns": ["a", "b"], "data": [[10**400, 2]]}}, "too large"),
+        (
+            {"dataframe_split": {"columns": ["n" * 9000, *map(str, range(9000))], "data": []}},
+            "'6', '7', '8', '9', '10', '11', '12', '13', '14', '15', '16', '17', '18', and 8981 more]",
+        ),
+        ({str(number): 1 for number in range(9000)}, "and 8980 more]"),
+        ({"dataframe_split": {"columns": ["a" * 9000] * 2, "data": []}}, "several columns `aaaa"),
         ({"inputs": {"a": [1], "b": [1, 2]}}, "several lengths"),
         ({"inputs": [[1], [1, 2]]}, "row 2 of the input has 2 values, and 1 were to be there"),
         ({"rows": []}, "exactly one of the input fields"),
@@ -88,6 +94,28 @@ def test_what_does_not_fit_is_refused_in_a_sentence(content: object, told: str) 
     assert answer.status == 400
     document = json.loads(answer.body)
     assert document["error_code"] == "BAD_REQUEST" and told in document["message"]
+    assert len(document["message"]) < 1000
+
+
+def test_records_of_many_names_are_taken_for_the_columns_that_are_asked_for() -> None:
+    """Of 4000 rows with 4001 columns only two have cells."""
+    records = [{"a": number, "b": 1, f"further {number}": 2} for number in range(4000)]
+    rows = fitted(Columns.of(Fitted(("a", "b")), None), {"dataframe_records": records})
+    assert np.asarray(rows).tolist() == [[float(number), 1.0] for number in range(4000)]
+
+
+@pytest.mark.parametrize("names", [None, tuple(map(str, range(4000)))])
+def test_records_that_lack_nearly_every_column_make_no_table(names: tuple[str, ...] | None) -> None:
+    """Nobody asks for all of them, where every one is optional."""
+    records = [{str(number): 1} for number in range(4000)]
+    with pytest.raises(Refused) as refused:
+        fitted(Columns(names=names, types={}, optional=names or ()), {"dataframe_records": records})
+    assert b"4000 rows with 4000 columns are far more cells than the 4000" in refused.value.answer.body
+
+
+def test_records_that_lack_some_columns_have_empty_cells() -> None:
+    rows = fitted(Columns(names=None, types={}), {"instances": [{"a": 1.5}, {"b": 2}]})
+    assert np.asarray(rows, dtype=object).shape == (2, 2)
 
 
 def test_a_column_that_is_optional_may_be_left_out() -> None:
@@ -115,8 +143,8 @@ def test_without_names_the_number_of_columns_counts() -> None:
     assert b"takes 3 columns, and the input has 2" in refused.value.answer.body
 
 
-@pytest.mark.parametrize("body", [b"\xff", b"{", b"[" * 100_000, b"null", b'"text"'])
+@pytest.mark.parametrize("body", [b"\xff" * 9000, b"{", b"[" * 100_000, b"null", b'"text"'])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(Refused) as refused:
         read_rows(body, is_json=True)
-    assert refused.value.answer.status == 400
+    assert refused.value.answer.status == 400 and len(refused.value.answer.body) < 1000

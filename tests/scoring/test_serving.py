@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -23,43 +21,12 @@ import urllib3
 from tests.mlflow_clients import ClientPython
 from tests.scoring.conftest import Models
 from tests.scoring.making import make_odd
-from tests.scoring.servers import program, serving
+from tests.scoring.servers import ROWS, head, program, raw, serving, started_for
 
-ROWS = json.dumps({"dataframe_split": {"columns": ["a", "b", "c"], "data": [[1.0, 1, "u"]]}}).encode()
 JSON = {"content-type": "application/json"}
 DEEP = b'{"inputs":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 LONG = b'{"inputs":[' + b"9" * 5000 + b"]}"
 """JSON that Python does not read."""
-
-
-def raw(address: str, sent: bytes) -> bytes:
-    """What a server answers to bytes, until it closes the connection."""
-    parts = urlsplit(address)
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
-        with contextlib.suppress(ConnectionError):
-            connection.sendall(sent)
-        answer = b""
-        while piece := connection.recv(65536):
-            answer += piece
-    return answer
-
-
-def started_for(model: Path) -> psutil.Process:
-    """The program of ours that serves the model. Others may have ended, and nobody asked how."""
-    found = []
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            found += [child] if str(model) in " ".join(child.cmdline()) else []
-    (only,) = found
-    return only
-
-
-def head(length: int, *, kind: str = "application/json", close: bool = True) -> bytes:
-    ending = "Connection: close\r\n" if close else ""
-    return (
-        f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{ending}"
-        f"Content-Length: {length}\r\n\r\n"
-    ).encode()
 
 
 @pytest.fixture(scope="module")
@@ -145,27 +112,6 @@ def test_who_sends_a_large_body_slowly_keeps_nobody_waiting(address: str) -> Non
             slow.sendall(head(2_000_000) + b"{" * 1_500_000)
         told = pool.request("POST", f"{address}/invocations", body=body, headers={"content-type": "text/csv"})
         assert told.status == 200
-
-
-def test_clients_that_ask_for_nothing_keep_nobody_out(
-    client_python: ClientPython, plain_model: Path, tmp_path: Path
-) -> None:
-    """As many as a process has at most, each with the beginning of a request."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
-    try:
-        with (
-            serving(program(client_python("3"), plain_model), tmp_path / "log") as found,
-            contextlib.ExitStack() as held,
-        ):
-            parts = urlsplit(found)
-            for _ in range(1000):
-                idle = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30)
-                held.enter_context(idle).sendall(b"POST /invo")
-            for _ in range(3):
-                assert raw(found, head(len(ROWS)) + ROWS).startswith(b"HTTP/1.1 200 ")
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_two_hundred_clients_at_once_are_served(address: str) -> None:
