@@ -115,7 +115,7 @@ class Clients:
 
     def taking(self, writer: asyncio.StreamWriter) -> Awaited:
         """That it takes what was written to it."""
-        return Awaited(lambda: -_untaken(writer.transport), self._stalled)
+        return Awaited(lambda: -untaken(writer.transport), self._stalled)
 
     async def look(self, each: Callable[[float], None]) -> None:
         """For good, now and then; `each` time it is told when it is."""
@@ -140,7 +140,7 @@ def _most_clients() -> int:
     return max(1, min(MOST_CLIENTS, (files - _OTHER_FILES) // 2))
 
 
-def _untaken(transport: asyncio.WriteTransport) -> int:
+def untaken(transport: asyncio.WriteTransport) -> int:
     """Bytes that are here and in the system's own buffer, which is of megabytes: it asks for more only once a
     third of it has gone, and a slow client would seem to take nothing until then."""
     held = bytes(4)

@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mlproj.scoring.patience import untaken
+
 LARGEST_HEAD = 128 * 1024
 """Bytes of a request line with its headers, or of whatever stands between the pieces of a body."""
 
@@ -124,7 +126,7 @@ class Patient(HttpToolsProtocol):
     def _waited_for(self) -> tuple[Stage, int]:
         """What the client has to do next, and how far it is with that."""
         if self.flow.write_paused:
-            return ("answer", self._begun), -self.transport.get_write_buffer_size()
+            return ("answer", self._begun), -untaken(self.transport)
         if self._arriving:
             waits = self.flow.read_paused or self.cycle.waiting_for_100_continue
             return (_NOTHING, 0) if waits else (("body", self._begun), self._arrived)

@@ -147,6 +147,20 @@ def test_whoever_is_slow_and_goes_on_is_waited_for(client: socket.socket) -> Non
     assert b"HTTP/1.1 200" in is_closed(client)
 
 
+def test_whoever_takes_an_answer_slowly_gets_all_of_it() -> None:
+    """The system's buffer is larger than what they take in the time that they have."""
+    with (
+        echoing(Patience(stalled=0.5, slowest=1000.0, look=0.05)) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as slow,
+    ):
+        slow.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        taken = 0
+        for _ in range(40):
+            taken += len(slow.recv(20_000))
+            time.sleep(0.05)
+        assert taken + len(is_closed(slow)) > LARGE
+
+
 def test_connections_that_nobody_uses_make_room() -> None:
     with echoing(Patience(connections=20)) as port, contextlib.ExitStack() as held:
         working = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
