@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlproj.artifact_ports import Artifacts, Uploads
 from mlproj.errors import Altered, NotFound, RunNotFound
+from mlproj.model.arrivals import is_address
 from mlproj.model.digest import Digest, read_manifest, readable
 from mlproj.model.run import Output, Run
 from mlproj.server.held import HeldBlobs
@@ -33,7 +34,15 @@ def outputs_of(run: Run | None) -> tuple[Output, ...]:
 
 def files_of(outputs: Iterable[Output], blobs: ReadableBlobs, near: str) -> Iterator[tuple[str, Digest]]:
     """The paths and contents of the outputs that are the file `near` or lie below that folder, and of the
-    files in such as are folders."""
+    files in such as are folders: of two with one path the first, and none that nobody could ask for."""
+    found: set[str] = set()
+    for name, digest in _files_of(outputs, blobs, near):
+        if name not in found and is_address(name):
+            found.add(name)
+            yield name, digest
+
+
+def _files_of(outputs: Iterable[Output], blobs: ReadableBlobs, near: str) -> Iterator[tuple[str, Digest]]:
     for output in outputs:
         apart = not output.path.startswith(near) and not near.startswith(output.path)
         if output.digest is None or apart:
