@@ -15,6 +15,7 @@
     │   │   └── RunNotFound
     │   ├── AlreadyThere         a name that is taken
     │   ├── NotAllowed           what others may do or see, and not who asks
+    │   ├── NotTaken             a record that does not fit into it, however often it is tried
     │   ├── Busy                 not now, and perhaps a moment later: nothing was written
     │   │   └── Unanswered           it may have been written, and nobody knows
     │   └── NoRoom               the disk is full
@@ -143,6 +144,10 @@ class AlreadyThere(StoreError):
 
 
 class NotAllowed(StoreError):
+    pass
+
+
+class NotTaken(StoreError):
     pass
 
 

@@ -5,7 +5,7 @@ The rest of a store's seam is in `ports`. Such a run lives while its runner says
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from mlproj.artifact_ports import Uploads
@@ -24,9 +24,9 @@ LEASE_S = 900.0
 class Reception(Protocol):
     """Takes in runs from afar. `user` is who brings them, None where nobody has to say who they are."""
 
-    def open(self, run: Run) -> str:
-        """Writes the opening row of a run that begins elsewhere; returns the id of its experiment. Raises
-        StoreError where the id is taken."""
+    def open(self, run: Run, named: Collection[Digest] = ()) -> str:
+        """Writes the opening row of a run that begins elsewhere; returns the id of its experiment. Of what is
+        `named`, nobody showed that it is known to them. Raises StoreError where the id is taken."""
         ...
 
     def hear(self, run_id: str) -> None:
@@ -35,7 +35,20 @@ class Reception(Protocol):
 
     def seal(self, run: Run, report: Report = silent) -> Run:
         """As `RunStore.seal`, with the artifacts that the run's script logged here among its outputs, and
-        those that its runner brought among its artifacts."""
+        those that its runner brought among its artifacts. Raises NotTaken for files that no runner of ours
+        names so."""
+        ...
+
+    def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes], named: Collection[Digest]) -> Run:
+        """As `RunStore.bring`, of a run for which the contents that are `named` were not shown."""
+        ...
+
+    def note_unshown(self, run_id: str, digests: Collection[Digest], shown: Collection[Digest] = ()) -> None:
+        """Notes what a run names and nobody showed that they had it, and what was `shown` since."""
+        ...
+
+    def not_showing(self, digest: Digest) -> frozenset[str]:
+        """The runs that name some content that was not shown for them: what it is they do not tell."""
         ...
 
     def is_open(self, run_id: str) -> bool:

@@ -55,7 +55,8 @@ class Contents(Protocol):
         ...
 
     def add_folder(self, manifest: bytes) -> None:
-        """Has the files of a folder found by their content, unless they are more than `MOST_FILES`."""
+        """Has the files of a folder found by their content, unless they are more than `MOST_FILES`. Raises
+        NotTaken for a list that is not as mlproj writes it."""
         ...
 
     def folders(self) -> Iterator[tuple[Digest, bytes]]:

@@ -16,6 +16,7 @@ from mlproj.tracking_ports import Tracking
 from mlproj.wiring import current_folder, observer, open_store, part, tracking_of
 
 if TYPE_CHECKING:
+    from mlproj.lineage_ports import Contents
     from mlproj.model.lineage import Lineage
     from mlproj.server.access import Application
     from mlproj.server.auth.entrance import Entrance, OpenEntrance
@@ -77,8 +78,8 @@ def telling_of(store: RunStore, environ: Mapping[str, str], *, private: bool = F
 def add_pages(app: Described, environ: Mapping[str, str]) -> None:
     """Has a server's application show its pages, too."""
 
-    def lineage(store: RunStore, of: str, depth: int) -> Lineage:
-        looking = {"observer": observer(environ), "caller": Path("/")}
+    def lineage(store: RunStore, contents: Contents, of: str, depth: int) -> Lineage:
+        looking = {"observer": observer(environ), "caller": Path("/"), "contents": contents}
         found: Lineage = part("services.lineage:lineage")(store, of, depth=depth, **looking)
         return found
 

@@ -40,6 +40,7 @@ KINDS: Mapping[str, type[errors.MlprojError]] = {
         errors.RunNotFound,
         errors.AlreadyThere,
         errors.NotAllowed,
+        errors.NotTaken,
         errors.NoRoom,
         errors.Altered,
     )

@@ -31,11 +31,6 @@ def complaint(path: str) -> str | None:
     return None
 
 
-def leads_out(path: bytes) -> bool:
-    """Whether a path that a list of a folder's files names is none below that folder."""
-    return any(part in (b"", b".", b"..") for part in path.split(b"/"))
-
-
 def folded(path: str) -> str:
     """What two paths have in common that some system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path).casefold())

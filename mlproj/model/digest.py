@@ -200,6 +200,18 @@ def find_in_manifest(manifest: bytes, path: bytes) -> Digest | None:
     return None
 
 
+def read_folder(manifest: bytes) -> tuple[tuple[bytes, Digest], ...]:
+    """Path and content of each file that a folder's manifest lists.
+
+    Raises ValueError where it is not, byte for byte, what `folder_manifest` makes of them: of all lists of
+    the same files, one alone has the folder's digest.
+    """
+    files = tuple((path, digest) for path, _, digest in read_manifest(manifest))
+    if folder_manifest(files) != manifest:
+        raise ValueError("it is not as mlproj writes it")
+    return files
+
+
 _DIGITS = 64
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 _SPECIAL = re.compile(rb"[\\\n\r]")

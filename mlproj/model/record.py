@@ -164,6 +164,16 @@ def blobs_of(run: Run) -> tuple[BlobReference, ...]:
     return (*references, *blobs_added(run.amendments))
 
 
+def left_folders(run: Run) -> tuple[Digest, ...]:
+    """The folders among the outputs of a run, by their digests: of those that the store got, the lists."""
+    lost = () if run.outcome is None else run.outcome.lost
+    return tuple(
+        reference.digest
+        for reference in blobs_of(run)
+        if reference.manifest and reference.part.startswith("outputs.") and reference.digest not in lost
+    )
+
+
 def was_brought(run: Run) -> bool:
     """Whether the record came in a bundle: it is somebody else's word, and not of this store's making."""
     brought = (amendment for amendment in run.amendments if amendment.kind == ATTACHED)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from mlproj.errors import AlreadyThere, Busy, MlprojError, NotFound, NotPromoted, SpecError, UsageError
+from mlproj.errors import (
+    AlreadyThere,
+    Busy,
+    MlprojError,
+    NotFound,
+    NotPromoted,
+    NotTaken,
+    SpecError,
+    UsageError,
+)
 
 INVALID = "INVALID_PARAMETER_VALUE"
 MISSING = "RESOURCE_DOES_NOT_EXIST"
@@ -72,7 +81,7 @@ def told(error: MlprojError) -> Failure:
             return Failure(MISSING, message)
         case AlreadyThere():
             return Failure(TAKEN, message)
-        case UsageError() | SpecError():
+        case UsageError() | SpecError() | NotTaken():
             return Failure(INVALID, message)
         case NotPromoted():
             return Failure(AGAINST_RULES, message)

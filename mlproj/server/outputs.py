@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlproj.artifact_ports import Artifacts, Uploads
 from mlproj.errors import Altered, NotFound, RunNotFound, UsageError
+from mlproj.model.arrivals import is_address
 from mlproj.model.digest import Digest, find_in_manifest, read_manifest, readable
 from mlproj.model.run import Output, Run
 from mlproj.server.held import lost_of
@@ -148,6 +149,8 @@ class WithOutputs:
         files: dict[str, Digest] = {}
         folders: set[str] = set()
         for name, digest in self._near(run, folder):
+            if not is_address(name):
+                continue
             first, inside, _ = name.removeprefix(below).partition("/")
             if inside or digest is None:
                 folders.add(first)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NoReturn
 
-from mlproj.errors import NotAllowed, NotFound, RunNotFound, StoreError
-from mlproj.lineage_ports import Uses
+from mlproj.errors import NotAllowed, NotFound, NotTaken, RunNotFound
 from mlproj.model.access import Kind, Level
 from mlproj.model.digest import Digest
 from mlproj.model.record import BlobReference
@@ -119,16 +118,14 @@ class View:
         named = tuple(dict.fromkeys(run_ids))
         if len(named) > _AT_ONCE:
             raise invalid(f"at most {_AT_ONCE} runs are asked for at once, and not {len(named)}")
-        return tuple(run_id for run_id in named if self.sees(run_id))
+        return tuple(self.seeing(named))
+
+    def seeing(self, run_ids: Iterable[str]) -> Iterator[str]:
+        """As `seen`, one after the other, each once."""
+        return (run_id for run_id in dict.fromkeys(run_ids) if self.sees(run_id))
 
     def seen_runs(self, runs: Sequence[Run]) -> tuple[Run, ...]:
         return tuple(run for run in runs if self.sees(run.run_id))
-
-    def seen_uses(self, uses: Uses) -> Uses:
-        """Those by runs that the caller may read; how many others there are is nobody's business."""
-        if self.within is None:
-            return uses
-        return Uses(uses=tuple(use for use in uses.uses if self.sees(use.run_id)))
 
     def knows(self, digests: Collection[Digest], runs: Iterable[str]) -> frozenset[Digest]:
         """Those of the contents that the caller may know to be here: a run names them that may be read (one
@@ -153,14 +150,14 @@ class View:
         return frozenset()
 
     def refuse_unknown(self, run: Run, references: Sequence[BlobReference]) -> None:
-        """Nobody gets at content by naming it: raises StoreError where the caller never had it, as where it
+        """Nobody gets at content by naming it: raises NotTaken where the caller never had it, as where it
         is not there at all."""
         if self.caller.admin:
             return
         known = self.knows(held_by(run, self.store.blobs, references), ())
         for reference in references:
             if not held_by(run, self.store.blobs, (reference,)) <= known:
-                raise StoreError(
+                raise NotTaken(
                     f"run `{run.run_id}` cannot be sealed: the store does not hold its `{reference.part}`"
                 )
 

@@ -10,7 +10,7 @@ from mlproj.errors import Altered
 from mlproj.exports.container import Member, read_content, read_members
 from mlproj.exports.paths import Taken, complaint
 from mlproj.model import bundle
-from mlproj.model.digest import Digest, folder_manifest, read_manifest, readable
+from mlproj.model.digest import Digest, read_folder, readable
 from mlproj.model.events import Progress, Report
 from mlproj.settings import Limits
 
@@ -114,12 +114,9 @@ def _digests(
 
 def _listed(manifest: bytes) -> dict[str, Digest]:
     try:
-        entries = read_manifest(manifest)
-        if folder_manifest((path, digest) for path, _, digest in entries) != manifest:
-            raise ValueError("it is not as mlproj writes it")
+        return {readable(path): digest for path, digest in read_folder(manifest)}
     except ValueError as error:
         raise Altered(f"`{bundle.MANIFEST}` cannot be read: {error}") from error
-    return {readable(path): digest for path, _, digest in entries}
 
 
 def _document(file: BinaryIO, member: Member) -> bytes:

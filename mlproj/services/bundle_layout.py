@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from mlproj.exports.paths import Taken, complaint, leads_out
+from mlproj.exports.paths import Taken, complaint
+from mlproj.model.arrivals import leads_out
 from mlproj.model.bundle import (
     ATTESTATIONS,
     BLOBS,

@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from mlproj.lineage_ports import Contents
 from mlproj.model.events import Report, silent
 from mlproj.model.lineage import Lineage, RunNode
 from mlproj.ports import Observer
@@ -46,13 +47,15 @@ def lineage(
     way: Way = Way.BOTH,
     depth: int | None = None,
     report: Report = silent,
+    contents: Contents | None = None,
 ) -> Lineage:
     """The graph about a run, a file or folder on the disk, a digest or a model.
 
-    `depth` is how many runs are followed in a row, None for as far as it goes. Raises NotFound where the
-    store knows nothing of it, UsageError for what cannot be meant, DataError for what cannot be read.
+    `contents` are the store's as somebody may see them. `depth` is how many runs are followed in a row, None
+    for as far as it goes. Raises NotFound where the store knows nothing of it, UsageError for what cannot be
+    meant, DataError for what cannot be read.
     """
-    graph = Graph(store)
+    graph = Graph(store, contents)
     graph.root = find_subject(graph, what, Looking(observer=observer, caller=caller, report=report))
     for step in _STEPS[way]:
         _walk(graph, step, depth)

@@ -36,9 +36,9 @@ MOST_RUNS = 20
 class Graph:
     """Nodes and edges found so far. What is in it already is not added again."""
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, contents: Contents | None = None) -> None:
         self.store = store
-        self.contents: Contents = store.contents
+        self.contents: Contents = store.contents if contents is None else contents
         self.root = ""
         self.cut = False
         self.files: dict[Digest, tuple[tuple[bytes, Digest], ...]] = {}

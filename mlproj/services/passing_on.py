@@ -11,10 +11,10 @@ from itertools import islice
 import msgspec
 
 from mlproj.errors import Altered, StoreError
-from mlproj.model.digest import Digest, read_manifest
+from mlproj.model.digest import Digest, folder_manifest, read_manifest
 from mlproj.model.entries import UNDER, AmendmentDocument
 from mlproj.model.events import Ended, Note, Progress, Report, Started, silent
-from mlproj.model.index import index_of
+from mlproj.model.index import index_of, inputs_of
 from mlproj.model.record import BlobReference, EntryKind, blobs_of, encode
 from mlproj.model.run import Run
 from mlproj.services.interrupts import interruptible
@@ -77,8 +77,18 @@ def _pass(run: Run, source: RunStore, target: RunStore, experiment: str | None) 
         under = AmendmentDocument(run_id=run.run_id, kind=UNDER, content={"experiment": str(experiment)})
         amendments = (*amendments, encode(under))
     files, size = _bring_contents(run, source, target)
+    _tell_folders(run, source, target)
     brought = target.bring(run, payload, amendments)
     return Passed(run=brought, new=True, files=files, bytes=size, amendments=len(amendments))
+
+
+def _tell_folders(run: Run, source: RunStore, target: RunStore) -> None:
+    """Has the data in folders that the run read found there, too, by the content of its files."""
+    read = {state.digest for state in inputs_of(run) if state.kind == "folder" and state.digest is not None}
+    for folder in sorted(read):
+        manifest = folder_manifest(source.contents.files(folder))
+        if Digest.of(manifest) == folder:
+            target.contents.add_folder(manifest)
 
 
 def _add(run: Run, source: RunStore, target: RunStore, report: Report) -> Passed:

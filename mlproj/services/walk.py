@@ -19,6 +19,7 @@ from mlproj.model.record import (
     RecordDocument,
     blobs_of,
     decode,
+    left_folders,
     read_import,
     run_of,
 )
@@ -117,11 +118,7 @@ class Walk:
         try:
             references = blobs_of(run)
             self._contents.add(run, references)
-            self._left += (
-                (reference.digest, run.run_id)
-                for reference in references
-                if reference.manifest and reference.part.startswith("outputs.")
-            )
+            self._left += ((folder, run.run_id) for folder in left_folders(run))
         except ValueError as error:
             self._findings.add_of(entry, "record", f"was amended with what cannot be read: {error}")
 

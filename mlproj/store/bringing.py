@@ -17,6 +17,7 @@ from mlproj.model.run import Amendment, Run
 from mlproj.store.connection import Connection
 from mlproj.store.folders import note_outputs
 from mlproj.store.place import Place
+from mlproj.store.taking import refuse_odd_files
 from mlproj.store.writing import add_history, add_points, append, close_run, rewrite
 from mlproj.store_ports import BlobStore
 
@@ -45,8 +46,11 @@ def placed(run: Run, amendments: Sequence[bytes]) -> Run:
 
 def bring_run(place: Place, run: Run, payload: bytes, amendments: Sequence[bytes], time: str) -> None:
     """Seals the run, whose row is there, with the bytes of its record and of what was added to it. Expects to
-    be in a transaction. Raises ValueError for an amendment that is none."""
+    be in a transaction. Raises ValueError for an amendment that is none, and for files that no run left."""
     connection = place.connection
+    documents = [read_amendment(content) for content in amendments]
+    told = (Amendment(sequence=0, time="", kind=each.kind, content=each.content) for each in documents)
+    refuse_odd_files(place.blobs, replace(run, amendments=tuple(told)))
     close_run(connection, run, EntryKind.RUN, payload, time)
     note_outputs(connection, place.blobs, run)
     logged = _held((None if run.outcome is None else run.outcome.logged) or Logged(), run)
@@ -54,8 +58,7 @@ def bring_run(place: Place, run: Run, payload: bytes, amendments: Sequence[bytes
     _add_datasets(connection, run.run_id, logged.datasets, place.blobs)
     _add_models(connection, run.run_id, logged.models)
     added: list[Amendment] = []
-    for content in amendments:
-        document = read_amendment(content)
+    for document, content in zip(documents, amendments, strict=True):
         if document.run_id != run.run_id:
             raise ValueError(f"an amendment is of run `{document.run_id}`")
         if document.kind in _UNTOLD:

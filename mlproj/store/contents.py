@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from mlproj.errors import NotTaken
 from mlproj.lineage_ports import Use, Uses
 from mlproj.model.digest import Digest, readable
 from mlproj.model.registry import ModelVersion
@@ -67,8 +68,11 @@ class FolderContents:
             return folders.read_files(self._connection, folder)
 
     def add_folder(self, manifest: bytes) -> None:
-        with self._changing(), transaction(self._connection):
-            folders.note_folder(self._connection, manifest)
+        try:
+            with self._changing(), transaction(self._connection):
+                folders.note_folder(self._connection, manifest)
+        except ValueError as error:
+            raise NotTaken(f"the list of the files in a folder cannot be noted: {error}") from error
 
     def folders(self) -> Iterator[tuple[Digest, bytes]]:
         with self._looking():

@@ -21,7 +21,7 @@ from mlproj.store.connection import Connection
 from mlproj.store.room import PLENTY, has_room
 from mlproj.store.servers.connection import ServerConnection
 
-VERSION = "0005"
+VERSION = "0006"
 """The version of the schema that this code reads and writes: the newest of the migrations."""
 
 FILE = "store.db"

@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mlproj.errors import Altered, NoRoom, RunNotFound, StoreError
+from mlproj.errors import Altered, NoRoom, NotTaken, RunNotFound, StoreError
 from mlproj.far_ports import Reception
 from mlproj.files import locked
 from mlproj.housekeeping_ports import Housekeeper
 from mlproj.lineage_ports import Contents
 from mlproj.model.additions import refuse_odd
+from mlproj.model.bundle import ATTACHED
+from mlproj.model.digest import Digest
 from mlproj.model.entries import UNDER, AmendmentDocument
 from mlproj.model.events import Report, silent
 from mlproj.model.index import index_of
 from mlproj.model.logged import read_points
-from mlproj.model.record import EntryKind, blobs_added, blobs_of, encode, seal_document
+from mlproj.model.record import EntryKind, blobs_added, encode, seal_document
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
 from mlproj.store import reading, writing
@@ -33,6 +35,8 @@ from mlproj.store.references import ids, refuse_forgotten
 from mlproj.store.room import release, reserve
 from mlproj.store.sealing import seal_begun, seal_owned, seal_run, stands_open
 from mlproj.store.servers.faults import Fault
+from mlproj.store.taking import recordable, refuse_missing, refuse_odd_lists
+from mlproj.store.unshown import note_unshown
 from mlproj.store_ports import Lease, Relay
 
 _LOGGED_ALONE = ("dataset", "model")
@@ -101,7 +105,7 @@ class FolderStore(FolderReader):
                 close_dead_runs(self._place(), self._machine, self._clock)
                 # The lock comes before the row, so that a run with a row never looks dead while it lives.
                 stack.enter_context(locked(lock))
-                with _recordable(run), transaction(self._connection):
+                with recordable(run), transaction(self._connection):
                     writing.open_run(self._connection, run, self._machine)
                     reserve(self.workspace(run.run_id))
             yield
@@ -111,9 +115,9 @@ class FolderStore(FolderReader):
                     clear_workspace(self._root / "runs" / run.run_id)
 
     def seal(self, run: Run, report: Report = silent) -> Run:
-        with _recordable(run):
+        with recordable(run):
             seal_document(run)
-        self._refuse_missing(run)
+        refuse_missing(self._blobs, run)
         place = self._place(report)
         note_ending(place, run)
         try:
@@ -130,19 +134,23 @@ class FolderStore(FolderReader):
             kept = keep_all(place, run.run_id)
             release(place.workspace(run.run_id))
             shrink_journal(self._connection, self._root)
-        with self._changing(), _recordable(run):
+        with self._changing(), recordable(run):
             seal_owned(place, run, self._clock, kept)
-        with self._changing(), _recordable(run), transaction(self._connection):
+        with self._changing(), recordable(run), transaction(self._connection):
             return seal_run(place, run, self._clock(), kept)
 
-    def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes]) -> Run:
-        self._refuse_missing(run)
+    def bring(
+        self, run: Run, payload: bytes, amendments: Sequence[bytes], unshown: Collection[Digest] = ()
+    ) -> Run:
+        """As `RunStore.bring`; of what is `unshown` the run tells no more than that it names it."""
+        refuse_missing(self._blobs, run)
         # Only an import needs it.
         bringing = importlib.import_module("mlproj.store.bringing")
-        with self._changing(), _recordable(run), transaction(self._connection):
+        with self._changing(), recordable(run), transaction(self._connection):
             there = bringing.placed(run, amendments)
             writing.open_run(self._connection, there, self._machine)
             bringing.bring_run(self._place(), there, payload, amendments, self._clock())
+            note_unshown(self._connection, run.run_id, unshown)
             return reading.read_run(self._connection, run.run_id, self._machine)
 
     def hide(self, *run_ids: str, hidden: bool = True) -> None:
@@ -179,9 +187,11 @@ class FolderStore(FolderReader):
                 self._amend(run_id, kind, content)
                 run = reading.read_run(self._connection, run_id, self._machine)
                 amended = index_of(run)
-                tuple(blobs_added(run.amendments))  # what they name has to have a name
+                added = tuple(blobs_added(run.amendments))  # what they name has to have a name
+                if kind == ATTACHED:
+                    refuse_odd_lists(self._blobs, added)
             except (KeyError, ValueError, OverflowError) as error:
-                raise StoreError(f"the run `{run_id}` cannot be amended with that {kind}: {error}") from error
+                raise NotTaken(f"the run `{run_id}` cannot be amended with that {kind}: {error}") from error
             writing.rewrite(self._connection, run_id, amended)
             if kind == "metrics":
                 points = read_points(content["points"].split("\n"))
@@ -204,15 +214,6 @@ class FolderStore(FolderReader):
                         return True
         return False
 
-    def _refuse_missing(self, run: Run) -> None:
-        """A record names a blob only once it is there."""
-        lost = () if run.outcome is None else run.outcome.lost
-        for reference in blobs_of(run):
-            if reference.digest not in self._blobs and reference.digest not in lost:
-                raise StoreError(
-                    f"run `{run.run_id}` cannot be sealed: the store does not hold its `{reference.part}`"
-                )
-
     def _amend(self, run_id: str, kind: str, content: Mapping[str, str]) -> None:
         document = AmendmentDocument(run_id=run_id, kind=kind, content=dict(content))
         writing.append(
@@ -222,12 +223,3 @@ class FolderStore(FolderReader):
             time=self._clock(),
             payload=encode(document),
         )
-
-
-@contextlib.contextmanager
-def _recordable(run: Run) -> Iterator[None]:
-    """Turns what JSON or the database cannot hold into a sentence."""
-    try:
-        yield
-    except (ValueError, OverflowError) as error:
-        raise StoreError(f"run `{run.run_id}` cannot be recorded: {error}") from error

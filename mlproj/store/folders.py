@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mlproj.lineage_ports import MOST_FILES
-from mlproj.model.digest import Digest, folder_manifest, read_manifest
+from mlproj.model.digest import Digest, folder_manifest, read_folder
+from mlproj.model.record import left_folders
 from mlproj.model.run import Run
 from mlproj.store.connection import Connection
 from mlproj.store.contained import KeptBlobs
@@ -26,25 +27,20 @@ def note_outputs(connection: Connection, blobs: KeptBlobs, run: Run) -> None:
                 note_folder(connection, manifest)
 
 
-def left_folders(run: Run) -> list[Digest]:
-    """The folders among the outputs of a run, by their digests."""
-    outputs = () if run.outcome is None else run.outcome.outputs
-    return [item.digest for item in outputs if item.kind == "folder" and item.digest is not None]
-
-
 def note_folder(connection: Connection, manifest: bytes) -> None:
-    """Notes the files of a folder, unless they are too many or known. Expects to be in a transaction."""
+    """Notes the files of a folder, unless they are too many or known. Expects to be in a transaction. Raises
+    ValueError for a list that is not the one of these files: what is noted could not be held against it."""
     folder = Digest.of(manifest)
     if manifest.count(b"\n") > MOST_FILES or _is_known(connection, folder):
         return
-    files = read_manifest(manifest)
+    files = read_folder(manifest)
     if not files:
         return
     connection.execute("INSERT INTO folders (digest) VALUES (?)", (folder,))
     (number,) = connection.execute("SELECT id FROM folders WHERE digest = ?", (folder,)).fetchone()
     connection.executemany(
         "INSERT INTO folder_files (folder, position, path, digest) VALUES (?, ?, ?, ?)",
-        ((number, position, path, digest) for position, (path, _, digest) in enumerate(files)),
+        ((number, position, path, digest) for position, (path, digest) in enumerate(files)),
     )
 
 

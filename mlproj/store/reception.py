@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from mlproj.model.moment import milliseconds
 from mlproj.model.run import Run
 from mlproj.model.source import SourceState
 from mlproj.packing import join
-from mlproj.store import far_leases, far_runs, writing
+from mlproj.store import far_leases, far_runs, unshown, writing
 from mlproj.store.artifact_rows import StoredFile, drop_files, put_files
 from mlproj.store.closing import clear_workspace
 from mlproj.store.connection import Connection
@@ -29,6 +29,7 @@ from mlproj.store.keeping import ARTIFACTS, keep_artifacts
 from mlproj.store.place import Place
 from mlproj.store.reading import read_experiment_of
 from mlproj.store.settled import why_settled
+from mlproj.store.taking import recordable, refuse_odd_files
 from mlproj.store.uploads import UPLOADS, FolderUploads
 
 if TYPE_CHECKING:
@@ -67,15 +68,13 @@ class FolderReception:
     def _blobs(self) -> KeptBlobs:
         return self._store.blobs
 
-    def open(self, run: Run) -> str:
+    def open(self, run: Run, named: Collection[Digest] = ()) -> str:
         host = "" if run.job is None else run.job.host.name
-        try:
-            with self._changing(), transaction(self._connection):
-                writing.open_run(self._connection, run, far_runs.machine_of(host))
-                far_runs.hear(self._connection, run.run_id, self._store.clock())
-                return read_experiment_of(self._connection, run.run_id)
-        except (ValueError, OverflowError) as error:
-            raise StoreError(f"run `{run.run_id}` cannot be recorded: {error}") from error
+        with recordable(run), self._changing(), transaction(self._connection):
+            writing.open_run(self._connection, run, far_runs.machine_of(host))
+            far_runs.hear(self._connection, run.run_id, self._store.clock())
+            unshown.note_unshown(self._connection, run.run_id, named)
+            return read_experiment_of(self._connection, run.run_id)
 
     def hear(self, run_id: str) -> None:
         with self._changing(), transaction(self._connection):
@@ -83,6 +82,8 @@ class FolderReception:
                 far_runs.hear(self._connection, run_id, self._store.clock())
 
     def seal(self, run: Run, report: Report = silent) -> Run:
+        with recordable(run):
+            refuse_odd_files(self._blobs, run)
         with self._changing():
             if not writing.still_open(self._connection, run.run_id):
                 raise StoreError(f"the run `{run.run_id}` is sealed already")
@@ -138,6 +139,18 @@ class FolderReception:
             and output.digest is not None
             and output.digest in self._blobs
         )
+
+    def bring(self, run: Run, payload: bytes, amendments: Sequence[bytes], named: Collection[Digest]) -> Run:
+        return self._store.bring(run, payload, amendments, named)
+
+    def note_unshown(self, run_id: str, digests: Collection[Digest], shown: Collection[Digest] = ()) -> None:
+        with self._changing(), transaction(self._connection):
+            unshown.note_unshown(self._connection, run_id, digests)
+            unshown.note_shown(self._connection, run_id, shown)
+
+    def not_showing(self, digest: Digest) -> frozenset[str]:
+        with self._looking():
+            return unshown.runs_not_showing(self._connection, digest)
 
     def is_open(self, run_id: str) -> bool:
         with self._looking():

@@ -70,6 +70,8 @@ CREATE TABLE webhook_deliveries ( number INTEGER NOT NULL PRIMARY KEY AUTOINCREM
 CREATE INDEX webhook_deliveries_by_webhook ON webhook_deliveries (webhook, state, number);
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (state, next_ms);
 CREATE TABLE webhook_crossings ( webhook VARCHAR(64) NOT NULL, subject VARCHAR(320) NOT NULL, PRIMARY KEY (webhook, subject) );
+CREATE TABLE unshown ( run_id VARCHAR(64) NOT NULL, digest VARCHAR(71) NOT NULL, PRIMARY KEY (run_id, digest), FOREIGN KEY(run_id) REFERENCES runs (run_id) );
+CREATE INDEX unshown_by_digest ON unshown (digest);
 INSERT INTO chain (id, sequence, link) VALUES (1, 0, 'sha256:0000000000000000000000000000000000000000000000000000000000000000');
 INSERT INTO experiments (id, name, created) VALUES (0, 'Default', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
-INSERT INTO alembic_version (version_num) VALUES ('0005');
+INSERT INTO alembic_version (version_num) VALUES ('0006');

@@ -105,3 +105,12 @@ artifacts = Table(
     Index("artifacts_by_owner", "owner"),
     Index("artifacts_by_digest", "digest"),
 )
+
+# What runs name and whoever brought them here never showed: of the files in such a folder they tell nothing.
+unshown = Table(
+    "unshown",
+    metadata,
+    Column("run_id", String(64), ForeignKey("runs.run_id"), primary_key=True),
+    Column("digest", String(71), primary_key=True),
+    Index("unshown_by_digest", "digest"),
+)

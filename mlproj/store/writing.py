@@ -24,7 +24,7 @@ from mlproj.store.machine import Machine
 from mlproj.store_ports import BlobStore
 
 _DETAILS = ("params", "latest_metrics", "tags", "inputs", "outputs")
-_LOGGED = ("dataset_inputs", "run_models", "logged_model_metrics")
+_LOGGED = ("dataset_inputs", "run_models", "logged_model_metrics", "unshown")
 
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,63}", re.ASCII)
 """It is the name of the run's folder."""

@@ -79,7 +79,7 @@ def forged(bundle: Path, change: Change) -> Path:
         told |= {"elsewhere": laid.elsewhere, "left_out": plain(laid.left_out)}
         files[DOCUMENT] = canonical(told)
         held = {Digest.of(content): content for content in files.values()}
-        for path in [path for path in files if path.startswith("data/")]:
+        for path in [path for path in files if path.startswith(("data/", "outputs/"))]:
             del files[path]
         files.update((place.path, held[place.digest]) for place in laid.places if place.path not in files)
 
@@ -316,6 +316,17 @@ ODDITIES: dict[str, Change] = {
     "a folder with a NUL": lambda it: it["job"].update(directory="/\0"),
     "an experiment with a NUL": lambda it: it["job"].update(experiment="a\0b" * 500),
 }
+
+
+@pytest.mark.parametrize("path", ["", "../up", "/etc/x", "a//b"])
+def test_outputs_that_no_run_left_are_not_brought_in(mlproj: Mlproj, project: Path, path: str) -> None:
+    bundle = forged(
+        exported(mlproj, project), lambda record: record["outcome"]["outputs"][0].update(path=path)
+    )
+    store = {"MLPROJ_STORE": str(project.parent / "auditor" / "store")}
+    done = mlproj("import", bundle, variables=store)
+    assert done.code == 5 and f"the path `{path}` of an output" in done.stderr, done.stderr
+    assert mlproj("runs", "--json", variables=store).document["runs"] == []
 
 
 @pytest.mark.parametrize("oddity", ODDITIES)

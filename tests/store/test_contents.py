@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from mlproj.errors import NotTaken
 from mlproj.lineage_ports import MOST_FILES
 from mlproj.model.digest import Digest, folder_manifest
 from mlproj.model.provenance import InputState
+from mlproj.model.record import seal_document
 from mlproj.model.run import Run
 from mlproj.services.verify import verify
 from mlproj.store.database import FILE
@@ -134,3 +136,39 @@ def test_what_was_changed_in_the_index_is_told(store: FolderStore, statement: st
         assert connection.execute(statement).rowcount
     problems = [problem for problem in verify(store).problems if problem.part == "index.folders"]
     assert any(told in problem.message for problem in problems)
+
+
+A, B = Digest.of(b"model"), Digest.of(b"model 2")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        (f"{A.hex}  z\n{B.hex}  b\n".encode(), "not as mlproj writes it"),
+        (folder_manifest([(b"../up", A)]), "`../up`"),
+    ],
+)
+def test_a_run_from_elsewhere_has_lists_as_ours_are(store: FolderStore, manifest: bytes, told: str) -> None:
+    run = begun(store.blobs)
+    done = ended(store.blobs, run)
+    assert done.outcome is not None
+    store.blobs.add_bytes(b"model 2")
+    listed = store.blobs.add_bytes(manifest)
+    output = replace(done.outcome.outputs[0], path="fo", kind="folder", digest=listed)
+    odd = replace(done, outcome=replace(done.outcome, outputs=(output,)))
+    with pytest.raises(NotTaken, match=r"outputs\.fo") as refused:
+        store.bring(odd, seal_document(odd), [])
+    assert told in refused.value.message and store.listing() == ()
+    lost = replace(odd, outcome=replace(done.outcome, outputs=(output,), lost=(listed,)))
+    store.bring(lost, seal_document(lost), [])
+    assert verify(store).problems == ()
+
+
+def test_what_came_beside_a_run_is_listed_as_ours_is(store: FolderStore) -> None:
+    run = begun(store.blobs)
+    with store.begin(run):
+        store.seal(ended(store.blobs, run))
+    content = {"manifest": str(store.blobs.add_bytes(b"no list\n")), "record": "new"}
+    with pytest.raises(NotTaken, match="attached"):
+        store.amend(run.run_id, "attached", content)
+    assert store.find(run.run_id).amendments == () and verify(store).problems == ()

@@ -14,6 +14,8 @@ from mlproj.model.lineage import Lineage, ModelNode, Node, RunNode
 from mlproj.server.pages.drawing import drawn
 from mlproj.server.pages.visibility import visible_part
 from mlproj.server.pages.visit import Answer, Page, Shown, Visit
+from mlproj.server.seen_contents import SeenContents
+from mlproj.server.store_view import View
 from mlproj.store_ports import RunStore
 
 _SUBJECT = re.compile(r"runs:/.{1,5000}|sha256:[0-9a-f]{64}|models:/.{1,500}")
@@ -66,10 +68,11 @@ def address(node: Node, depth: int) -> str:
 def _found(visit: Visit, store: RunStore, of: str, depth: int) -> Lineage:
     """The part that the caller may see. Raises NotFound, with the same words whether there is something else
     or nothing."""
+    contents = SeenContents(View(visit.desk))
     try:
         if of.startswith("runs:/"):
             visit.run(of.removeprefix("runs:/").partition("/")[0])
-        found = visible_part(visit.verbs.lineage(store, of, depth), lambda node: _sees(visit, node))
+        found = visible_part(visit.verbs.lineage(store, contents, of, depth), lambda node: _sees(visit, node))
     except NotFound:
         found = None
     if found is None or not found.nodes:

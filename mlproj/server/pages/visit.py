@@ -9,6 +9,7 @@ import msgspec
 
 from mlproj.compare.runs import RunDifference
 from mlproj.errors import NotFound
+from mlproj.lineage_ports import Contents
 from mlproj.model.access import Kind, Level
 from mlproj.model.lineage import Lineage
 from mlproj.model.run import Run
@@ -40,11 +41,11 @@ class Difference(Protocol):
 class Verbs(msgspec.Struct, frozen=True, kw_only=True):
     """What pages show that services find out; `server_wiring` names them, since a server knows of no service.
 
-    `lineage` is asked of a store with what is meant and how many runs to follow, `difference` of contents
-    with the earlier and the later run.
+    `lineage` is asked of a store, and of its contents as the caller sees them, with what is meant and how
+    many runs to follow, `difference` of contents with the earlier and the later run.
     """
 
-    lineage: Callable[[RunStore, str, int], Lineage]
+    lineage: Callable[[RunStore, Contents, str, int], Lineage]
     difference: Callable[[ReadableBlobs, Run, Run], Difference]
 
 

@@ -10,9 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from mlproj import store_wire as wire
-from mlproj.errors import StoreError
+from mlproj.errors import NotTaken, StoreError
 from mlproj.model.access import Level
 from mlproj.model.bundle import ATTACHED
+from mlproj.model.digest import Digest
 from mlproj.model.entries import read_amendment
 from mlproj.model.index import index_of
 from mlproj.model.record import ATTESTED, Entry, blobs_added, blobs_of, read_document
@@ -20,6 +21,7 @@ from mlproj.model.registry import RunModels, Standing
 from mlproj.model.run import Amendment, Run, Status
 from mlproj.server.failures import invalid
 from mlproj.server.routes import store_contents, store_garbage, store_uploads
+from mlproj.server.seen_contents import SeenContents
 from mlproj.server.store_view import View
 from mlproj.store_ports import Listed
 from mlproj.store_wire import Question
@@ -27,7 +29,9 @@ from mlproj.store_wire import Question
 _AT_ONCE = 200
 _CONDITIONS = 200
 _NAMING = (ATTACHED, ATTESTED)
-"""Kinds of amendments that name content."""
+"""Kinds of amendments that name content which the store is to hold."""
+_LEAVING = "output"
+"""The kind that names what need not be here."""
 
 
 class StoreRoute(msgspec.Struct, frozen=True):
@@ -41,7 +45,8 @@ def begin(view: View, asked: wire.Begin) -> wire.Begun:
     run = _bare(asked.run)
     view.enter(_experiment(run))
     view.caller.note("run", run.run_id, changes=True)
-    experiment_id = view.store.reception.open(run)
+    # Only with its seal comes what it can show.
+    experiment_id = view.store.reception.open(run, SeenContents(view).not_shown(run, _named(run)))
     users = view.desk.users
     token = users.run_token(run.run_id, view.caller.name) if asked.logs and users is not None else None
     return wire.Begun(experiment_id=experiment_id, token=token)
@@ -50,11 +55,16 @@ def begin(view: View, asked: wire.Begin) -> wire.Begun:
 def seal(view: View, asked: wire.Seal) -> Run:
     run, reception = _bare(asked.run), view.store.reception
     if run.outcome is None:
-        raise StoreError(f"run `{run.run_id}` cannot be recorded: a run without an outcome cannot be sealed")
+        raise NotTaken(f"run `{run.run_id}` cannot be recorded: a run without an outcome cannot be sealed")
     view.write(run.run_id)
-    if reception.is_open(run.run_id) and not _is_same(view.store.find(run.run_id), run):
-        raise StoreError(f"run `{run.run_id}` cannot be sealed: it is not the one that was begun")
+    if not reception.is_open(run.run_id):
+        raise NotTaken(f"the run `{run.run_id}` is sealed already")
+    if not _is_same(view.store.find(run.run_id), run):
+        raise NotTaken(f"run `{run.run_id}` cannot be sealed: it is not the one that was begun")
     view.refuse_unknown(run, blobs_of(run))
+    named, shown = _named(run), {Digest.of(folder) for folder in asked.folders}
+    silent = SeenContents(view).not_shown(run, named - shown)
+    reception.note_unshown(run.run_id, silent, named - silent)
     for folder in asked.folders:
         view.store.contents.add_folder(folder)
     sealed = reception.seal(run)
@@ -83,7 +93,13 @@ def _experiment(run: Run) -> str:
     try:
         return index_of(run).experiment
     except (ValueError, OverflowError) as error:
-        raise StoreError(f"run `{run.run_id}` cannot be recorded: {error}") from error
+        raise NotTaken(f"run `{run.run_id}` cannot be recorded: {error}") from error
+
+
+def _named(run: Run) -> frozenset[Digest]:
+    """What a run says that it read or left, be it held or not."""
+    index = index_of(run)
+    return frozenset(Digest(row[2]) for row in (*index.inputs, *index.outputs) if row[2] is not None)
 
 
 def alive(view: View, asked: wire.Alive) -> None:
@@ -118,9 +134,9 @@ def children(view: View, asked: wire.OfRun) -> tuple[Run, ...]:
 def models(view: View, asked: wire.OfRun) -> RunModels:
     if not view.sees(asked.run_id):
         return RunModels()
-    found = view.store.models(asked.run_id)
-    used = tuple(use for use in found.used if store_contents.sees_model(view, use.model))
-    versions = tuple(version for version in found.versions if store_contents.sees_version(view, version))
+    found, seen = view.store.models(asked.run_id), SeenContents(view)
+    used = tuple(use for use in found.used if seen.sees_model(use.model))
+    versions = tuple(version for version in found.versions if seen.sees_version(version))
     return RunModels(used=used, versions=versions)
 
 
@@ -164,10 +180,14 @@ def amend(view: View, asked: wire.Amend) -> None:
         try:
             references = tuple(blobs_added((added,)))
         except ValueError as error:
-            raise StoreError(
+            raise NotTaken(
                 f"the run `{asked.run_id}` cannot be amended with that {asked.kind}: {error}"
             ) from error
         view.refuse_unknown(view.store.find(asked.run_id), references)
+    elif asked.kind == _LEAVING and "digest" in asked.content:
+        named = (store_contents.digest_in(asked.content["digest"]),)
+        silent = SeenContents(view).not_shown(view.store.find(asked.run_id), named)
+        view.store.reception.note_unshown(asked.run_id, silent)
     view.store.amend(asked.run_id, asked.kind, asked.content)
 
 
@@ -179,11 +199,12 @@ def bring(view: View, asked: wire.Bring) -> Run:
         added = tuple(blobs_added(amendments))
         experiment = _experiment(replace(run, amendments=amendments))
     except (KeyError, ValueError) as error:
-        raise StoreError(f"run `{asked.run.run_id}` cannot be recorded: {error}") from error
+        raise NotTaken(f"run `{asked.run.run_id}` cannot be recorded: {error}") from error
     view.enter(experiment)
     view.caller.note("run", run.run_id, changes=True)
     view.refuse_unknown(run, (*blobs_of(run), *added))
-    return view.store.bring(run, asked.payload, asked.amendments)
+    named = SeenContents(view).not_shown(run, _named(replace(run, amendments=amendments)))
+    return view.store.reception.bring(run, asked.payload, asked.amendments, named)
 
 
 def _amendment(content: bytes) -> Amendment:

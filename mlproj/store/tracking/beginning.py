@@ -11,6 +11,7 @@ from mlproj.model.tracking import NewRun
 from mlproj.store.machine import Machine
 from mlproj.store.tables import entries, runs
 from mlproj.store.tracking.engine import held, raw
+from mlproj.store.unshown import inherit_unshown
 from mlproj.store.writing import open_run
 
 _NOBODY = Machine(host="", boot_id="")
@@ -34,6 +35,8 @@ def begin_run(
         "boot_id": None,
     }
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(**columns))
+    if parent is not None:
+        inherit_unshown(raw(connection), run_id, parent.run_id)
 
 
 def _family(connection: Connection, parent: str | None) -> tuple[Run | None, str | None]:

@@ -10,9 +10,13 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from mlproj import server_wiring
 from mlproj.model.access import Kind, Level
+from mlproj.model.digest import Digest, folder_manifest
+from mlproj.model.provenance import InputState
+from mlproj.model.record import seal_document
 from mlproj.model.tracking import PARENT, Batch, Metric, NewRun
 from mlproj.server.app import create_app
 from mlproj.server.pages.adding import PAGES
@@ -176,6 +180,32 @@ def test_lineage_of_shared_data_leaves_their_run_out(
     _, content = seen(visitor, f"/lineage?of=runs:/{scenery.recorded[0]}&depth=5")
     assert b"calm-heron-0" in content
     assert SECRET not in content and theirs["recorded"].encode() not in content
+
+
+def test_lineage_tells_nothing_of_a_folder_that_a_run_merely_names(
+    visitor: Caller, store: FolderStore, tracking: Tracking, theirs: dict[str, str]
+) -> None:
+    word = SECRET.decode()
+    listing = folder_manifest([(f"{word}.txt".encode(), Digest.of(SECRET))])
+    folder = Digest.of(listing)
+    run = begun(store.blobs, name="names-it")
+    assert run.job is not None
+    read = InputState(name="fo", path="fo", kind="folder", digest=folder, size=1)
+    run = replace(run, job=replace(run.job, inputs=(read,)))
+    done = ended(store.blobs, run)
+    store.reception.bring(done, seal_document(done), (), ())
+    store.contents.add_folder(listing)
+    of_folder, of_file = f"/lineage?of={folder}", f"/lineage?of=runs:/{run.run_id}"
+    status, content = seen(visitor, of_folder)
+    assert status == 200 and b"names-it" in content
+    assert seen(visitor, f"/lineage?of={Digest.of(SECRET)}")[0] == 200
+    store.reception.note_unshown(run.run_id, (folder,))
+    for path in (of_folder, of_file):
+        status, content = seen(visitor, path)
+        assert status == 200 and b"names-it" in content
+        assert SECRET not in content and Digest.of(SECRET).encode() not in content
+    for path in (f"/lineage?of={Digest.of(SECRET)}", f"{of_file}/fo/{word}.txt"):
+        assert seen(visitor, path)[0] == 404
 
 
 def test_who_may_read_finds_no_form_and_changes_nothing(

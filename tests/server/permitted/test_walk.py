@@ -65,6 +65,8 @@ REFUSED = {
     # Where whole runs are kept: what is for those who manage the server, and what takes a whole run.
     **dict.fromkeys((f"post {STORE}{path}" for path in OF_MANAGERS), 403),
     **dict.fromkeys((f"post {STORE}{path}" for path in OF_WHOLE_RUNS), 400),
+    # What is filled in is no list of files.
+    f"post {STORE}contents/add-folder": 400,
     f"put {STORE}blobs/send": 400,
     f"put {STORE}blobs/parts/{{digest}}/{{upload}}/{{number}}": 400,
     **{
