@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mlproj.model.digest import Digest, folder_manifest, plain
+from mlproj.exports.dsse import read_once
+from mlproj.model.digest import Digest, canonical, folder_manifest, plain
 from mlproj.model.provenance import InputState
 from mlproj.model.run import EnvironmentState, Job, Outcome, Output, Run, models_among
 from mlproj.model.source import SourceState
@@ -68,6 +69,16 @@ def statement(run: Run, builder: str = BUILDER) -> Json:
             },
         },
     }
+
+
+def says_the_same(run: Run, payload: bytes) -> bool:
+    """Whether a statement says of a run what its record says, all of that and nothing else; who ran it is its
+    own word."""
+    try:
+        builder = str(read_once(payload)["predicate"]["runDetails"]["builder"]["id"])
+        return canonical(statement(run, builder)) == payload
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _subjects(outcome: Outcome) -> Iterator[Json]:

@@ -9,7 +9,7 @@ import msgspec
 
 from mlproj.errors import Altered, StoreError
 from mlproj.exports.dsse import Signer, Verifier, read_once, sealed
-from mlproj.exports.intoto import PAYLOAD_TYPE, PROVENANCE, STATEMENT, statement
+from mlproj.exports.intoto import PAYLOAD_TYPE, PROVENANCE, STATEMENT, says_the_same, statement
 from mlproj.model.digest import Digest, canonical
 from mlproj.model.entries import read_amendment
 from mlproj.model.record import ATTESTED, Entry, EntryKind
@@ -21,21 +21,17 @@ from mlproj.store_ports import RunStore
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement that was read and whose signatures were checked: of which run it is, by which `builder`,
-    and its `subjects` by name, each with its digest as in-toto has it."""
+    """A statement that was read and whose signatures were checked: of which run it is, and its `subjects` by
+    name, each with its digest as in-toto has it."""
 
     run_id: str
-    builder: str
     subjects: Mapping[str, Mapping[str, str]]
     signatures: tuple[Signed, ...]
     payload: bytes
 
     def fits(self, run: Run) -> bool:
         """Whether it says of a run what its record says, all of that and nothing else."""
-        try:
-            return canonical(statement(run, self.builder)) == self.payload
-        except ValueError:
-            return False
+        return says_the_same(run, self.payload)
 
 
 class Attested(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +88,6 @@ def check_envelope(content: bytes, keys: Sequence[Verifier] = ()) -> Attestation
         details = document["predicate"]["runDetails"]
         return Attestation(
             run_id=str(details["metadata"]["invocationId"]),
-            builder=str(details["builder"]["id"]),
             subjects={str(item["name"]): dict(item["digest"]) for item in document["subject"]},
             signatures=signatures,
             payload=envelope.payload,

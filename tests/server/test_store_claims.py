@@ -10,13 +10,17 @@ from msgspec.structs import replace
 
 from mlproj import store_wire as wire
 from mlproj.errors import NoRoom, NotFound, NotTaken
-from mlproj.model.digest import Digest, folder_manifest, read_manifest
+from mlproj.exports.dsse import sealed
+from mlproj.exports.intoto import PAYLOAD_TYPE, statement
+from mlproj.exports.keys import KeyType, PrivateKey
+from mlproj.model.digest import Digest, canonical, folder_manifest, read_manifest
 from mlproj.model.provenance import InputState
-from mlproj.model.record import blobs_of, seal_document
+from mlproj.model.record import ATTESTED, blobs_of, seal_document
 from mlproj.model.run import Output, Run
 from mlproj.model.tracking import NewRun
 from mlproj.remote.store.store import FarStore
 from mlproj.server.failures import told
+from mlproj.services.attestation import Attestations
 from mlproj.services.lineage import lineage
 from mlproj.services.passing_on import pass_on
 from mlproj.services.verify import verify
@@ -304,3 +308,27 @@ def test_an_output_that_nobody_could_ask_for_is_not_listed(place: Place) -> None
         path = root.removeprefix("mlflow-artifacts:/")
         status, content = caller.raw("GET", f"/api/2.0/mlflow-artifacts/artifacts/{path}/x")
         assert (status, content) == (200, b"first")
+
+
+def sealed_run(place: Place) -> Run:
+    run, done = his(place)
+    with place.bob.begin(run):
+        return place.bob.seal(done)
+
+
+def test_an_attestation_says_what_the_record_says(place: Place) -> None:
+    """Of one that does not, whoever verifies the store would hear that it cannot be trusted."""
+    mine, other = sealed_run(place), sealed_run(place)
+    key = PrivateKey.new(KeyType.ED25519)
+    said = sealed(PAYLOAD_TYPE, canonical(statement(other)), [key])
+    nothing = sealed("text/plain", canonical(statement(mine)), [key])
+    for envelope in (b"junk", said, nothing):
+        digest = place.bob.blobs.add_bytes(envelope)
+        place.bob.blobs.send([digest])
+        with pytest.raises(NotTaken, match="the attestation of run"):
+            place.bob.amend(mine.run_id, ATTESTED, {"envelope": digest, "key": key.keyid})
+    true = sealed(PAYLOAD_TYPE, canonical(statement(mine)), [key])
+    digest = place.bob.blobs.add_bytes(true)
+    place.bob.blobs.send([digest])
+    place.bob.amend(mine.run_id, ATTESTED, {"envelope": digest, "key": key.keyid})
+    assert verify(place.store, further=[Attestations([])]).problems == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from mlproj import store_wire as wire
 from mlproj.errors import NotTaken, StoreError
+from mlproj.exports.dsse import read_envelope
+from mlproj.exports.intoto import PAYLOAD_TYPE, says_the_same
 from mlproj.model.access import Level
 from mlproj.model.bundle import ATTACHED
 from mlproj.model.digest import Digest
@@ -183,12 +185,30 @@ def amend(view: View, asked: wire.Amend) -> None:
             raise NotTaken(
                 f"the run `{asked.run_id}` cannot be amended with that {asked.kind}: {error}"
             ) from error
-        view.refuse_unknown(view.store.find(asked.run_id), references)
+        run = view.store.find(asked.run_id)
+        view.refuse_unknown(run, references)
+        _refuse_odd_statements(view, run, (added,))
     elif asked.kind == _LEAVING and "digest" in asked.content:
         named = (store_contents.digest_in(asked.content["digest"]),)
         silent = SeenContents(view).not_shown(view.store.find(asked.run_id), named)
         view.store.reception.note_unshown(asked.run_id, silent)
     view.store.amend(asked.run_id, asked.kind, asked.content)
+
+
+def _refuse_odd_statements(view: View, run: Run, amendments: Sequence[Amendment]) -> None:
+    """Raises NotTaken for an attestation that does not say what the record says: whoever verifies the store
+    would take it for an altered one."""
+    for amendment in amendments:
+        if amendment.kind != ATTESTED:
+            continue
+        try:
+            envelope = read_envelope(
+                view.store.blobs.path(Digest(amendment.content["envelope"])).read_bytes()
+            )
+        except (KeyError, ValueError, OSError) as error:
+            raise NotTaken(f"the attestation of run `{run.run_id}` cannot be read: {error}") from error
+        if envelope.payload_type != PAYLOAD_TYPE or not says_the_same(run, envelope.payload):
+            raise NotTaken(f"the attestation of run `{run.run_id}` does not say what its record says")
 
 
 def bring(view: View, asked: wire.Bring) -> Run:
@@ -203,6 +223,7 @@ def bring(view: View, asked: wire.Bring) -> Run:
     view.enter(experiment)
     view.caller.note("run", run.run_id, changes=True)
     view.refuse_unknown(run, (*blobs_of(run), *added))
+    _refuse_odd_statements(view, replace(run, record=Digest.of(asked.payload)), amendments)
     named = SeenContents(view).not_shown(run, _named(replace(run, amendments=amendments)))
     return view.store.reception.bring(run, asked.payload, asked.amendments, named)
 
