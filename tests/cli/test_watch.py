@@ -350,6 +350,7 @@ def test_a_store_at_a_server_is_watched_for(shop: Shop, tmp_path: Path) -> None:
         assert run.run_id == first.document["run"]["run_id"]
         store.hide(run.run_id)
         assert shop(*ONCE, **at).code == 8
+        assert shop("models", "delete", "wine", "--all-versions", **at).code == 0
         store.housekeeper.forget((run.run_id,), who="ada", why="it was a trial")
         assert shop(*ONCE, **at).code == 0
         unknown = shop("watch", ".", "--once", "--on-metric", "x > 1", "--of", "nothing", **at)

@@ -47,6 +47,7 @@ class Berth:
         user: str = OWN,
         mounts: tuple[Mount, ...] = (),
         volumes: tuple[str, ...] = (),
+        patience: float = 0.3,
     ) -> Execution:
         logs = self.directory.parent / "logs"
         logs.mkdir(exist_ok=True)
@@ -62,7 +63,7 @@ class Berth:
             mounts=mounts,
         )
         container = Container(image=self.image, user=user, arguments=arguments, volumes=volumes)
-        return DockerExecutor(container, patience=0.3).execute(task, self.events.append)
+        return DockerExecutor(container, patience=patience).execute(task, self.events.append)
 
     def said(self, stream: str = "stdout") -> str:
         return (self.directory.parent / "logs" / stream).read_text()
@@ -182,7 +183,7 @@ def test_a_timeout_ends_everything(small: Berth, command: str) -> None:
 def test_an_interrupt_reaches_every_process_and_may_be_answered(small: Berth) -> None:
     trap = "(trap 'echo child; exit' INT; while :; do sleep 0.1; done) & "
     command = f"trap 'echo answered; sleep 0.2; exit 7' INT; {trap} echo ready; while :; do sleep 0.1; done"
-    execution = small.run(command, timeout=1.5)
+    execution = small.run(command, timeout=1.5, patience=10)
     assert execution.exit_code == 7 and execution.timed_out
     assert {*small.said().splitlines()} >= {"ready", "answered"}
 

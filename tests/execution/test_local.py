@@ -206,14 +206,14 @@ def test_output_of_a_late_pipe_reader_is_still_recorded(bench: Bench) -> None:
 
 def test_usage_covers_grandchildren(bench: Bench) -> None:
     (bench.directory / "busy.py").write_text(
-        "import time\nx = bytearray(100 * 2**20)\nuntil = time.process_time() + 0.4\n"
+        "import time\nx = bytearray(100 * 2**20)\nuntil = time.process_time() + 1.0\n"
         "while time.process_time() < until: pass\n"
     )
     execution = bench.run(f"bash -c '{PYTHON} busy.py; true'; true")
     assert execution.exit_code == 0
     assert 100 * MIB < execution.usage.peak_rss_bytes < 200 * MIB
-    assert 0.4 <= execution.usage.cpu_s < 2
-    assert execution.usage.wall_s >= 0.4
+    assert 1.0 <= execution.usage.cpu_s < 3
+    assert execution.usage.wall_s >= 1.0
 
 
 def test_peak_memory_is_the_sum_over_the_tree(bench: Bench) -> None:
