@@ -29,6 +29,12 @@ MODEL_FILE = "MLmodel"
 """What says in a folder that it is a model of MLflow's, and of which flavours."""
 
 
+ARTIFACTS = "artifacts/"
+"""Begins, on a record, the paths of files that were logged to the run."""
+MODELS = "models/"
+"""Begins, on a record, the paths of the files of logged models."""
+
+
 class Status(str, Enum):
     """A run's status, in MLflow's terms. `UNKNOWN` is shown for a running one on a host we cannot ask."""
 

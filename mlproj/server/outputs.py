@@ -14,14 +14,9 @@ from mlproj.artifact_ports import Artifacts, Uploads
 from mlproj.errors import Altered, NotFound, RunNotFound, UsageError
 from mlproj.model.arrivals import is_address
 from mlproj.model.digest import Digest, find_in_manifest, read_manifest, readable
-from mlproj.model.run import Output, Run
+from mlproj.model.run import ARTIFACTS, MODELS, Output, Run
 from mlproj.server.held import lost_of
 from mlproj.store_ports import ReadableBlobs, RunStore
-
-LOGGED = "artifacts/"
-"""Begins, on the record, the paths of files that were logged to a run."""
-MODELS = "models/"
-"""Begins, on the record, the paths of the files of logged models."""
 
 _PIECE = 1024 * 1024
 
@@ -29,7 +24,7 @@ _PIECE = 1024 * 1024
 def outputs_of(run: Run | None) -> tuple[Output, ...]:
     """What the record of a run has beside what was logged to it."""
     outputs = () if run is None or run.outcome is None else run.outcome.outputs
-    return tuple(each for each in outputs if not each.path.startswith((LOGGED, MODELS)))
+    return tuple(each for each in outputs if not each.path.startswith((ARTIFACTS, MODELS)))
 
 
 def output_digest(run: Run, blobs: ReadableBlobs, path: str) -> Digest:
@@ -132,7 +127,7 @@ class WithOutputs:
         """Where the content of an output lies. Raises NotFound for what is none."""
         run, wanted = self._run_of(path)
         missing = NotFound(f"No such artifact: '{path}'")
-        if run is None or wanted.startswith((LOGGED, MODELS)):
+        if run is None or wanted.startswith((ARTIFACTS, MODELS)):
             raise missing
         try:
             digest = output_digest(run, self._store.blobs, wanted)
@@ -169,7 +164,7 @@ class WithOutputs:
             return
         lost = lost_of(run)
         for output, held in _held(run):
-            if output.path.startswith((LOGGED, MODELS)):
+            if output.path.startswith((ARTIFACTS, MODELS)):
                 continue
             if output.kind != "folder" or not f"{folder}/".startswith(f"{output.path}/"):
                 if output.path.startswith(f"{folder}/" if folder else ""):

@@ -20,7 +20,15 @@ from mlproj.model.source import Checkout
 from mlproj.services.configured import configured_server
 from mlproj.services.datasets import ShownDataset, datasets_of
 from mlproj.services.kept_files import recorded_digest
-from mlproj.services.own_tracked import Tracked, by_id, find_tracked, hint_of_registered, located, version_of
+from mlproj.services.own_tracked import (
+    Located,
+    Tracked,
+    by_id,
+    find_tracked,
+    hint_of_registered,
+    place_of,
+    version_of,
+)
 from mlproj.services.request import Context, RunRequest, Tools
 from mlproj.services.tracked_data import bring, is_plain, is_tracked
 from mlproj.spec.mlmodel import read_model
@@ -78,7 +86,7 @@ def found_model(search: ModelSearch) -> Iterator[FoundModel]:
     uri = search.request.uri
     with search.tools.workplace() as folder:
         address = _pinned(uri, search)
-        tracked = _tracked(address, search)
+        tracked, kept = _tracked(address, search)
         place = _brought(address, search, folder)
         description = read_model(place) if (place / MODEL_FILE).is_file() else None
         if description is None and place.is_dir():
@@ -91,7 +99,7 @@ def found_model(search: ModelSearch) -> Iterator[FoundModel]:
         ).state
         assert seen.digest is not None, "what was read has a digest"
         run = _run(search.store, tracked, description, seen.digest)
-        _warn(address, search, run, seen.digest)
+        _warn(address, search, run, kept, seen.digest)
         yield FoundModel(
             uri=uri,
             address=address,
@@ -120,30 +128,24 @@ def _pinned(uri: str, search: ModelSearch) -> str:
         return str(ModelUri(name=asked.name, version=version_of(asked, tracking.registry).version))
 
 
-def _tracked(uri: str, search: ModelSearch) -> Tracked:
-    """What the store knows of an address; nothing where a server, or nobody, keeps it."""
+def _tracked(uri: str, search: ModelSearch) -> tuple[Tracked, Located | None]:
+    """What the store here knows of an address, and where it keeps the files; nothing where a server, or
+    nobody, does."""
     if search.store is None or not is_tracked(uri) or configured_server(search.request, silent) is not None:
-        return Tracked()
+        return Tracked(), None
     try:
         with contextlib.closing(search.tools.tracking(search.store)) as tracking:
-            return find_tracked(uri, tracking)
+            found = find_tracked(uri, tracking)
+            return found, place_of(found, tracking, search.store.root)
     except StoreError:
-        return Tracked()
+        return Tracked(), None
 
 
-def _warn(uri: str, search: ModelSearch, run: Run | None, digest: Digest) -> None:
+def _warn(uri: str, search: ModelSearch, run: Run | None, place: Located | None, digest: Digest) -> None:
     """Says of a model of the store here that it is not what its run left, where the record of that has it."""
-    if search.store is None or run is None or not is_tracked(uri):
+    if search.store is None or run is None or place is None:
         return
-    if configured_server(search.request, silent) is not None:
-        return
-    try:
-        with contextlib.closing(search.tools.tracking(search.store)) as tracking:
-            place = located(uri, tracking, search.store.root)
-    except StoreError:
-        # That of a server, which says of itself what it holds.
-        return
-    recorded = None if place is None else recorded_digest(place, run, search.store)
+    recorded = recorded_digest(place, run, search.store)
     if recorded not in (None, digest):
         told = (
             f"`{uri}` is not what its run `{run.name}` left: the record has {recorded}, and this is {digest}"

@@ -26,6 +26,7 @@ _SMALL = 1 << 20
 _AT_ONCE = 64 << 20
 """Small files are put into the store so many bytes at once."""
 _FEW = 1000
+_ATTEMPTS = 100
 
 
 class Brought(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,13 +122,14 @@ def _bring_contents(bundle: Bundle, store: RunStore, report: Report) -> int:
 def _aside(store: RunStore, run_id: str) -> Iterator[Path]:
     """A folder for the length of the `with`, in the run's. Others may be bringing the same run in, and take
     that away as they end: it is made again then."""
-    while True:
+    for attempt in range(_ATTEMPTS):
         workspace = store.workspace(run_id)
         try:
             folder = Path(tempfile.mkdtemp(dir=workspace))
             break
         except FileNotFoundError:
-            continue
+            if attempt == _ATTEMPTS - 1:
+                raise
     try:
         yield folder
     finally:

@@ -85,9 +85,13 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
 def located(uri: str, tracking: Tracking, root: Path) -> Located | None:
     """Where the files at an address are, if they are those of a run of the store in the folder `root`."""
     try:
-        tracked = find_tracked(uri, tracking)
+        return place_of(find_tracked(uri, tracking), tracking, root)
     except MlprojError:
         return None
+
+
+def place_of(tracked: Tracked, tracking: Tracking, root: Path) -> Located | None:
+    """As `located`, of what an address led to."""
     if tracked.elsewhere is not None:
         match _below(tracked.elsewhere, root):
             case ["runs", run_id, "artifacts", *path]:

@@ -8,12 +8,11 @@ and promoted: neither is replaced by whoever may log there.
 from __future__ import annotations
 
 from mlproj.errors import RunNotFound
+from mlproj.model.run import ARTIFACTS, MODELS
 from mlproj.store.connection import Connection
 from mlproj.store.needless import places_of
 from mlproj.store.writing import still_open
 
-_BESIDE = ("artifacts/", "models/")
-"""Begins, on the record, the paths of what clients logged."""
 _RUN = "SELECT source_run_id FROM logged_models WHERE model_id = ?"
 _OUTPUTS = "SELECT path FROM outputs WHERE run_id = ?"
 
@@ -32,7 +31,7 @@ def why_settled(connection: Connection, path: str) -> str | None:
         return None
     if kind == "runs":
         left = (row[0] for row in connection.execute(_OUTPUTS, (name,)).fetchall())
-        if any(_meet(inside, each) for each in left if not each.startswith(_BESIDE)):
+        if any(_meet(inside, each) for each in left if not each.startswith((ARTIFACTS, MODELS))):
             return f"`{inside}` is an output on the sealed record of the run, and stays as it is"
     if any(_meet(path, str(place)) for place in places_of(connection, name)):
         return f"a version of a registered model is made of `{inside}`, which stays as it is"

@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import shutil
 import signal
 import socket
-import subprocess
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import COMMAND, LOCAL, Mlproj, Start, single
+from tests.cli.conftest import LOCAL, Mlproj, Start, single
 from tests.cli.test_tracking import SCRIPT
 from tests.conftest import ProjectMaker, ending, need
 from tests.mlflow_clients import ENDS, QUIET, ClientPython, client_python
@@ -194,56 +191,6 @@ def test_the_environment_cannot_be_written(make_project: ProjectMaker, mlproj: M
     project = make_project({"MLproject": single("python3 write.py"), "write.py": script})
     answer = mlproj("run", ".", *ISOLATED, cwd=project)
     assert answer.code == 1 and "Read-only file system" in answer.stderr
-
-
-TYPING = """\
-import fcntl, os, sys, termios
-
-again = os.open("/proc/self/fd/0", os.O_RDWR)
-for descriptor in (0, again):
-    try:
-        fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
-    except OSError:
-        pass
-    try:
-        fcntl.ioctl(descriptor, termios.TIOCSTI, b"x")
-        print("done")
-    except OSError as error:
-        print("refused")
-"""
-
-
-def typed(command: tuple[str, ...], cwd: Path, **variables: str) -> bytes:
-    """What the command has put into the input of the terminal that it was called in by a shell."""
-    ours, theirs = pty.openpty()
-    settings = termios.tcgetattr(theirs)
-    settings[3] &= ~(termios.ICANON | termios.ECHO)
-    termios.tcsetattr(theirs, termios.TCSANOW, settings)
-    try:
-        subprocess.run(
-            ("setsid", "--ctty", "--wait", "bash", "-c", '"$@" > said; exit $?', "bash", *command),
-            cwd=cwd,
-            env={**os.environ, **variables},
-            stdin=theirs,
-            timeout=60,
-            check=True,
-        )
-        os.set_blocking(theirs, False)
-        return os.read(theirs, 100)
-    except BlockingIOError:
-        return b""
-    finally:
-        os.close(ours)
-        os.close(theirs)
-
-
-def test_nothing_is_typed_into_the_callers_terminal(make_project: ProjectMaker, tmp_path: Path) -> None:
-    """Whoever puts characters into the input of the terminal that mlproj was called in commands its shell."""
-    project = make_project({"MLproject": single("python3 type.py"), "type.py": TYPING})
-    need("TIOCSTI", typed(("python3", "type.py"), project) == b"xx")
-    command = (*COMMAND, "run", ".", *ISOLATED)
-    assert typed(command, project, MLPROJ_STORE=str(tmp_path / "store")) == b""
-    assert (project / "said").read_text() == "refused\nrefused\n"
 
 
 def test_a_run_that_wants_the_network_is_told_that_it_has_none(

@@ -1,4 +1,7 @@
-"""Strategies for the inputs of each target: grammars, real files with something done to them, and noise."""
+"""Strategies for the inputs of each target: grammars, real files with something done to them, and noise.
+
+In one file, since each grammar is made of those above it.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What MLflow's users call, on any line of its client; it asserts MLflow's behaviour, whoever serves it.
 
-A program of its own, run by the client's Python with `MLFLOW_TRACKING_URI` set, and with
-nothing of ours. It goes through the parts that the command line names, or through all of them.
+A program of its own, run by the client's Python with `MLFLOW_TRACKING_URI` set, and with nothing of ours: so
+it is one file. It goes through the parts that the command line names, or through all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A case for each sentence about MLflow's MLproject syntax: what MLflow gives, or the better thing."""
+"""A case for each sentence about MLflow's MLproject syntax: what MLflow gives, or the better thing.
+
+In one file, and in the order of MLflow's page, to be read beside it.
+"""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ import msgspec
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.digest import Digest
-from mlproj.model.run import Run
+from mlproj.model.run import ARTIFACTS, Run
 from mlproj.server import places
-from mlproj.server.outputs import LOGGED, output_digest, pieces_of
+from mlproj.server.outputs import output_digest, pieces_of
 from mlproj.server.pages.model_files import model_card
 from mlproj.server.pages.previews import LARGEST, Preview, media_type, preview
 from mlproj.server.pages.visit import Answer, Page, Sent, Shown, Visit
@@ -150,7 +150,7 @@ def _digest(visit: Visit, root: Root) -> Digest | None:
     record = visit.record(root.place.name) if root.place.kind == "runs" else None
     if record is None or visit.desk.store is None:
         return None
-    for path in (f"{LOGGED}{root.place.path}", root.place.path):
+    for path in (f"{ARTIFACTS}{root.place.path}", root.place.path):
         with contextlib.suppress(NotFound):
             return output_digest(record, visit.desk.store.blobs, path)
     return None

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from mlproj.errors import NotFound
-from mlproj.model.run import MODEL_FILE, Run, models_among
+from mlproj.model.run import ARTIFACTS, MODEL_FILE, MODELS, Run, models_among
 from mlproj.model.search import Search
 from mlproj.model.tracking import LoggedModel, TrackedRun
 from mlproj.model.tracking import Page as Part
@@ -45,7 +45,7 @@ def candidates(
     folders = [name for name, is_folder, _ in files[:_MOST] if is_folder and _has_model(visit, run, name)]
     outputs = () if record is None or record.outcome is None else record.outcome.outputs
     told = [each.path for each in outputs if each.model]
-    told += [path for path in models_among(outputs) if not path.startswith(("artifacts/", "models/"))]
+    told += [path for path in models_among(outputs) if not path.startswith((ARTIFACTS, MODELS))]
     found += [(f"runs:/{run.run_id}/{path}", path) for path in dict.fromkeys((*folders, *told))]
     if not found:
         return Candidates()

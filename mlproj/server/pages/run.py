@@ -9,12 +9,12 @@ import msgspec
 
 from mlproj.errors import Altered, NotFound, StoreError
 from mlproj.model.registry import ModelVersion
-from mlproj.model.run import STREAMS, Run, ShownParameter
+from mlproj.model.run import ARTIFACTS, STREAMS, Run, ShownParameter
 from mlproj.model.search import Comparison, Key, Kind, Operator, Search
 from mlproj.model.tracking import LoggedModel, MetricSummary, RunStatus, TrackedRun
 from mlproj.model.tracking import Page as Part
 from mlproj.server import places
-from mlproj.server.outputs import LOGGED, outputs_of
+from mlproj.server.outputs import outputs_of
 from mlproj.server.pages import output
 from mlproj.server.pages.columns import OF_CLIENTS, OF_THE_MACHINE, details
 from mlproj.server.pages.experiments import NOTE
@@ -110,7 +110,9 @@ def _logged(visit: Visit, run: TrackedRun, record: Run | None) -> Sequence[tuple
     found = listed(visit, places.Place(kind="runs", name=run.run_id))
     outputs = () if record is None or record.outcome is None else record.outcome.outputs
     logged = {
-        each.path.removeprefix(LOGGED).partition("/")[0] for each in outputs if each.path.startswith(LOGGED)
+        each.path.removeprefix(ARTIFACTS).partition("/")[0]
+        for each in outputs
+        if each.path.startswith(ARTIFACTS)
     }
     beside = {each.path.partition("/")[0] for each in outputs_of(record)} - logged
     return [each for each in found if each[0] not in beside]

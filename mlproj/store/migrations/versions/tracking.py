@@ -1,6 +1,7 @@
 """What tracking needs: every point of a metric, datasets, logged models, the registry, traces.
 
 The experiment of runs that name none gets the id 0, which is the one that MLflow's clients know it by.
+A migration stays in one file as it was written: stores of the version before it still come by here.
 """
 
 from __future__ import annotations
