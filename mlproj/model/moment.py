@@ -41,6 +41,11 @@ def duration_ms(text: str | None) -> int | None:
     return None if read is None else round(float(f"{read[1]}.{read[2] or 0}") * 1000)
 
 
+def duration_text(milliseconds: int) -> str:
+    """What `duration_ms` reads."""
+    return f"{'-' if milliseconds < 0 else ''}{abs(milliseconds) // 1000}.{abs(milliseconds) % 1000:03}s"
+
+
 def moment_of(milliseconds: int | None, otherwise: str) -> str:
     """The moment so many milliseconds after the epoch; `otherwise` where there is none that can be told."""
     try:

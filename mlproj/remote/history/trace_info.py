@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlproj.model.moment import timestamp
+from mlproj.model.moment import duration_text, timestamp
 
 LOCATION = "mlflow.artifactLocation"
 """The tag that says where a trace's files are."""
@@ -18,10 +18,7 @@ def info_of(trace_id: str, **told: Any) -> dict[str, Any]:
 
 def duration(milliseconds: int | None) -> str | None:
     """A duration as the protocol has it."""
-    if milliseconds is None:
-        return None
-    seconds, rest = divmod(int(milliseconds), 1000)
-    return f"{seconds}.{rest:03}s" if rest else f"{seconds}s"
+    return None if milliseconds is None else duration_text(int(milliseconds))
 
 
 def info_of_v2(

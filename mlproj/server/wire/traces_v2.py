@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mlproj.model.moment import duration_ms, epoch_ms, timestamp
+from mlproj.model.moment import duration_ms, duration_text, epoch_ms, timestamp
 from mlproj.server.failures import invalid
 from mlproj.server.wire.traces import IN_EXPERIMENT, ExperimentLocation, TraceInfo, TraceLocation
 from mlproj.server.wire.values import (
@@ -92,10 +92,12 @@ def begun(asked: StartTraceV2, trace_id: str) -> TraceInfo:
 
 def ended(info: TraceInfo, asked: EndTraceV2) -> TraceInfo:
     """The document of a trace that has ended, its metadata and tags added to."""
-    took = asked.timestamp_ms - _began(info)
+    took = info.execution_duration
+    if info.request_time is not None:
+        took = duration_text(asked.timestamp_ms - _began(info))
     return msgspec.structs.replace(
         info,
-        execution_duration=f"{took // 1000}.{took % 1000:03}s" if took >= 0 else f"-{-took / 1000:.3f}s",
+        execution_duration=took,
         state=_state(asked.status),
         trace_metadata={**info.trace_metadata, **dict(pairs(asked.request_metadata))},
         tags={**info.tags, **dict(pairs(asked.tags))},

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, union_all, updat
 
 from mlproj.errors import AlreadyThere, NotFound, UsageError
 from mlproj.model.absent import no_trace
-from mlproj.model.moment import duration_ms, epoch_ms, timestamp
+from mlproj.model.moment import duration_ms, duration_text, epoch_ms, moment_of
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page
 from mlproj.store.tracking.engine import Database, held, storable
@@ -24,6 +24,7 @@ from mlproj.store.tracking.experiments import (
 from mlproj.store.tracking.paging import found
 from mlproj.store.tracking.pairs import drop_pair, pairs_of, put_pairs
 from mlproj.store.tracking.searching import Columns, Detail, Last
+from mlproj.store.tracking.spans import IN_PROGRESS, Span, merged, read_spans, told
 from mlproj.store.tracking_tables import trace_metadata, trace_tags, traces
 
 NAME_TAG = "mlflow.traceName"
@@ -33,15 +34,14 @@ REQUEST_KEY = "client_request_id"
 SPANS_TAG = "mlflow.trace.spansLocation"
 IN_STORE = "TRACKING_STORE"
 
-_NANOSECONDS = 1_000_000
-"""In a millisecond."""
-_LAST_MOMENT = 253_402_300_799_999
-"""The end of the year 9999."""
+_OPEN = (None, "STATE_UNSPECIFIED", IN_PROGRESS)
+"""The states that spans know better."""
 
 _METADATA = union_all(
     select(trace_metadata.c.trace_id, trace_metadata.c.key, trace_metadata.c.value),
     select(trace_tags.c.trace_id, trace_tags.c.key, trace_tags.c.value).where(trace_tags.c.key == RUN_KEY),
 ).subquery()
+_TOLD = (traces.c.trace_id, traces.c.info, traces.c.timestamp_ms, traces.c.duration_ms, traces.c.state)
 _OF_TRACE = {"trace_id": traces.c.trace_id}
 _COLUMNS = Columns(
     attributes={
@@ -73,7 +73,7 @@ class _Info(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _Given(msgspec.Struct, frozen=True):
     """The info of a trace: what is searched of it, and all of it as it came."""
 
     info: _Info
@@ -95,33 +95,35 @@ class StoredTraces:
         *,
         within: Collection[str] | None = None,
     ) -> None:
-        told = _read_info(trace_id, info)
+        given = _read_info(trace_id, info)
+        more = () if spans is None else read_spans(spans)
         with self._database.writing() as connection:
-            _refuse_elsewhere(_row(connection, trace_id), within)
-            self._put_info(connection, trace_id, active_experiment(connection, experiment_id).id, told)
-            if spans is not None:
-                self._add_spans(connection, trace_id, spans)
+            known = _row(connection, trace_id)
+            _refuse_elsewhere(known, within)
+            number = active_experiment(connection, experiment_id).id
+            self._put(connection, trace_id, number, _with_assessments(given, known), known, more)
 
     def update(self, trace_id: str, change: Callable[[bytes], bytes]) -> bytes:
         with self._database.writing() as connection:
             row = _known(connection, trace_id)
-            told = _read_info(trace_id, change(_read(connection, [row])[0]))
-            self._put_info(connection, trace_id, row.experiment_id, told)
+            given = _read_info(trace_id, change(_read(connection, [row], told_only=True)[0]))
+            self._put(connection, trace_id, row.experiment_id, given, row)
             return _read(connection, [_known(connection, trace_id)])[0]
 
     def add_spans(
         self, trace_id: str, experiment_id: str, spans: bytes, *, within: Collection[str] | None = None
     ) -> None:
         storable(trace_id)
+        more = read_spans(spans)
         with self._database.writing() as connection:
             known = _row(connection, trace_id)
             _refuse_elsewhere(known, within)
             if known is None:
-                began, took = _times(_documents(spans), self._database.now_ms())
                 number = active_experiment(connection, experiment_id).id
-                row = {"experiment_id": number, "timestamp_ms": began, "duration_ms": took}
-                _put(connection, trace_id, {**row, "info": _made_up(trace_id, number, began)})
-            self._add_spans(connection, trace_id, spans)
+                given = _read_info(trace_id, _made_up(trace_id, number))
+            else:
+                number, given = known.experiment_id, _read_info(trace_id, known.info.encode())
+            self._put(connection, trace_id, number, given, known, more)
 
     def get(self, trace_id: str) -> tuple[bytes, bytes | None]:
         with self._database.reading() as connection:
@@ -140,7 +142,7 @@ class StoredTraces:
         self, experiment_ids: Sequence[str], search: Search, page: Page
     ) -> tuple[Sequence[bytes], str | None]:
         numbers = experiment_numbers(experiment_ids)
-        statement = select(traces.c.trace_id, traces.c.info).where(traces.c.experiment_id.in_(numbers))
+        statement = select(*_TOLD).where(traces.c.experiment_id.in_(numbers))
         with self._database.reading() as connection:
             rows, token = found(connection, statement, search, _COLUMNS, page)
             return _read(connection, rows), token
@@ -170,40 +172,40 @@ class StoredTraces:
                     removed += 1
         return removed
 
-    def _put_info(self, connection: Connection, trace_id: str, experiment: int, told: _Told) -> None:
-        info = told.info
-        row = {
-            "experiment_id": experiment,
-            "timestamp_ms": self._database.now_ms()
-            if info.request_time is None
-            else epoch_ms(info.request_time),
-            "state": info.state,
-            "duration_ms": duration_ms(info.execution_duration),
-            "info": told.text,
-        }
-        _put(connection, trace_id, row)
+    def _put(
+        self,
+        connection: Connection,
+        trace_id: str,
+        experiment: int,
+        given: _Given,
+        known: Row[Any] | None,
+        more: Sequence[Span] = (),
+    ) -> None:
+        """Writes the info and further spans over what is `known`. Raises Busy where the trace was not, and
+        somebody else adds it meanwhile: clients send its two halves at once."""
+        info = given.info
+        spans = merged([] if known is None or known.spans is None else read_spans(known.spans), more)
+        since = self._database.now_ms() if known is None else known.timestamp_ms
+        row = {"experiment_id": experiment, "info": given.text, **_searched(info, spans, since)}
+        if more:
+            row["spans"] = msgspec.json.encode(spans)
+        if known is None:
+            connection.execute(insert(traces).values(trace_id=trace_id, **row))
+        else:
+            _change(connection, trace_id, **row)
         metadata = dict(info.trace_metadata)
         if info.client_request_id is not None:
             metadata[REQUEST_KEY] = info.client_request_id
         put_pairs(connection, trace_metadata, {"trace_id": trace_id}, tuple(metadata.items()))
-        self._put_tags(connection, trace_id, info.tags)
+        self._put_tags(connection, trace_id, {**info.tags, **({SPANS_TAG: IN_STORE} if more else {})})
 
     def _put_tags(self, connection: Connection, trace_id: str, tags: Mapping[str, str]) -> None:
         put_pairs(connection, trace_tags, {"trace_id": trace_id}, tuple(tags.items()))
         if NAME_TAG in tags:
             _change(connection, trace_id, name=tags[NAME_TAG])
 
-    def _add_spans(self, connection: Connection, trace_id: str, spans: bytes) -> None:
-        known = _known(connection, trace_id).spans
-        merged: dict[str, Any] = {}
-        for number, span in enumerate((*_documents(known or b"[]"), *_documents(spans))):
-            # One that is sent again, when it has ended, replaces what was known of it.
-            merged[str(span.get("span_id", number))] = span
-        _change(connection, trace_id, spans=msgspec.json.encode(list(merged.values())))
-        self._put_tags(connection, trace_id, {SPANS_TAG: IN_STORE})
 
-
-def _read_info(trace_id: str, document: bytes) -> _Told:
+def _read_info(trace_id: str, document: bytes) -> _Given:
     try:
         info = msgspec.json.decode(document, type=_Info)
         text = document.decode()
@@ -211,39 +213,39 @@ def _read_info(trace_id: str, document: bytes) -> _Told:
         raise UsageError(f"the info of a trace cannot be read: {error}") from error
     storable(trace_id, text, *info.tags, *info.tags.values(), *info.trace_metadata)
     storable(info.client_request_id, *info.trace_metadata.values())
-    return _Told(info=info, text=text)
+    return _Given(info=info, text=text)
 
 
-def _documents(spans: bytes) -> list[dict[str, Any]]:
-    try:
-        return msgspec.json.decode(spans, type=list[dict[str, Any]])
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise UsageError(f"the spans of a trace cannot be read: {error}") from error
+def _searched(info: _Info, spans: Sequence[Span], since: int) -> dict[str, Any]:
+    """What is searched of a trace; where its info does not say it, its spans do."""
+    by_spans = told(spans)
+    began, took = info.request_time, duration_ms(info.execution_duration)
+    if began is None:
+        since = since if by_spans.began is None else by_spans.began
+    return {
+        "timestamp_ms": since if began is None else epoch_ms(began),
+        "duration_ms": by_spans.took if took is None else took,
+        "state": by_spans.state if spans and info.state in _OPEN else info.state,
+    }
 
 
-def _times(spans: Sequence[Mapping[str, Any]], now: int) -> tuple[int, int | None]:
-    """When the first of these spans began, and how long it took until the last one ended."""
-    began, ended = (
-        [span[key] // _NANOSECONDS for span in spans if isinstance(span.get(key), int)]
-        for key in ("start_time_unix_nano", "end_time_unix_nano")
-    )
-    if not began or not 0 <= min(began) <= _LAST_MOMENT:
-        return now, None
-    return min(began), max(ended) - min(began) if ended else None
-
-
-def _made_up(trace_id: str, experiment: int, began: int) -> str:
-    """The info of a trace whose spans came first."""
+def _made_up(trace_id: str, experiment: int) -> bytes:
+    """The info of a trace whose spans came first, which tell the rest."""
     location = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": str(experiment)}}
-    info = {"trace_id": trace_id, "trace_location": location, "request_time": timestamp(began / 1000)}
-    return msgspec.json.encode(info).decode()
+    return msgspec.json.encode({"trace_id": trace_id, "trace_location": location})
 
 
-def _put(connection: Connection, trace_id: str, row: Mapping[str, Any]) -> None:
-    if _row(connection, trace_id) is None:
-        connection.execute(insert(traces).values(trace_id=trace_id, **row))
-    else:
-        _change(connection, trace_id, **row)
+def _with_assessments(given: _Given, known: Row[Any] | None) -> _Given:
+    """With what was thought of the trace before its info came."""
+    if known is None:
+        return given
+    here, there = (msgspec.json.decode(text, type=dict[str, Any]) for text in (given.text, known.info))
+    named = {each.get("assessment_id") for each in here.get("assessments", ())}
+    kept = [each for each in there.get("assessments", ()) if each.get("assessment_id") not in named]
+    if not kept:
+        return given
+    here["assessments"] = [*kept, *here.get("assessments", ())]
+    return _Given(info=given.info, text=msgspec.json.encode(here).decode())
 
 
 def _change(connection: Connection, trace_id: str, **values: Any) -> None:
@@ -267,12 +269,28 @@ def _known(connection: Connection, trace_id: str) -> Row[Any]:
     return row
 
 
-def _read(connection: Connection, rows: Sequence[Row[Any]]) -> list[bytes]:
-    """The infos with the tags that the traces have now."""
+def _read(connection: Connection, rows: Sequence[Row[Any]], *, told_only: bool = False) -> list[bytes]:
+    """The infos with the tags that the traces have now, and unless they are `told_only` with what their
+    spans say."""
     tags = pairs_of(connection, trace_tags, ["trace_id"], [(row.trace_id,) for row in rows])
     infos = []
     for row in rows:
         info = msgspec.json.decode(row.info, type=dict[str, msgspec.Raw])
-        info["tags"] = msgspec.Raw(msgspec.json.encode(dict(tags[(row.trace_id,)])))
+        info["tags"] = _raw(dict(tags[(row.trace_id,)]))
+        if not told_only:
+            _fill(info, row)
         infos.append(msgspec.json.encode(info))
     return infos
+
+
+def _fill(info: dict[str, msgspec.Raw], row: Row[Any]) -> None:
+    if began := moment_of(row.timestamp_ms, ""):
+        info.setdefault("request_time", _raw(began))
+    if row.duration_ms is not None:
+        info.setdefault("execution_duration", _raw(duration_text(row.duration_ms)))
+    if row.state is not None:
+        info["state"] = _raw(row.state)
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -128,3 +129,38 @@ def test_names_are_taken_once_and_versions_numbered_without_gaps(crowd: Crowd) -
         latest = tracking.registry.get("wine").latest
         assert max(each.version for each in latest) == CLIENTS * ROUNDS
         assert len(tracking.experiments.search(Search(), Page(limit=10))[0]) == 2
+
+
+def test_the_halves_of_a_trace_that_are_sent_at_once_are_both_there(crowd: Crowd) -> None:
+    """One client sends what is told of it, the others a span each, as MLflow's client does in threads."""
+    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}
+    traces = [f"{number + 1:032x}" for number in range(ROUNDS * 2)]
+    together = threading.Barrier(CLIENTS, timeout=60)
+
+    def tell(caller: Caller, number: int) -> None:
+        for trace in traces:
+            together.wait()
+            if number == 0:
+                info = {
+                    "trace_id": f"tr-{trace}",
+                    "trace_location": place,
+                    "state": "ERROR",
+                    "tags": {"k": "v"},
+                }
+                times = {"request_time": "2026-01-01T00:00:00Z", "execution_duration": "2s"}
+                caller.done("POST", "/api/3.0/mlflow/traces", trace={"trace_info": {**info, **times}})
+            else:
+                span = {"traceId": trace, "spanId": f"{number:016x}", "name": f"{number}"}
+                spans = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+                headers = {"content-type": "application/json", "x-mlflow-experiment-id": "0"}
+                assert caller.raw("POST", "/v1/traces", json.dumps(spans), headers)[0] == 200
+
+    crowd.all_do(tell)
+    first = crowd.one()
+    for trace in traces:
+        read = first.done("GET", "/api/3.0/mlflow/traces/get", trace_id=f"tr-{trace}")["trace"]
+        info = read["trace_info"]
+        assert (info["state"], info["execution_duration"], info["tags"]["k"]) == ("ERROR", "2s", "v")
+        assert info["request_time"] == "2026-01-01T00:00:00Z"
+        assert sorted(span["name"] for span in read["spans"]) == ["1", "2", "3", "4", "5"]
+    first.close()
