@@ -7,8 +7,8 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -23,9 +23,9 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, sync: boo
 
     Without `sync` a power cut may leave a torn file: for what carries its own checksum.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = _beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb", opener=_private) as file:
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), mode)
@@ -33,8 +33,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, sync: boo
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -44,9 +43,9 @@ def put_atomically(path: Path, *, replacing: bool, mode: int = 0o644) -> Iterato
 
     Raises FileExistsError where something is there by then and is not to be replaced.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = _beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb", opener=_private) as file:
             yield file
             file.flush()
             os.fchmod(file.fileno(), mode & ~_umask())
@@ -56,8 +55,16 @@ def put_atomically(path: Path, *, replacing: bool, mode: int = 0o644) -> Iterato
         else:
             os.link(temporary, path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """A name that nothing has. It is known before the file is there: a signal may come right after that."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def write_all(descriptor: int, content: bytes | memoryview) -> None:

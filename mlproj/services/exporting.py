@@ -62,18 +62,20 @@ def export_run(store: RunStore, run: Run, wanted: Wanted, suppliers: Suppliers, 
     _refuse(run, wanted)
     payload, chain = _sealed(store, run)
     with (
-        interruptible(),  # so that nothing is left that was not finished
+        interruptible() as interrupts,
+        interrupts.held(),  # so that nothing is left that was not finished
         tempfile.TemporaryDirectory(prefix=".mlproj-", dir=wanted.path.parent) as folder,
     ):
-        supplies = supply(run, store.blobs, wanted.parts, suppliers, Path(folder), report)
-        laid = _laid_out(run, supplies, wanted.parts)
-        pieces = _documents(run, wanted.parts, laid, payload, chain) | {
-            place.path: _Piece(place, supplies) for place in laid.places
-        }
-        pieces = _complete(run, laid, pieces)
-        total = sum(piece.size for piece in pieces.values())
-        report(Started(stage="export", detail=wanted.path.name))
-        with put_atomically(wanted.path, replacing=wanted.replacing) as file:
+        with interrupts.allowed():
+            supplies = supply(run, store.blobs, wanted.parts, suppliers, Path(folder), report)
+            laid = _laid_out(run, supplies, wanted.parts)
+            pieces = _documents(run, wanted.parts, laid, payload, chain) | {
+                place.path: _Piece(place, supplies) for place in laid.places
+            }
+            pieces = _complete(run, laid, pieces)
+            total = sum(piece.size for piece in pieces.values())
+            report(Started(stage="export", detail=wanted.path.name))
+        with put_atomically(wanted.path, replacing=wanted.replacing) as file, interrupts.allowed():
             _write(file, pieces, lambda done: report(_progress(done, total)))
         report(Ended(stage="export"))
     return Exported(

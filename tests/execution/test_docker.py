@@ -273,7 +273,8 @@ def test_a_container_that_somebody_removes_has_ended(small: Berth, client: APICl
 def _remove(client: APIClient, directory: Path) -> None:
     """Removes the container of the folder as soon as its command has begun."""
     written(directory / "begun")
-    for found in client.containers():
+    # One that the engine does not list as running yet is there all the same.
+    for found in client.containers(all=True):
         if any(mount.get("Source") == str(directory) for mount in found["Mounts"]):
             client.remove_container(found["Id"], force=True)
 
