@@ -90,4 +90,5 @@ def test_log_and_curve_of_a_run_move(
         expect(page.get_by_role("heading", name="Record")).to_be_visible()
         context.close()
         assert not watched.faults
-    assert process.returncode == 0
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said.decode()
