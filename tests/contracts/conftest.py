@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from mlproj.tracking_ports import Tracking
 from tests.contracts.served import Served
 from tests.contracts.trackings import TRACKINGS
 
 
 @pytest.fixture(params=TRACKINGS)
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+def tracking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tracking]:
     tracking = TRACKINGS[request.param](tmp_path)
-    yield Served(tracking.experiments, tracking.runs)
+    yield tracking
     tracking.close()
+
+
+@pytest.fixture
+def served(tracking: Tracking) -> Served:
+    return Served(tracking.experiments, tracking.runs)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,17 +14,9 @@ from mlproj.model.search import Measured
 from mlproj.model.tracking import Batch, Lifecycle, LoggedModel, Metric, NewRun, Page
 from mlproj.spec.filters import FieldOrder, read_model_search
 from mlproj.tracking_ports import Tracking
-from tests.contracts.trackings import TRACKINGS
 
 WINE = Measured(dataset_name="wine", dataset_digest="d1")
 BEER = Measured(dataset_name="beer")
-
-
-@pytest.fixture(params=TRACKINGS)
-def tracking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tracking]:
-    tracking = TRACKINGS[request.param](tmp_path)
-    yield tracking
-    tracking.close()
 
 
 def begun(tracking: Tracking) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -15,16 +13,14 @@ from mlproj.model.tracking import Page
 from mlproj.registry_ports import Registry
 from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
-from tests.contracts.trackings import TRACKINGS
+from mlproj.tracking_ports import Tracking
 
 PROMPT = (("mlflow.prompt.is_prompt", "true"),)
 
 
-@pytest.fixture(params=TRACKINGS)
-def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registry]:
-    tracking = TRACKINGS[request.param](tmp_path)
-    yield tracking.registry
-    tracking.close()
+@pytest.fixture
+def registry(tracking: Tracking) -> Registry:
+    return tracking.registry
 
 
 def made(registry: Registry, name: str = "wine", *, versions: int = 0) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +15,6 @@ from mlproj.model.tracking import Page
 from mlproj.spec.filters import read_search
 from mlproj.spec.searchable import Subject
 from mlproj.tracking_ports import Tracking
-from tests.contracts.trackings import TRACKINGS
-
-
-@pytest.fixture(params=TRACKINGS)
-def tracking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tracking]:
-    tracking = TRACKINGS[request.param](tmp_path)
-    yield tracking
-    tracking.close()
 
 
 def info(trace_id: str, **more: Any) -> bytes:
@@ -95,7 +85,7 @@ def test_tags_change(tracking: Tracking) -> None:
 
 def test_spans_come_after_the_info_or_before_it(tracking: Tracking) -> None:
     first, second = ({"span_id": name, "start_time_unix_nano": 2_000_000_000} for name in "ab")
-    add(tracking, "tr-1")
+    add(tracking, "tr-1", request_time="2026-01-02T03:04:05Z")
     tracking.traces.add_spans("tr-1", "0", json.dumps([first]).encode())
     tracking.traces.add_spans("tr-1", "0", json.dumps([second]).encode())
     assert spans(tracking, "tr-1") == [first, second]

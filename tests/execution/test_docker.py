@@ -183,7 +183,7 @@ def test_a_timeout_ends_everything(small: Berth, command: str) -> None:
 def test_an_interrupt_reaches_every_process_and_may_be_answered(small: Berth) -> None:
     trap = "(trap 'echo child; exit' INT; while :; do sleep 0.1; done) & "
     command = f"trap 'echo answered; sleep 0.2; exit 7' INT; {trap} echo ready; while :; do sleep 0.1; done"
-    execution = small.run(command, timeout=1.5, patience=10)
+    execution = small.run(command, timeout=4, patience=10)
     assert execution.exit_code == 7 and execution.timed_out
     assert {*small.said().splitlines()} >= {"ready", "answered"}
 

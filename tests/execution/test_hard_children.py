@@ -61,7 +61,7 @@ def test_a_daemon_is_named_whenever_it_takes_a_session_of_its_own(bench: Bench) 
 
 def test_a_daemon_goes_with_a_run_that_is_stopped(bench: Bench, is_gone: Callable[[int], bool]) -> None:
     (bench.directory / "child.py").write_text(DAEMON.format(streams=CLOSED, then="time.sleep(60)"))
-    execution = bench.run(f"exec {PYTHON} child.py", timeout=1, MLPROJ_RUN_ID="a-run")
+    execution = bench.run(f"exec {PYTHON} child.py", timeout=3, MLPROJ_RUN_ID="a-run")
     assert execution.timed_out
     assert is_gone(int((bench.directory / "daemon").read_text()))
 
@@ -77,7 +77,7 @@ def test_another_runs_orphan_is_not_ours(bench: Bench) -> None:
 
 def test_one_that_ignores_every_request_is_killed(bench: Bench) -> None:
     code = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(60)"
-    execution = bench.run(f"exec {PYTHON} -c '{code}'", timeout=0.5, patience=0.2)
+    execution = bench.run(f"exec {PYTHON} -c '{code}'", timeout=2, patience=0.2)
     assert execution.exit_code == -signal.SIGKILL and execution.timed_out
 
 
@@ -128,7 +128,7 @@ def test_one_in_a_group_of_its_own_is_stopped_all_the_same(
     # Each number in one write, so that the two do not run into each other.
     said = 'os.write(1, b"%d\\n" % os.getpid())'
     code = f"import os, time; os.fork(); os.setpgid(0, 0); {said}; time.sleep(60)"
-    bench.run(f"{PYTHON} -c '{code}'; true", timeout=1)
+    bench.run(f"{PYTHON} -c '{code}'; true", timeout=3)
     pids = [int(line) for line in bench.log("stdout").split()]
     assert len(pids) == 2 and all(map(is_gone, pids))
 

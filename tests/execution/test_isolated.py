@@ -97,18 +97,18 @@ def test_what_it_leaves_behind_is_asked_to_end_and_ended(bench: Bench) -> None:
     began = time.monotonic()
     execution = bench.run(f"{stubborn} & sleep 0.3")
     assert execution.exit_code == 0 and (bench.directory / "asked").exists()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert not _running("touch asked", bench.directory)
 
 
 def test_a_timeout_climbs_the_ladder(bench: Bench) -> None:
-    execution = bench.run("trap 'touch asked' INT; sleep 60; touch went_on; sleep 60", timeout=2)
+    execution = bench.run("trap 'touch asked' INT; sleep 60; touch went_on; sleep 60", timeout=3, patience=3)
     assert execution.timed_out and execution.usage.wall_s < 30
     assert (bench.directory / "asked").exists() and (bench.directory / "went_on").exists()
 
 
 def test_a_command_that_ignores_everything_is_killed(bench: Bench) -> None:
-    execution = bench.run("trap '' INT TERM; while :; do sleep 0.05; done", timeout=0.3)
+    execution = bench.run("trap '' INT TERM; while :; do sleep 0.05; done", timeout=2)
     assert execution.timed_out and execution.exit_code == -signal.SIGKILL
 
 

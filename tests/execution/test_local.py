@@ -173,7 +173,7 @@ def test_what_the_entry_point_leaves_behind_is_ended_and_said(
     assert execution.exit_code == 4
     assert is_gone(int(bench.log("stdout")))
     assert bench.notes == ["ended 1 process that the entry point left behind"]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
 
 
 def test_a_background_job_with_a_group_of_its_own_is_ended_too(
@@ -192,7 +192,7 @@ def test_a_daemon_in_a_session_of_its_own_is_left_and_not_waited_for(
         "until test -s pid; do sleep 0.01; done; cat pid; echo said"
     )
     assert execution.exit_code == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     daemon = int(bench.log("stdout").split()[0])
     assert not is_gone(daemon)
     os.kill(daemon, signal.SIGKILL)
@@ -223,7 +223,7 @@ def test_peak_memory_is_the_sum_over_the_tree(bench: Bench) -> None:
 
 
 def test_cpu_time_of_a_child_that_nobody_waited_for_is_counted(bench: Bench) -> None:
-    execution = bench.run(f"{PYTHON} -c 'while True: pass'; true", timeout=1)
+    execution = bench.run(f"{PYTHON} -c 'while True: pass'; true", timeout=2)
     assert execution.usage.cpu_s > 0.1
 
 

@@ -129,7 +129,7 @@ def test_a_receiver_that_fails_or_hangs_holds_up_nobody_else(caller: Caller, rec
     began = time.monotonic()
     for number in range(3):
         caller.done("POST", "registered-models/create", name=f"quickly {number}")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
     wait_until(lambda: len(receiver.heard("/quick")) == 3)
     assert len(receiver.heard("/hangs")) <= 1, "each is sent one after the other"
     wait_until(lambda: len(receiver.heard("/fails")) == 5 and len(receiver.heard("/hangs")) == 4)

@@ -69,7 +69,7 @@ def test_nothing_small_takes_long_to_look_at_or_becomes_large() -> None:
     since = time.monotonic()
     for text in ("![" * 25_000, "[" * 20_000 + "](x" * 10_000):
         assert markdown(f"<b>{text}").startswith("<pre>&lt;b&gt;")
-    assert time.monotonic() - since < 2
+    assert time.monotonic() - since < 10
     deep = ",".join(["[" * 500 + "]" * 500] * 400)
     shown = preview("a.json", f"[{deep}]".encode(), cut=False)
     assert shown.text == f"[{deep}]"
