@@ -72,7 +72,7 @@ def test_no_variable_reaches_what_shuts_it_in(bench: Bench, tmp_path_factory: py
 
 
 def test_memory_and_time_are_those_of_all_of_its_processes(bench: Bench) -> None:
-    busy = f"{PYTHON} -c 'import time; x = bytearray(120 * 2**20); sum(range(40_000_000)); time.sleep(1)'"
+    busy = f"{PYTHON} -c 'import time; x = bytearray(120 * 2**20); sum(range(40_000_000)); time.sleep(3)'"
     usage = bench.run(f"{busy} & {busy} & wait").usage
     assert usage.peak_rss_bytes > 200 * MIB
     assert usage.cpu_s > 0.5
