@@ -96,9 +96,20 @@ def test_what_was_thought_of_a_trace_outlives_its_info(tracking: Tracking) -> No
     tracking.traces.update("tr-1", judge)
     add_spans(tracking, span(2, 1, 0, 6))
     assert told(tracking)[1] == "6.000s", "judging it has not settled when it ended"
-    add(tracking, state="OK", assessments=[{"assessment_id": "a-2"}])
+    add(tracking, state="OK", assessments=[{"assessment_id": "a-2", "value": [[1]]}])
+    add(tracking, state="OK", assessments=[{"assessment_id": "a-2", "value": [[2]]}])
     info = msgspec.json.decode(tracking.traces.get("tr-1")[0])
     assert [each["assessment_id"] for each in info["assessments"]] == ["a-1", "a-2"]
+    assert info["assessments"][1]["value"] == [[2]]
+
+
+def test_a_tag_that_was_set_or_deleted_stays_so_when_more_spans_come(tracking: Tracking) -> None:
+    add(tracking, state="OK", tags={"set": "before", "deleted": "x"})
+    tracking.traces.set_tag("tr-1", "set", "after")
+    tracking.traces.delete_tag("tr-1", "deleted")
+    add_spans(tracking, span(1, None, 0, 5))
+    tags = msgspec.json.decode(tracking.traces.get("tr-1")[0])["tags"]
+    assert tags == {"set": "after", "mlflow.trace.spansLocation": "TRACKING_STORE"}
 
 
 def test_spans_that_are_none_change_nothing(tracking: Tracking) -> None:

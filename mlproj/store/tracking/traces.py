@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, Row, delete, insert, select, union_all, update
 
 from mlproj.errors import AlreadyThere, NotFound, UsageError
@@ -14,6 +15,7 @@ from mlproj.model.absent import no_trace
 from mlproj.model.moment import duration_ms, duration_text, epoch_ms, moment_of
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Page
+from mlproj.store.tracking.assessments import with_assessments
 from mlproj.store.tracking.engine import Database, held, storable
 from mlproj.store.tracking.experiments import (
     active_experiment,
@@ -101,13 +103,17 @@ class StoredTraces:
             known = _row(connection, trace_id)
             _refuse_elsewhere(known, within)
             number = active_experiment(connection, experiment_id).id
-            self._put(connection, trace_id, number, _with_assessments(given, known), known, more)
+            if known is not None:
+                given = replace(given, text=with_assessments(given.text, known.info))
+            self._put(connection, trace_id, number, given, known, more)
+            self._put_pairs(connection, trace_id, given.info)
 
     def update(self, trace_id: str, change: Callable[[bytes], bytes]) -> bytes:
         with self._database.writing() as connection:
             row = _known(connection, trace_id)
             given = _read_info(trace_id, change(_read(connection, [row], told_only=True)[0]))
             self._put(connection, trace_id, row.experiment_id, given, row)
+            self._put_pairs(connection, trace_id, given.info)
             return _read(connection, [_known(connection, trace_id)])[0]
 
     def add_spans(
@@ -183,21 +189,24 @@ class StoredTraces:
     ) -> None:
         """Writes the info and further spans over what is `known`. Raises Busy where the trace was not, and
         somebody else adds it meanwhile: clients send its two halves at once."""
-        info = given.info
         spans = merged([] if known is None or known.spans is None else read_spans(known.spans), more)
         since = self._database.now_ms() if known is None else known.timestamp_ms
-        row = {"experiment_id": experiment, "info": given.text, **_searched(info, spans, since)}
+        row = {"experiment_id": experiment, "info": given.text, **_searched(given.info, spans, since)}
         if more:
             row["spans"] = msgspec.json.encode(spans)
         if known is None:
             connection.execute(insert(traces).values(trace_id=trace_id, **row))
         else:
             _change(connection, trace_id, **row)
+        if more:
+            self._put_tags(connection, trace_id, {SPANS_TAG: IN_STORE})
+
+    def _put_pairs(self, connection: Connection, trace_id: str, info: _Info) -> None:
         metadata = dict(info.trace_metadata)
         if info.client_request_id is not None:
             metadata[REQUEST_KEY] = info.client_request_id
         put_pairs(connection, trace_metadata, {"trace_id": trace_id}, tuple(metadata.items()))
-        self._put_tags(connection, trace_id, {**info.tags, **({SPANS_TAG: IN_STORE} if more else {})})
+        self._put_tags(connection, trace_id, info.tags)
 
     def _put_tags(self, connection: Connection, trace_id: str, tags: Mapping[str, str]) -> None:
         put_pairs(connection, trace_tags, {"trace_id": trace_id}, tuple(tags.items()))
@@ -233,19 +242,6 @@ def _made_up(trace_id: str, experiment: int) -> bytes:
     """The info of a trace whose spans came first, which tell the rest."""
     location = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": str(experiment)}}
     return msgspec.json.encode({"trace_id": trace_id, "trace_location": location})
-
-
-def _with_assessments(given: _Given, known: Row[Any] | None) -> _Given:
-    """With what was thought of the trace before its info came."""
-    if known is None:
-        return given
-    here, there = (msgspec.json.decode(text, type=dict[str, Any]) for text in (given.text, known.info))
-    named = {each.get("assessment_id") for each in here.get("assessments", ())}
-    kept = [each for each in there.get("assessments", ()) if each.get("assessment_id") not in named]
-    if not kept:
-        return given
-    here["assessments"] = [*kept, *here.get("assessments", ())]
-    return _Given(info=given.info, text=msgspec.json.encode(here).decode())
 
 
 def _change(connection: Connection, trace_id: str, **values: Any) -> None:
