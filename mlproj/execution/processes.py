@@ -48,7 +48,11 @@ class Family:
         self._inherited = own_peak()
 
     def look(self) -> tuple[Process, ...]:
-        """The living members, freshly read; their memory and CPU time are noted."""
+        """The living members, freshly read, parents before children. Notes their memory and CPU time.
+
+        In this order a shell that is sent a signal with all others has it before the command that it waits
+        for ends, as at a terminal: later, it would begin the next command first.
+        """
         members = self._members(self._read())
         self._known.update((member.pid, member.started) for member in members)
         clear_away(member.pid for member in members if not member.alive and member.pid != self.root)
@@ -95,7 +99,7 @@ class Family:
             if process.pid not in found:
                 found[process.pid] = process
                 waiting.extend(children.get(process.pid, ()))
-        return list(found.values())
+        return sorted(found.values(), key=lambda member: (member.started, member.pid))
 
     def _is_root(self, process: Process) -> bool:
         return (

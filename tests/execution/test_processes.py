@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -60,3 +61,19 @@ def test_a_family_follows_a_member_into_another_session() -> None:
         assert {member.pid for member in family.look()} == {away}
         assert not family.has_session()
         os.kill(away, 9)
+
+
+def test_parents_come_before_their_children() -> None:
+    """As they are sent a signal: a shell that had it after its command would begin the next one."""
+    command = "echo ready; read; true"
+    for _ in range(4):
+        command = f"bash -c {shlex.quote(command)}; true"
+    with subprocess.Popen(
+        ("bash", "-c", command), start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as shell:
+        assert shell.stdout is not None
+        assert shell.stdout.readline() == b"ready\n"
+        members = Family(shell.pid).look()
+        assert [member.parent for member in members] == [os.getpid(), *(each.pid for each in members[:-1])]
+        assert len(members) == 5
+        shell.communicate(b"\n")
