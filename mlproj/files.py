@@ -60,7 +60,7 @@ def put_atomically(path: Path, *, replacing: bool, mode: int = 0o644) -> Iterato
 
 def _beside(path: Path) -> Path:
     """A name that nothing has. It is known before the file is there: a signal may come right after that."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    return path.with_name(f".{path.name}.{secrets.token_urlsafe(6)}")
 
 
 def _private(path: str, flags: int) -> int:

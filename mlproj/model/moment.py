@@ -6,6 +6,9 @@ import datetime
 import re
 import time
 
+LAST_MOMENT = 253_402_300_799_999
+"""The end of the year 9999, in milliseconds since the epoch: no later one can be written down."""
+
 _DURATION = re.compile(r"(-?[0-9]{1,15})(?:\.([0-9]{1,9}))?s", re.ASCII)
 
 

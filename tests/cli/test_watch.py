@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import http.server
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,20 +20,18 @@ from mlproj.cli.app import invoke
 from mlproj.cli.watch_desk import RegistryDesk
 from mlproj.errors import StoreError
 from mlproj.model.digest import Digest
-from mlproj.model.events import Event, Note, silent
+from mlproj.model.events import silent
 from mlproj.model.record import RECORD_SCHEMA, read_document
 from mlproj.model.run import Run, Status
 from mlproj.model.tracking import Batch, Metric
-from mlproj.model.trigger import Trigger
 from mlproj.services.request import RunRequest
 from mlproj.services.watched import Delivery, Watch
-from mlproj.services.watching import Listener, Round, Watcher, watching
+from mlproj.services.watching import Listener, Watcher, watching
 from mlproj.store.folder import FolderStore
 from mlproj.store.opening import open_store
 from mlproj.store_ports import RunQuery
 from tests.cli.conftest import Answer, Start
 from tests.conftest import ProjectMaker
-from tests.remote.store.serving import serving
 from tests.server.calling import wait_until
 from tests.store.runs import begun, ended
 
@@ -123,7 +118,7 @@ LISTENER = Listener(
 
 
 @contextlib.contextmanager
-def _watching(
+def watching_for(
     shop: Shop,
     store: str | Path,
     desk: RegistryDesk,
@@ -141,7 +136,7 @@ def _watching(
         yield watcher
 
 
-def _trigger(answer: Answer) -> Any:
+def trigger_of(answer: Answer) -> Any:
     return answer.document["trigger"]
 
 
@@ -150,8 +145,8 @@ def test_data_is_trained_on_once_and_its_model_promoted_by_rules(shop: Shop) -> 
     shop.set_data("20")
     first = shop(*ONCE, *DELIVERING, "--json")
     assert first.code == 0 and first.document["delivered"]["promotion"]["refusal"] is None
-    assert _trigger(first)["watch"] == "wine-main" and _trigger(first)["previous"] is None
-    assert [(cause["kind"], cause["before"]) for cause in _trigger(first)["causes"]] == [("data", None)]
+    assert trigger_of(first)["watch"] == "wine-main" and trigger_of(first)["previous"] is None
+    assert [(cause["kind"], cause["before"]) for cause in trigger_of(first)["causes"]] == [("data", None)]
 
     nothing = shop(*ONCE, *DELIVERING)
     assert (nothing.code, nothing.stderr) == (8, "nothing to do\n")
@@ -165,7 +160,7 @@ def test_data_is_trained_on_once_and_its_model_promoted_by_rules(shop: Shop) -> 
     shop.set_data("5")
     allowed = shop(*ONCE, *DELIVERING, "--json")
     assert allowed.code == 0, allowed.stderr
-    run, trigger = allowed.document["run"], _trigger(allowed)
+    run, trigger = allowed.document["run"], trigger_of(allowed)
     assert trigger == run["trigger"] == shop("show", run["run_id"], "--json").document["trigger"]
     (cause,) = trigger["causes"]
     assert (cause["before"], cause["after"]) == (Digest.of(b"30\n"), Digest.of(b"5\n"))
@@ -208,9 +203,9 @@ def test_a_killed_watch_goes_on_where_it_was(shop: Shop, start: Start) -> None:
     again = shop(*ONCE, "--json")
     assert again.code == 0, again.stderr
     killed = shop.runs()[1]
-    assert killed.status is Status.KILLED and _trigger(again)["previous"] == killed.run_id
+    assert killed.status is Status.KILLED and trigger_of(again)["previous"] == killed.run_id
     assert killed.job is not None and killed.job.trigger is not None
-    assert [cause["after"] for cause in _trigger(again)["causes"]] == [Digest.of(b"slow\n")]
+    assert [cause["after"] for cause in trigger_of(again)["causes"]] == [Digest.of(b"slow\n")]
     assert shop(*ONCE).code == 8
 
 
@@ -222,7 +217,7 @@ class _Away(RegistryDesk):
 
 
 def test_a_model_that_could_not_be_registered_is_registered_later(shop: Shop, tmp_path: Path) -> None:
-    with _watching(shop, tmp_path / "store", _Away(None), Delivery(model="wine")) as watcher:
+    with watching_for(shop, tmp_path / "store", _Away(None), Delivery(model="wine")) as watcher:
         came = watcher.round(LISTENER, once=True)
         assert came.run is not None and came.failure is not None and came.failure.message.endswith("away")
     # what was to become of it is on the record, and nothing else does
@@ -282,7 +277,7 @@ def test_a_watch_that_waits_ends_well(shop: Shop, start: Start) -> None:
 def test_a_schedule_counts_from_the_last_run(shop: Shop) -> None:
     every = ("watch", ".", "-e", "bare", "--once", "--env-manager", "local", "--name", "often")
     first = shop(*every, "--every", "2s", "--json")
-    assert [(cause["kind"], cause["schedule"]) for cause in _trigger(first)["causes"]] == [
+    assert [(cause["kind"], cause["schedule"]) for cause in trigger_of(first)["causes"]] == [
         ("schedule", "every 2s")
     ]
     assert shop(*every, "--every", "1h").code == 8
@@ -336,81 +331,14 @@ def test_what_steps_of_its_runs_log_is_no_reason_for_the_next(shop: Shop) -> Non
     assert codes == [8, 0]
 
 
-def test_a_store_at_a_server_is_watched_for(shop: Shop, tmp_path: Path) -> None:
-    with serving(tmp_path / "server") as (uri, store):
-        at = {"MLPROJ_STORE": uri}
-        first = shop(*ONCE, *DELIVERING, "--json", **at)
-        assert first.code == 0, first.stderr
-        assert shop(*ONCE, *DELIVERING, **at).code == 8
-        # another machine has nothing but the store
-        elsewhere = {**at, "MLPROJ_CACHE_DIR": str(tmp_path / "other")}
-        assert shop(*ONCE, *DELIVERING, **elsewhere).code == 8
-        (run,) = store.search(RunQuery())
-        assert run.job is not None and run.job.trigger is not None
-        assert run.run_id == first.document["run"]["run_id"]
-        store.hide(run.run_id)
-        assert shop(*ONCE, **at).code == 8
-        assert shop("models", "delete", "wine", "--all-versions", **at).code == 0
-        store.housekeeper.forget((run.run_id,), who="ada", why="it was a trial")
-        assert shop(*ONCE, **at).code == 0
-        unknown = shop("watch", ".", "--once", "--on-metric", "x > 1", "--of", "nothing", **at)
-        assert unknown.code == 5 and "there is no experiment `nothing`" in unknown.stderr
-
-
-def test_data_at_a_server_is_known_by_what_that_tells(shop: Shop) -> None:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=shop.folder)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            table = f"table=http://127.0.0.1:{server.server_port}/data.csv"
-            assert [shop(*ONCE, "-P", table).code for _ in range(2)] == [0, 8]
-            os.utime(shop.folder / "data.csv", (1, 1))
-            changed = shop(*ONCE, "-P", table, "--json")
-            assert [cause["after"] for cause in _trigger(changed)["causes"]] == [
-                "Last-Modified Thu, 01 Jan 1970 00:00:01 GMT, Content-Length 2"
-            ]
-            assert shop(*ONCE, "-P", table).code == 8
-        finally:
-            server.shutdown()
-            thread.join()
-    gone = shop(*ONCE, "-P", table)
-    assert gone.code == 3 and "nobody answers there" in gone.stderr
-
-
 def test_data_that_is_being_written_is_waited_for(shop: Shop, tmp_path: Path) -> None:
-    with _watching(shop, tmp_path / "store", RegistryDesk(None)) as watcher, shop.store() as store:
+    with watching_for(shop, tmp_path / "store", RegistryDesk(None)) as watcher, shop.store() as store:
         found = []
         for text in ("1", "1\n2", "1\n2\n3", "1\n2\n3", "1\n2\n3"):
             shop.set_data(text)
             found.append(watcher.look(store, once=False)[1])
         assert [trigger is not None for trigger in found] == [False, False, False, True, True]
         assert watcher.look(store, once=True)[1] is not None
-
-
-def test_of_two_machines_one_begins_the_run(shop: Shop, tmp_path: Path) -> None:
-    with serving(tmp_path / "server") as (uri, store):
-        here, there = (
-            {"MLPROJ_STORE": uri, "MLPROJ_CACHE_DIR": str(tmp_path / name)} for name in ("here", "there")
-        )
-
-        def is_faster(_trigger: Trigger) -> None:
-            assert shop(*ONCE, "--name", "mine", **there).code == 0
-
-        told: list[Event] = []
-        listener = replace(
-            LISTENER, triggered=is_faster, reporting=lambda: contextlib.nullcontext(told.append)
-        )
-        with _watching(shop, uri, RegistryDesk(uri), environ={**os.environ, **here}) as watcher:
-            assert watcher.round(listener, once=True) == Round()
-            assert [event.message for event in told if isinstance(event, Note)] == [
-                f"another machine began the run: `{run.name}` ({run.run_id[:8]})"
-                for run in store.search(RunQuery())
-            ]
-            assert watcher.look(store, once=True)[1] is None
 
 
 @pytest.mark.parametrize(

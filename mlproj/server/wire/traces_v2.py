@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mlproj.model.moment import duration_ms, duration_text, epoch_ms, timestamp
+from mlproj.model.moment import LAST_MOMENT, duration_ms, duration_text, epoch_ms, timestamp
 from mlproj.server.failures import invalid
 from mlproj.server.wire.traces import IN_EXPERIMENT, ExperimentLocation, TraceInfo, TraceLocation
 from mlproj.server.wire.values import (
@@ -27,8 +27,6 @@ from mlproj.server.wire.values import (
 _UNSPECIFIED = "TRACE_STATUS_UNSPECIFIED"
 _STATES = ("STATE_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS")
 """As documents have them; their places are the numbers that both versions know them by."""
-_LAST_MOMENT = 253_402_300_799_999
-"""The end of the year 9999."""
 
 
 class StartTraceV2(Request, frozen=True, kw_only=True):
@@ -77,7 +75,7 @@ class TracesV2(Answer, frozen=True, kw_only=True):
 
 def begun(asked: StartTraceV2, trace_id: str) -> TraceInfo:
     """The document of a trace that begins."""
-    if not 0 <= asked.timestamp_ms <= _LAST_MOMENT:
+    if not 0 <= asked.timestamp_ms <= LAST_MOMENT:
         raise invalid(f"Invalid value {asked.timestamp_ms} for parameter 'timestamp_ms' supplied.")
     place = ExperimentLocation(experiment_id=asked.experiment_id)
     return TraceInfo(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mlproj.errors import AlreadyThere, NotFound, UsageError
 from mlproj.model.absent import no_experiment, no_experiment_named
-from mlproj.model.moment import milliseconds, timestamp
+from mlproj.model.moment import LAST_MOMENT, milliseconds, timestamp
 from mlproj.model.search import Kind, Search
 from mlproj.model.tracking import Experiment, Lifecycle, Page, Pairs
 from mlproj.store.tables import experiments, runs
@@ -29,14 +29,12 @@ _EXPERIMENTS = select(
     experiments.c.deleted,
     experiments.c.artifact_location,
 )
-_LAST_MOMENT = 253_402_300_799.0
-"""The end of the year 9999, in seconds since the epoch."""
 
 
 def _as_text(time: float) -> str:
     """Milliseconds as the moment that a column holds."""
     seconds = float(time) / 1000
-    return timestamp(min(max(seconds, 0.0), _LAST_MOMENT))
+    return timestamp(min(max(seconds, 0.0), LAST_MOMENT / 1000))
 
 
 def number_searched(identifier: str) -> int:

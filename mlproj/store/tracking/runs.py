@@ -10,6 +10,7 @@ from sqlalchemy import Connection, update
 
 from mlproj.errors import NotFound, UsageError
 from mlproj.model.logged import LoggedModelUse
+from mlproj.model.moment import LAST_MOMENT
 from mlproj.model.names import run_name
 from mlproj.model.search import Search
 from mlproj.model.tracking import (
@@ -56,9 +57,6 @@ from mlproj.store.tracking.run_rows import (
     with_names,
     written_run,
 )
-
-LAST_MOMENT = 253_402_300_799_999
-"""The end of the year 9999, in milliseconds since the epoch: records hold no later moment."""
 
 
 class StoredRuns:

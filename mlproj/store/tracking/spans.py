@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mlproj.errors import UsageError
+from mlproj.model.moment import LAST_MOMENT
 
 Span = dict[str, Any]
 
 IN_PROGRESS = "IN_PROGRESS"
 _NANOSECONDS = 1_000_000
 """In a millisecond."""
-_LAST_MOMENT = 253_402_300_799_999
-"""The end of the year 9999."""
 
 
 class Told(NamedTuple):
@@ -46,7 +45,7 @@ def told(spans: Sequence[Span]) -> Told:
         [span[key] // _NANOSECONDS for span in spans if isinstance(span.get(key), int)]
         for key in ("start_time_unix_nano", "end_time_unix_nano")
     )
-    if not began or not 0 <= min(began) <= _LAST_MOMENT:
+    if not began or not 0 <= min(began) <= LAST_MOMENT:
         return Told(None, None, _state(spans))
     return Told(min(began), max(0, max(ended) - min(began)) if ended else None, _state(spans))
 
